@@ -1,0 +1,1 @@
+//! Security-server double, scripted peers and suites.

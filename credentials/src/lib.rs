@@ -1,0 +1,1 @@
+//! Keys, tokens, decentralised identifiers and credentials.

@@ -1,0 +1,1 @@
+//! Sliproad: the data-space connector for X-Road.

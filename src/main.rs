@@ -1,0 +1,2 @@
+//! The `sliproad` program.
+fn main() {}
