@@ -1,1 +1,6 @@
 //! Sliproad: the data-space connector for X-Road.
+//!
+//! The rooms and the direction of their dependencies are described in `ARCHITECTURE.md`; `tests/it/layers.rs` guards them.
+
+pub mod env;
+pub mod model;

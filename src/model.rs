@@ -1,0 +1,10 @@
+//! The words of the field as types: identifiers, states, messages, agreements.
+//!
+//! Nothing here does I/O or knows a protocol binding; every other room may use it.
+
+pub mod agreement;
+pub mod ids;
+pub mod message;
+pub mod negotiation;
+pub mod time;
+pub mod transfer;
