@@ -2,5 +2,7 @@
 //!
 //! The rooms and the direction of their dependencies are described in `ARCHITECTURE.md`; `tests/it/layers.rs` guards them.
 
+pub mod engine;
 pub mod env;
 pub mod model;
+pub mod store;

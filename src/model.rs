@@ -6,5 +6,6 @@ pub mod agreement;
 pub mod ids;
 pub mod message;
 pub mod negotiation;
+pub mod process;
 pub mod time;
 pub mod transfer;

@@ -1,0 +1,323 @@
+//! What happens to a process: messages received, actions taken, messages delivered.
+//!
+//! A transition and the message it causes are committed in one transaction; a worker then claims the process, delivers its
+//! messages in order and records the outcome. Everything is driven by commits and by the due time in the row; a lost hint costs
+//! time, never work.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use crate::model::agreement::Agreement;
+use crate::model::ids::{AgreementId, DatasetId, OfferId, ParticipantId, Pid};
+use crate::model::message::{DataAddress, NegotiationMessage, Reasons, TransferMessage};
+use crate::model::negotiation::{NegotiationEvent, Role};
+use crate::model::process::{Process, ProcessKind};
+use crate::model::transfer::TransferEvent;
+
+/// Where a message goes and on whose behalf.
+#[derive(Clone, Debug)]
+pub struct Envelope {
+    /// Which of our participants speaks.
+    pub participant: ParticipantId,
+    /// Who is spoken to.
+    pub counterparty: ParticipantId,
+    /// Base URL of the peer: its DSP base, or its callback address. A trailing slash is tolerated.
+    pub address: String,
+    /// The side that our participant is on.
+    pub role: Role,
+    /// `traceparent` to send along (W3C Trace Context).
+    pub trace: Option<String>,
+}
+
+/// What a peer answered to a message that it accepted.
+#[derive(Clone, Debug, Default)]
+pub struct Acknowledgement {
+    /// The peer's own pid, given in the answer to a first message.
+    pub peer_pid: Option<Pid>,
+}
+
+/// Why a message was not accepted.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum DeliveryFailure {
+    /// HTTP 409: the peer is not there yet (EDC); to be sent again soon.
+    #[error("the peer is not ready for this message yet")]
+    NotYet,
+    /// The peer could not be reached, timed out, answered 5xx, 429 or garbage; to be retried with back-off.
+    #[error("the peer could not take the message: {0}")]
+    Unavailable(String),
+    /// The peer refused for good (another 4xx), or may not be contacted (guarded client).
+    #[error("the peer refused the message with status {status}")]
+    Refused {
+        /// HTTP status, 0 when no request was made.
+        status: u16,
+        /// What the peer's error object says.
+        reasons: Reasons,
+    },
+}
+
+/// The way to other connectors; implemented by the protocol binding.
+#[async_trait]
+pub trait Peers: Send + Sync {
+    /// Delivers a negotiation message.
+    async fn negotiation(
+        &self,
+        to: &Envelope,
+        message: &NegotiationMessage,
+    ) -> Result<Acknowledgement, DeliveryFailure>;
+    /// Delivers a transfer message.
+    async fn transfer(&self, to: &Envelope, message: &TransferMessage) -> Result<Acknowledgement, DeliveryFailure>;
+    /// Asks the peer for the state of a process by the peer's pid; the name of the state as on the wire.
+    async fn state(&self, to: &Envelope, kind: ProcessKind, peer_pid: &Pid) -> Result<String, DeliveryFailure>;
+    /// The callback address to give to peers of this participant.
+    fn callback(&self, participant: &ParticipantId) -> String;
+}
+
+/// What the catalogue says of an offer that a consumer asks for.
+#[derive(Clone, Debug)]
+pub enum OfferVerdict {
+    /// It is an offer of ours and this consumer may have it.
+    Ours(AcceptedOffer),
+    /// It names a dataset of ours, but with other rules: a counter-offer; to be accepted by a person only.
+    Differs(AcceptedOffer),
+}
+
+/// An offer of ours that was asked for.
+#[derive(Clone, Debug)]
+pub struct AcceptedOffer {
+    /// What it is about.
+    pub dataset: DatasetId,
+    /// Which offer.
+    pub offer: OfferId,
+    /// Our rules: the ODRL offer as published (`@id`, `@type`, rules), plus `target` and `assigner`.
+    pub policy: Value,
+}
+
+/// The catalogue, as the engine needs it; implemented by `catalog`.
+#[async_trait]
+pub trait Offers: Send + Sync {
+    /// Judges an offer that `consumer` asks `participant` for.
+    ///
+    /// # Errors
+    /// When there is no such offer for this consumer, or its policy refuses the consumer: code and sentences for the peer.
+    async fn judge(
+        &self,
+        participant: &ParticipantId,
+        consumer: &ParticipantId,
+        offer: &Value,
+    ) -> Result<OfferVerdict, Reasons>;
+
+    /// Whether the agreement's policy lets a transfer begin now.
+    ///
+    /// # Errors
+    /// When it does not: code and sentences for the peer.
+    async fn may_transfer(&self, agreement: &Agreement) -> Result<(), Reasons>;
+}
+
+/// The data plane, as the engine needs it.
+#[async_trait]
+pub trait Planes: Send + Sync {
+    /// Whether transfers of this format can be provided.
+    fn provides(&self, format: &str) -> bool;
+
+    /// Opens the data plane for the `start`-th time: endpoint and a fresh token bound to transfer, consumer and `start`.
+    ///
+    /// # Errors
+    /// When the data cannot be offered: code and sentences for the peer.
+    async fn open(&self, transfer: &Process, agreement: &Agreement, start: u32) -> Result<DataAddress, Reasons>;
+
+    /// Tells of a transfer's new state right after its commit and before any acknowledgement: what is not STARTED must not serve
+    /// another call, and tokens of an earlier start are void. Also called for each transfer that is not final at start-up.
+    fn changed(&self, transfer: &Process);
+}
+
+/// A message arriving from a peer, authenticated and parsed.
+#[derive(Clone, Debug)]
+pub struct Inbound<M> {
+    /// The participant whose endpoint was called.
+    pub participant: ParticipantId,
+    /// Who called, as authenticated.
+    pub caller: ParticipantId,
+    /// Our pid in the path; `None` for a first message.
+    pub pid: Option<Pid>,
+    /// What was said.
+    pub message: M,
+    /// `traceparent` that came along.
+    pub trace: Option<String>,
+}
+
+/// Why the engine did not do what a peer or an operator asked.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// No such process, agreement or dataset, or it is not the caller's (DSP: 404 in both cases).
+    #[error("there is no such {0} for you")]
+    NotFound(&'static str),
+    /// The state table, or a rule beside it, does not allow this now (DSP: 400 with the error object).
+    #[error("{sentence}")]
+    Refused {
+        /// Stable code, such as `negotiation.wrong-state`.
+        code: &'static str,
+        /// What a person can act on.
+        sentence: String,
+        /// The process, when there is one.
+        process: Option<Box<Process>>,
+    },
+    /// The store did not answer, is full or busy: to be tried again (503).
+    #[error("the store could not take the change; try again")]
+    Store(#[from] crate::store::StoreError),
+}
+
+/// Starts a negotiation as consumer.
+#[derive(Clone, Debug)]
+pub struct NegotiationRequest {
+    /// Which of our participants asks.
+    pub participant: ParticipantId,
+    /// The provider.
+    pub counterparty: ParticipantId,
+    /// The provider's DSP base.
+    pub address: String,
+    /// The offer as found in the catalogue, with `target`.
+    pub offer: Value,
+    /// `traceparent` to carry along.
+    pub trace: Option<String>,
+}
+
+/// Starts a transfer as consumer.
+#[derive(Clone, Debug)]
+pub struct TransferRequest {
+    /// The agreement, kept by one of our participants as consumer.
+    pub agreement: AgreementId,
+    /// The format, such as `HttpData-PULL`.
+    pub format: String,
+    /// The provider's DSP base; when absent, the address used for the negotiation.
+    pub address: Option<String>,
+    /// `traceparent` to carry along.
+    pub trace: Option<String>,
+}
+
+/// What an operator or an automation rule does to a process.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// A step of a negotiation; an offer or counter-request may carry other rules than those on the table.
+    Negotiation {
+        /// Which step.
+        event: NegotiationEvent,
+        /// The offer to make or request, if not the one on the table.
+        offer: Option<Value>,
+        /// Why, for a termination.
+        reasons: Reasons,
+    },
+    /// A step of a transfer.
+    Transfer {
+        /// Which step.
+        event: TransferEvent,
+        /// Why, for a suspension or termination.
+        reasons: Reasons,
+    },
+}
+
+/// Shared handles the engine acts through.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// Other connectors.
+    pub peers: Arc<dyn Peers>,
+    /// The catalogue.
+    pub offers: Arc<dyn Offers>,
+    /// The data plane.
+    pub planes: Arc<dyn Planes>,
+}
+
+/// The engine of all processes of one store. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    _surroundings: Surroundings,
+}
+
+impl Engine {
+    /// Applies a negotiation message from a peer; the process as it then stands is committed.
+    ///
+    /// A message for a transition that already happened (same sender, same resulting state) is answered as the first time.
+    ///
+    /// # Errors
+    /// [`EngineError`]; none of them changes a state.
+    pub async fn receive_negotiation(&self, _inbound: Inbound<NegotiationMessage>) -> Result<Process, EngineError> {
+        Err(EngineError::NotFound("negotiation"))
+    }
+
+    /// Applies a transfer message from a peer.
+    ///
+    /// # Errors
+    /// As [`Engine::receive_negotiation`].
+    pub async fn receive_transfer(&self, _inbound: Inbound<TransferMessage>) -> Result<Process, EngineError> {
+        Err(EngineError::NotFound("transfer"))
+    }
+
+    /// A process for its counterparty.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none or the caller is not its counterparty.
+    pub async fn show(
+        &self,
+        kind: ProcessKind,
+        _participant: &ParticipantId,
+        _caller: &ParticipantId,
+        _pid: &Pid,
+    ) -> Result<Process, EngineError> {
+        Err(EngineError::NotFound(kind.as_str()))
+    }
+
+    /// Starts a negotiation as consumer: the request is recorded and sent in the background.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub async fn request_negotiation(&self, _request: NegotiationRequest) -> Result<Process, EngineError> {
+        Err(EngineError::NotFound("negotiation"))
+    }
+
+    /// Starts a negotiation as provider: the offer is recorded and sent in the background. `request.address` is the consumer's
+    /// DSP base or callback address.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub async fn offer_negotiation(&self, _request: NegotiationRequest) -> Result<Process, EngineError> {
+        Err(EngineError::NotFound("negotiation"))
+    }
+
+    /// Starts a transfer as consumer.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub async fn request_transfer(&self, _request: TransferRequest) -> Result<Process, EngineError> {
+        Err(EngineError::NotFound("agreement"))
+    }
+
+    /// Does a step of a process on behalf of the operator (manual approval included).
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub async fn act(&self, _pid: &Pid, _action: Action) -> Result<Process, EngineError> {
+        Err(EngineError::NotFound("process"))
+    }
+
+    /// Takes in an agreement made elsewhere, live at once. The same agreement again changes nothing.
+    ///
+    /// # Errors
+    /// [`EngineError`]; `Refused` when another agreement has that id.
+    pub async fn import_agreement(&self, _agreement: Agreement) -> Result<(), EngineError> {
+        Err(EngineError::NotFound("agreement"))
+    }
+
+    /// Waits until the process satisfies `done`, for at most `limit`; the process as last seen.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such process.
+    pub async fn wait(
+        &self,
+        _pid: &Pid,
+        _limit: std::time::Duration,
+        _done: fn(&Process) -> bool,
+    ) -> Result<Process, EngineError> {
+        Err(EngineError::NotFound("process"))
+    }
+}
