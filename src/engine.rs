@@ -79,8 +79,10 @@ pub trait Peers: Send + Sync {
 pub enum OfferVerdict {
     /// It is an offer of ours and this consumer may have it.
     Ours(AcceptedOffer),
-    /// It names a dataset of ours, but with other rules: a counter-offer; to be accepted by a person only.
+    /// It names an offer of ours, but with other rules: a counter-offer, to be accepted by a person or a rule only.
     Differs(AcceptedOffer),
+    /// It is an offer of ours whose policy refuses this consumer: the negotiation will be terminated with these reasons.
+    Refused(AcceptedOffer, Reasons),
 }
 
 /// An offer of ours that was asked for.
@@ -100,7 +102,7 @@ pub trait Offers: Send + Sync {
     /// Judges an offer that `consumer` asks `participant` for.
     ///
     /// # Errors
-    /// When there is no such offer for this consumer, or its policy refuses the consumer: code and sentences for the peer.
+    /// When there is no such offer that this consumer may see: code and sentences for the peer; no negotiation begins.
     async fn judge(
         &self,
         participant: &ParticipantId,

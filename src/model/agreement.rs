@@ -25,6 +25,8 @@ pub struct Agreement {
     pub policy: serde_json::Value,
     /// The negotiation it came from; absent when it was imported.
     pub negotiation: Option<Pid>,
+    /// The counterparty's base URL that messages about transfers go to, when known.
+    pub peer_address: Option<String>,
     /// When it was signed (its `timestamp`).
     pub signed: Timestamp,
     /// Whether transfers may use it: set when the negotiation is FINALIZED, cleared when it was ended since.

@@ -163,3 +163,13 @@ impl std::fmt::Debug for DataAddress {
         f.debug_struct("DataAddress").field("endpoint", &self.endpoint).finish_non_exhaustive()
     }
 }
+
+/// A message of either protocol, as it waits to be delivered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum OutboundMessage {
+    /// About a negotiation.
+    Negotiation(NegotiationMessage),
+    /// About a transfer.
+    Transfer(TransferMessage),
+}

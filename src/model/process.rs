@@ -106,6 +106,8 @@ pub struct Process {
     pub created: Timestamp,
     /// When it changed last.
     pub updated: Timestamp,
+    /// The last failure to deliver a message, for the operator; cleared by the next success.
+    pub delivery_failure: Option<String>,
 }
 
 impl Process {
@@ -155,8 +157,8 @@ pub struct ProcessDetail {
     pub changed_by: Option<Role>,
     /// Set while the process waits for a person (automation action `hold`).
     pub held: bool,
-    /// The last failure to deliver a message, for the operator.
-    pub delivery_failure: Option<String>,
+    /// Why the default automation will not continue: an offer that differs from ours, or a policy that refuses the consumer.
+    pub objection: Option<Reasons>,
     /// W3C trace id under which the process began.
     pub trace: Option<String>,
 }

@@ -1,0 +1,162 @@
+//! Agreements, kept for as long as the store is.
+
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::processes::read_role;
+use super::{Store, StoreError, Tx};
+use crate::model::agreement::Agreement;
+use crate::model::ids::{AgreementId, ParticipantId, Pid};
+use crate::model::negotiation::Role;
+use crate::model::time::Timestamp;
+
+const COLUMNS: &str = "id, role, participant, counterparty, dataset, policy, negotiation, peer_address, signed, live";
+
+impl Store {
+    /// An agreement by id, whoever of the participants keeps it and in whichever role (the provider's copy first).
+    ///
+    /// # Errors
+    /// When the database fails or the row cannot be read.
+    pub async fn agreement(&self, id: &AgreementId) -> Result<Option<Agreement>, StoreError> {
+        let sql =
+            sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM agreement WHERE id = $1 ORDER BY role DESC LIMIT 1"));
+        let row = sqlx::query(sql).bind(id.as_str()).fetch_optional(&self.read).await?;
+        row.as_ref().map(read_agreement).transpose()
+    }
+
+    /// An agreement as one participant keeps it in one role.
+    ///
+    /// # Errors
+    /// As [`Store::agreement`].
+    pub async fn agreement_of(
+        &self,
+        participant: &ParticipantId,
+        role: Role,
+        id: &AgreementId,
+    ) -> Result<Option<Agreement>, StoreError> {
+        let sql = sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM agreement WHERE participant = $1 AND role = $2 AND id = $3"
+        ));
+        let row = sqlx::query(sql)
+            .bind(participant.as_str())
+            .bind(role.as_str())
+            .bind(id.as_str())
+            .fetch_optional(&self.read)
+            .await?;
+        row.as_ref().map(read_agreement).transpose()
+    }
+
+    /// An agreement that one of the participants keeps as consumer, for starting transfers.
+    ///
+    /// # Errors
+    /// As [`Store::agreement`].
+    pub async fn agreement_as_consumer(&self, id: &AgreementId) -> Result<Option<Agreement>, StoreError> {
+        let sql =
+            sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM agreement WHERE id = $1 AND role = 'consumer' LIMIT 1"));
+        let row = sqlx::query(sql).bind(id.as_str()).fetch_optional(&self.read).await?;
+        row.as_ref().map(read_agreement).transpose()
+    }
+
+    /// Agreements in the order of their ids, after `after`.
+    ///
+    /// # Errors
+    /// As [`Store::agreement`].
+    pub async fn agreements(&self, after: Option<&AgreementId>, limit: u32) -> Result<Vec<Agreement>, StoreError> {
+        let sql =
+            sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM agreement WHERE id > $1 ORDER BY id, role LIMIT $2"));
+        let rows = sqlx::query(sql)
+            .bind(after.map_or("", AgreementId::as_str))
+            .bind(i64::from(limit))
+            .fetch_all(&self.read)
+            .await?;
+        rows.iter().map(read_agreement).collect()
+    }
+}
+
+impl Tx {
+    /// An agreement as one participant keeps it in one role, for change.
+    ///
+    /// # Errors
+    /// As [`Store::agreement`].
+    pub async fn agreement_of(
+        &mut self,
+        participant: &ParticipantId,
+        role: Role,
+        id: &AgreementId,
+    ) -> Result<Option<Agreement>, StoreError> {
+        let sql = sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM agreement WHERE participant = $1 AND role = $2 AND id = $3"
+        ));
+        let row = sqlx::query(sql)
+            .bind(participant.as_str())
+            .bind(role.as_str())
+            .bind(id.as_str())
+            .fetch_optional(&mut *self.0)
+            .await?;
+        row.as_ref().map(read_agreement).transpose()
+    }
+
+    /// Writes an agreement, replacing what this participant kept under its id in the same role.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn put_agreement(&mut self, agreement: &Agreement) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO agreement (id, role, participant, counterparty, dataset, policy, negotiation, peer_address, signed, \
+             live) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (participant, role, id) DO UPDATE SET \
+             counterparty = excluded.counterparty, dataset = excluded.dataset, policy = excluded.policy, \
+             negotiation = excluded.negotiation, peer_address = excluded.peer_address, signed = excluded.signed, \
+             live = excluded.live",
+        )
+        .bind(agreement.id.as_str())
+        .bind(agreement.role.as_str())
+        .bind(agreement.participant.as_str())
+        .bind(agreement.counterparty.as_str())
+        .bind(agreement.dataset.as_str())
+        .bind(agreement.policy.to_string())
+        .bind(agreement.negotiation.as_ref().map(Pid::as_str))
+        .bind(agreement.peer_address.as_deref())
+        .bind(agreement.signed.millis())
+        .bind(i64::from(agreement.live))
+        .execute(&mut *self.0)
+        .await?;
+        Ok(())
+    }
+
+    /// Makes an agreement usable for transfers, or unusable.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn set_agreement_live(
+        &mut self,
+        participant: &ParticipantId,
+        role: Role,
+        id: &AgreementId,
+        live: bool,
+    ) -> Result<(), StoreError> {
+        sqlx::query("UPDATE agreement SET live = $1 WHERE participant = $2 AND role = $3 AND id = $4")
+            .bind(i64::from(live))
+            .bind(participant.as_str())
+            .bind(role.as_str())
+            .bind(id.as_str())
+            .execute(&mut *self.0)
+            .await?;
+        Ok(())
+    }
+}
+
+fn read_agreement(row: &SqliteRow) -> Result<Agreement, StoreError> {
+    let corrupt = || StoreError::Corrupt("agreement");
+    Ok(Agreement {
+        id: row.try_get::<String, _>(0)?.into(),
+        role: read_role(row.try_get(1)?).ok_or_else(corrupt)?,
+        participant: row.try_get::<String, _>(2)?.into(),
+        counterparty: row.try_get::<String, _>(3)?.into(),
+        dataset: row.try_get::<String, _>(4)?.into(),
+        policy: serde_json::from_str(row.try_get(5)?).map_err(|_| corrupt())?,
+        negotiation: row.try_get::<Option<String>, _>(6)?.map(Pid::from),
+        peer_address: row.try_get(7)?,
+        signed: Timestamp::from_millis(row.try_get(8)?),
+        live: row.try_get::<i64, _>(9)? != 0,
+    })
+}

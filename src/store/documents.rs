@@ -1,0 +1,76 @@
+//! Named JSON documents: what an operator adds through the management API beside the configuration file.
+
+use serde_json::Value;
+use sqlx::Row;
+
+use super::{Store, StoreError};
+
+/// What a document is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DocumentKind {
+    /// An asset.
+    Asset,
+    /// An ODRL policy.
+    Policy,
+    /// An offer.
+    Offer,
+}
+
+impl DocumentKind {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Asset => "asset",
+            Self::Policy => "policy",
+            Self::Offer => "offer",
+        }
+    }
+}
+
+impl Store {
+    /// Writes a document over an earlier one of that name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn put_document(&self, kind: DocumentKind, id: &str, body: &Value) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO document (kind, id, body) VALUES ($1, $2, $3) \
+             ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body",
+        )
+        .bind(kind.as_str())
+        .bind(id)
+        .bind(body.to_string())
+        .execute(&self.write)
+        .await?;
+        Ok(())
+    }
+
+    /// Removes a document; whether there was one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn remove_document(&self, kind: DocumentKind, id: &str) -> Result<bool, StoreError> {
+        let done = sqlx::query("DELETE FROM document WHERE kind = $1 AND id = $2")
+            .bind(kind.as_str())
+            .bind(id)
+            .execute(&self.write)
+            .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// All documents of a kind, by name.
+    ///
+    /// # Errors
+    /// When the database fails or a body cannot be read.
+    pub async fn documents(&self, kind: DocumentKind) -> Result<Vec<(String, Value)>, StoreError> {
+        let rows = sqlx::query("SELECT id, body FROM document WHERE kind = $1 ORDER BY id")
+            .bind(kind.as_str())
+            .fetch_all(&self.read)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let body = serde_json::from_str(row.try_get(1)?).map_err(|_| StoreError::Corrupt("document"))?;
+                Ok((row.try_get(0)?, body))
+            })
+            .collect()
+    }
+}

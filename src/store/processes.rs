@@ -1,0 +1,256 @@
+//! Processes and their history: one row each, changed under its version.
+
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::{Store, StoreError, Tx};
+use crate::model::ids::{AgreementId, ParticipantId, Pid};
+use crate::model::negotiation::Role;
+use crate::model::process::{Process, ProcessKind, ProcessState};
+use crate::model::time::Timestamp;
+
+/// A step that the automation will take unless something else happens first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedStep {
+    /// The event's name, such as `agree` or `start`.
+    pub event: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What a change of a process writes beside the row.
+#[derive(Clone, Debug)]
+pub struct Transition<'a> {
+    /// Who caused it.
+    pub changed_by: Role,
+    /// The event's name.
+    pub event: &'a str,
+    /// The step to follow, if any; replaces an earlier plan.
+    pub plan: Option<PlannedStep>,
+}
+
+/// One past transition of a process.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HistoryEntry {
+    /// The state reached.
+    pub state: String,
+    /// Who caused it: `consumer` or `provider`.
+    pub changed_by: String,
+    /// The event's name.
+    pub event: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+const COLUMNS: &str = "pid, kind, role, participant, counterparty, peer_pid, peer_address, state, dataset, agreement, \
+                       detail, version, created, updated, delivery_failure";
+
+impl Store {
+    /// A process by our pid.
+    ///
+    /// # Errors
+    /// When the database fails or the row cannot be read.
+    pub async fn process(&self, pid: &Pid) -> Result<Option<Process>, StoreError> {
+        let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM process WHERE pid = $1"));
+        let row = sqlx::query(sql).bind(pid.as_str()).fetch_optional(&self.read).await?;
+        row.as_ref().map(read_process).transpose()
+    }
+
+    /// Processes of a kind in the order of their pids (which is the order of their beginning), after `after`.
+    ///
+    /// # Errors
+    /// As [`Store::process`].
+    pub async fn processes(
+        &self,
+        kind: ProcessKind,
+        after: Option<&Pid>,
+        limit: u32,
+    ) -> Result<Vec<Process>, StoreError> {
+        let sql = sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM process WHERE kind = $1 AND pid > $2 ORDER BY pid LIMIT $3"
+        ));
+        let rows = sqlx::query(sql)
+            .bind(kind.as_str())
+            .bind(after.map_or("", Pid::as_str))
+            .bind(i64::from(limit))
+            .fetch_all(&self.read)
+            .await?;
+        rows.iter().map(read_process).collect()
+    }
+
+    /// Transfers that are not final, for the data plane at start-up.
+    ///
+    /// # Errors
+    /// As [`Store::process`].
+    pub async fn open_transfers(&self) -> Result<Vec<Process>, StoreError> {
+        let sql = sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM process WHERE kind = 'transfer' AND state IN ('REQUESTED', 'STARTED', 'SUSPENDED')"
+        ));
+        sqlx::query(sql).fetch_all(&self.read).await?.iter().map(read_process).collect()
+    }
+
+    /// The transitions of a process, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn history(&self, pid: &Pid) -> Result<Vec<HistoryEntry>, StoreError> {
+        let rows = sqlx::query("SELECT state, changed_by, event, at FROM history WHERE pid = $1 ORDER BY version")
+            .bind(pid.as_str())
+            .fetch_all(&self.read)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(HistoryEntry {
+                    state: row.try_get(0)?,
+                    changed_by: row.try_get(1)?,
+                    event: row.try_get(2)?,
+                    at: Timestamp::from_millis(row.try_get(3)?),
+                })
+            })
+            .collect()
+    }
+}
+
+impl Tx {
+    /// A process by our pid, for change.
+    ///
+    /// # Errors
+    /// As [`Store::process`].
+    pub async fn process(&mut self, pid: &Pid) -> Result<Option<Process>, StoreError> {
+        let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM process WHERE pid = $1"));
+        let row = sqlx::query(sql).bind(pid.as_str()).fetch_optional(&mut *self.0).await?;
+        row.as_ref().map(read_process).transpose()
+    }
+
+    /// The process that a counterparty knows under `peer_pid`, to recognise a first message that comes again.
+    ///
+    /// # Errors
+    /// As [`Store::process`].
+    pub async fn process_of_peer(
+        &mut self,
+        kind: ProcessKind,
+        participant: &ParticipantId,
+        role: Role,
+        counterparty: &ParticipantId,
+        peer_pid: &Pid,
+    ) -> Result<Option<Process>, StoreError> {
+        let sql = sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM process WHERE kind = $1 AND participant = $2 AND role = $3 AND counterparty = $4 \
+             AND peer_pid = $5"
+        ));
+        let row = sqlx::query(sql)
+            .bind(kind.as_str())
+            .bind(participant.as_str())
+            .bind(role.as_str())
+            .bind(counterparty.as_str())
+            .bind(peer_pid.as_str())
+            .fetch_optional(&mut *self.0)
+            .await?;
+        row.as_ref().map(read_process).transpose()
+    }
+
+    /// Writes a new process.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn insert_process(&mut self, process: &Process, transition: &Transition<'_>) -> Result<(), StoreError> {
+        let detail = serde_json::to_string(&process.detail).map_err(|_| StoreError::Corrupt("process"))?;
+        sqlx::query(
+            "INSERT INTO process (pid, kind, role, participant, counterparty, peer_pid, peer_address, state, dataset, \
+             agreement, detail, version, created, updated, step, step_at, due_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16)",
+        )
+        .bind(process.pid.as_str())
+        .bind(process.kind().as_str())
+        .bind(process.role.as_str())
+        .bind(process.participant.as_str())
+        .bind(process.counterparty.as_str())
+        .bind(process.peer_pid.as_ref().map(Pid::as_str))
+        .bind(&process.peer_address)
+        .bind(process.state.as_str())
+        .bind(process.dataset.as_str())
+        .bind(process.agreement.as_ref().map(AgreementId::as_str))
+        .bind(detail)
+        .bind(process.version)
+        .bind(process.created.millis())
+        .bind(process.updated.millis())
+        .bind(transition.plan.as_ref().map(|p| p.event.as_str()))
+        .bind(transition.plan.as_ref().map(|p| p.at.millis()))
+        .execute(&mut *self.0)
+        .await?;
+        self.remember(process, transition).await
+    }
+
+    /// Writes a changed process over version `process.version - 1`.
+    ///
+    /// # Errors
+    /// `Fenced` when the row has another version by now.
+    pub async fn update_process(&mut self, process: &Process, transition: &Transition<'_>) -> Result<(), StoreError> {
+        let detail = serde_json::to_string(&process.detail).map_err(|_| StoreError::Corrupt("process"))?;
+        let done = sqlx::query(
+            "UPDATE process SET peer_pid = $1, peer_address = $2, state = $3, agreement = $4, detail = $5, version = $6, \
+             updated = $7, step = $8, step_at = $9, \
+             due_at = CASE WHEN retry_at IS NOT NULL THEN retry_at ELSE $9 END WHERE pid = $10 AND version = $11",
+        )
+        .bind(process.peer_pid.as_ref().map(Pid::as_str))
+        .bind(&process.peer_address)
+        .bind(process.state.as_str())
+        .bind(process.agreement.as_ref().map(AgreementId::as_str))
+        .bind(detail)
+        .bind(process.version)
+        .bind(process.updated.millis())
+        .bind(transition.plan.as_ref().map(|p| p.event.as_str()))
+        .bind(transition.plan.as_ref().map(|p| p.at.millis()))
+        .bind(process.pid.as_str())
+        .bind(process.version - 1)
+        .execute(&mut *self.0)
+        .await?;
+        if done.rows_affected() != 1 {
+            return Err(StoreError::Fenced("process"));
+        }
+        self.remember(process, transition).await
+    }
+
+    async fn remember(&mut self, process: &Process, transition: &Transition<'_>) -> Result<(), StoreError> {
+        sqlx::query("INSERT INTO history (pid, version, state, changed_by, event, at) VALUES ($1, $2, $3, $4, $5, $6)")
+            .bind(process.pid.as_str())
+            .bind(process.version)
+            .bind(process.state.as_str())
+            .bind(transition.changed_by.as_str())
+            .bind(transition.event)
+            .bind(process.updated.millis())
+            .execute(&mut *self.0)
+            .await?;
+        Ok(())
+    }
+}
+
+pub(super) fn read_process(row: &SqliteRow) -> Result<Process, StoreError> {
+    let corrupt = || StoreError::Corrupt("process");
+    let kind = match row.try_get::<&str, _>(1)? {
+        "negotiation" => ProcessKind::Negotiation,
+        "transfer" => ProcessKind::Transfer,
+        _ => return Err(corrupt()),
+    };
+    Ok(Process {
+        pid: row.try_get::<String, _>(0)?.into(),
+        role: read_role(row.try_get(2)?).ok_or_else(corrupt)?,
+        participant: row.try_get::<String, _>(3)?.into(),
+        counterparty: row.try_get::<String, _>(4)?.into(),
+        peer_pid: row.try_get::<Option<String>, _>(5)?.map(Pid::from),
+        peer_address: row.try_get(6)?,
+        state: ProcessState::parse(kind, row.try_get(7)?).ok_or_else(corrupt)?,
+        dataset: row.try_get::<String, _>(8)?.into(),
+        agreement: row.try_get::<Option<String>, _>(9)?.map(AgreementId::from),
+        detail: serde_json::from_str(row.try_get(10)?).map_err(|_| corrupt())?,
+        version: row.try_get(11)?,
+        created: Timestamp::from_millis(row.try_get(12)?),
+        updated: Timestamp::from_millis(row.try_get(13)?),
+        delivery_failure: row.try_get(14)?,
+    })
+}
+
+pub(super) fn read_role(text: &str) -> Option<Role> {
+    Role::ALL.into_iter().find(|r| r.as_str() == text)
+}

@@ -1,0 +1,133 @@
+use super::*;
+use crate::model::ids::Pid;
+use crate::model::message::{NegotiationBody, NegotiationMessage, OutboundMessage};
+use crate::model::negotiation::{NegotiationState, Role};
+use crate::model::process::{Process, ProcessDetail, ProcessKind, ProcessState};
+use crate::model::time::Timestamp;
+
+const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+const LATER: Timestamp = Timestamp::from_millis(1_060_000);
+
+fn process(pid: &str) -> Process {
+    Process {
+        pid: pid.into(),
+        peer_pid: Some(Pid::from(format!("peer-{pid}"))),
+        role: Role::Provider,
+        participant: "did:web:us".into(),
+        counterparty: "did:web:them".into(),
+        peer_address: "http://127.0.0.1:1/dsp".into(),
+        state: ProcessState::Negotiation(NegotiationState::Requested),
+        dataset: "DEV:GOV:2000:land:parcels".into(),
+        agreement: None,
+        detail: ProcessDetail::default(),
+        version: 1,
+        created: NOW,
+        updated: NOW,
+        delivery_failure: None,
+    }
+}
+
+fn requested() -> Transition<'static> {
+    Transition { changed_by: Role::Consumer, event: "request", plan: None }
+}
+
+fn verification() -> OutboundMessage {
+    OutboundMessage::Negotiation(NegotiationMessage {
+        consumer_pid: Some("c".into()),
+        provider_pid: Some("p".into()),
+        body: NegotiationBody::Verification,
+    })
+}
+
+#[tokio::test]
+async fn a_second_process_is_kept_out_of_the_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = Store::open(dir.path()).await.unwrap();
+    assert!(matches!(Store::open(dir.path()).await, Err(StoreError::InUse(_))));
+    first.close().await;
+    drop(first);
+    Store::open(dir.path()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_change_over_another_version_is_fenced() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).await.unwrap();
+    let mut tx = store.begin().await.unwrap();
+    let mut p = process("a");
+    tx.insert_process(&p, &requested()).await.unwrap();
+    tx.commit().await.unwrap();
+
+    p.version = 3;
+    let mut tx = store.begin().await.unwrap();
+    assert!(matches!(tx.update_process(&p, &requested()).await, Err(StoreError::Fenced(_))));
+}
+
+#[tokio::test]
+async fn what_was_not_committed_did_not_happen() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).await.unwrap();
+    let mut tx = store.begin().await.unwrap();
+    tx.insert_process(&process("a"), &requested()).await.unwrap();
+    tx.push(&"a".into(), &verification(), NOW).await.unwrap();
+    drop(tx);
+    assert_eq!(store.process(&"a".into()).await.unwrap(), None);
+    assert_eq!(store.next_due().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn claimed_work_is_nobody_elses_until_its_lease_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).await.unwrap();
+    let mut tx = store.begin().await.unwrap();
+    tx.insert_process(&process("a"), &requested()).await.unwrap();
+    tx.push(&"a".into(), &verification(), NOW).await.unwrap();
+    tx.commit().await.unwrap();
+
+    assert_eq!(store.claim("one", NOW, LATER, 10).await.unwrap(), vec![Pid::from("a")]);
+    assert!(store.claim("two", NOW, LATER, 10).await.unwrap().is_empty());
+    assert_eq!(store.next_due().await.unwrap(), Some(LATER));
+    assert_eq!(store.claim("two", LATER, LATER.plus_millis(1), 10).await.unwrap().len(), 1);
+    assert!(store.work(&"a".into(), "one").await.unwrap().is_none(), "the slow worker lost its lease");
+
+    let mut tx = store.begin().await.unwrap();
+    assert!(matches!(tx.delivered(&"a".into(), "one", 1, None, NOW).await, Err(StoreError::Fenced(_))));
+}
+
+#[tokio::test]
+async fn messages_leave_in_the_order_they_were_pushed_and_the_planned_step_waits_for_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).await.unwrap();
+    let mut tx = store.begin().await.unwrap();
+    let plan = PlannedStep { event: "finalize".into(), at: LATER };
+    tx.insert_process(&process("a"), &Transition { plan: Some(plan.clone()), ..requested() }).await.unwrap();
+    tx.push(&"a".into(), &verification(), NOW).await.unwrap();
+    tx.push(&"a".into(), &verification(), NOW).await.unwrap();
+    tx.commit().await.unwrap();
+
+    store.claim("one", NOW, LATER, 1).await.unwrap();
+    for expected in [1, 2] {
+        let work = store.work(&"a".into(), "one").await.unwrap().unwrap();
+        assert_eq!(work.message.unwrap().0, expected);
+        assert_eq!(work.step, Some(plan.clone()));
+        let mut tx = store.begin().await.unwrap();
+        tx.delivered(&"a".into(), "one", expected, None, NOW).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    store.release(&"a".into(), "one").await.unwrap();
+    assert_eq!(store.next_due().await.unwrap(), Some(LATER));
+}
+
+#[tokio::test]
+async fn a_first_message_that_comes_again_finds_its_process() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).await.unwrap();
+    let p = process("a");
+    let mut tx = store.begin().await.unwrap();
+    tx.insert_process(&p, &requested()).await.unwrap();
+    let found = tx
+        .process_of_peer(ProcessKind::Negotiation, &p.participant, Role::Provider, &p.counterparty, &"peer-a".into())
+        .await
+        .unwrap();
+    assert_eq!(found, Some(p));
+}
