@@ -6,15 +6,32 @@
 
 use std::sync::Arc;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use serde_json::Value;
+use tokio::sync::{Notify, broadcast};
 
+use crate::env::Clock;
 use crate::model::agreement::Agreement;
 use crate::model::ids::{AgreementId, DatasetId, OfferId, ParticipantId, Pid};
 use crate::model::message::{DataAddress, NegotiationMessage, Reasons, TransferMessage};
 use crate::model::negotiation::{NegotiationEvent, Role};
 use crate::model::process::{Process, ProcessKind};
 use crate::model::transfer::TransferEvent;
+use crate::store::{Store, StoreError};
+
+mod act;
+mod automation;
+mod deliver;
+mod driver;
+mod receive_negotiation;
+mod receive_transfer;
+#[cfg(test)]
+mod tests;
+mod transition;
+
+pub use automation::{Automation, Rule, RuleAction, glob};
 
 /// Where a message goes and on whose behalf.
 #[derive(Clone, Debug)]
@@ -167,7 +184,7 @@ pub enum EngineError {
     },
     /// The store did not answer, is full or busy: to be tried again (503).
     #[error("the store could not take the change; try again")]
-    Store(#[from] crate::store::StoreError),
+    Store(#[from] StoreError),
 }
 
 /// Starts a negotiation as consumer.
@@ -230,29 +247,67 @@ pub struct Surroundings {
     pub planes: Arc<dyn Planes>,
 }
 
+/// How the engine paces itself.
+#[derive(Clone, Debug)]
+pub struct Pace {
+    /// How many processes are worked on at once.
+    pub workers: u32,
+    /// For how long a claim holds; longer than any delivery takes.
+    pub lease: Duration,
+    /// For how long a peer may take to answer a message.
+    pub delivery: Duration,
+    /// Pause after the first failed delivery; doubled each time.
+    pub first_retry: Duration,
+    /// The longest pause.
+    pub longest_retry: Duration,
+    /// After how many failures a message is given up.
+    pub attempts: u32,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            workers: 64,
+            lease: Duration::from_secs(60),
+            delivery: Duration::from_secs(20),
+            first_retry: Duration::from_millis(200),
+            longest_retry: Duration::from_secs(60),
+            attempts: 200,
+        }
+    }
+}
+
 /// The engine of all processes of one store. Cheap to clone.
 #[derive(Clone)]
-pub struct Engine {
-    _surroundings: Surroundings,
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    surroundings: Surroundings,
+    automation: Automation,
+    clock: Clock,
+    pace: Pace,
+    wake: Notify,
+    changes: broadcast::Sender<Pid>,
 }
 
 impl Engine {
-    /// Applies a negotiation message from a peer; the process as it then stands is committed.
-    ///
-    /// A message for a transition that already happened (same sender, same resulting state) is answered as the first time.
-    ///
-    /// # Errors
-    /// [`EngineError`]; none of them changes a state.
-    pub async fn receive_negotiation(&self, _inbound: Inbound<NegotiationMessage>) -> Result<Process, EngineError> {
-        Err(EngineError::NotFound("negotiation"))
+    /// An engine over a store; nothing is delivered until [`Engine::run`].
+    #[must_use]
+    pub fn new(store: Store, surroundings: Surroundings, automation: Automation, clock: Clock, pace: Pace) -> Self {
+        let (changes, _) = broadcast::channel(1024);
+        Self(Arc::new(Inner { store, surroundings, automation, clock, pace, wake: Notify::new(), changes }))
     }
 
-    /// Applies a transfer message from a peer.
+    /// Tells the data plane of every transfer that is not final. To be called once before anything is served.
     ///
     /// # Errors
-    /// As [`Engine::receive_negotiation`].
-    pub async fn receive_transfer(&self, _inbound: Inbound<TransferMessage>) -> Result<Process, EngineError> {
-        Err(EngineError::NotFound("transfer"))
+    /// When the store does not answer.
+    pub async fn reopen_transfers(&self) -> Result<(), EngineError> {
+        for transfer in self.0.store.open_transfers().await? {
+            self.0.surroundings.planes.changed(&transfer);
+        }
+        Ok(())
     }
 
     /// A process for its counterparty.
@@ -262,64 +317,105 @@ impl Engine {
     pub async fn show(
         &self,
         kind: ProcessKind,
-        _participant: &ParticipantId,
-        _caller: &ParticipantId,
-        _pid: &Pid,
+        participant: &ParticipantId,
+        caller: &ParticipantId,
+        pid: &Pid,
     ) -> Result<Process, EngineError> {
-        Err(EngineError::NotFound(kind.as_str()))
-    }
-
-    /// Starts a negotiation as consumer: the request is recorded and sent in the background.
-    ///
-    /// # Errors
-    /// [`EngineError`].
-    pub async fn request_negotiation(&self, _request: NegotiationRequest) -> Result<Process, EngineError> {
-        Err(EngineError::NotFound("negotiation"))
-    }
-
-    /// Starts a negotiation as provider: the offer is recorded and sent in the background. `request.address` is the consumer's
-    /// DSP base or callback address.
-    ///
-    /// # Errors
-    /// [`EngineError`].
-    pub async fn offer_negotiation(&self, _request: NegotiationRequest) -> Result<Process, EngineError> {
-        Err(EngineError::NotFound("negotiation"))
-    }
-
-    /// Starts a transfer as consumer.
-    ///
-    /// # Errors
-    /// [`EngineError`].
-    pub async fn request_transfer(&self, _request: TransferRequest) -> Result<Process, EngineError> {
-        Err(EngineError::NotFound("agreement"))
-    }
-
-    /// Does a step of a process on behalf of the operator (manual approval included).
-    ///
-    /// # Errors
-    /// [`EngineError`].
-    pub async fn act(&self, _pid: &Pid, _action: Action) -> Result<Process, EngineError> {
-        Err(EngineError::NotFound("process"))
+        self.0
+            .store
+            .process(pid)
+            .await?
+            .filter(|p| p.kind() == kind && p.participant == *participant && p.counterparty == *caller)
+            .ok_or(EngineError::NotFound(kind.as_str()))
     }
 
     /// Takes in an agreement made elsewhere, live at once. The same agreement again changes nothing.
     ///
     /// # Errors
-    /// [`EngineError`]; `Refused` when another agreement has that id.
-    pub async fn import_agreement(&self, _agreement: Agreement) -> Result<(), EngineError> {
-        Err(EngineError::NotFound("agreement"))
+    /// `Refused` when another agreement has that id.
+    pub async fn import_agreement(&self, agreement: Agreement) -> Result<(), EngineError> {
+        let engine = self.clone();
+        detached(async move {
+            let mut tx = engine.0.store.begin().await?;
+            match tx.agreement_of(&agreement.participant, agreement.role, &agreement.id).await? {
+                Some(known) if known.policy == agreement.policy && known.counterparty == agreement.counterparty => {
+                    return Ok(());
+                }
+                Some(_) => {
+                    return Err(EngineError::refused(
+                        "agreement.exists",
+                        format!("another agreement {} is kept already; choose another id", agreement.id),
+                    ));
+                }
+                None => tx.put_agreement(&agreement).await?,
+            }
+            Ok(tx.commit().await?)
+        })
+        .await
     }
 
     /// Waits until the process satisfies `done`, for at most `limit`; the process as last seen.
     ///
     /// # Errors
     /// `NotFound` when there is no such process.
-    pub async fn wait(
-        &self,
-        _pid: &Pid,
-        _limit: std::time::Duration,
-        _done: fn(&Process) -> bool,
-    ) -> Result<Process, EngineError> {
-        Err(EngineError::NotFound("process"))
+    pub async fn wait<F>(&self, pid: &Pid, limit: Duration, done: F) -> Result<Process, EngineError>
+    where
+        F: Fn(&Process) -> bool + Send,
+    {
+        let mut changes = self.0.changes.subscribe();
+        let deadline = tokio::time::Instant::now() + limit;
+        loop {
+            let process = self.0.store.process(pid).await?.ok_or(EngineError::NotFound("process"))?;
+            if done(&process) {
+                return Ok(process);
+            }
+            loop {
+                match tokio::time::timeout_at(deadline, changes.recv()).await {
+                    Err(_) => return Ok(process),
+                    Ok(Ok(changed)) if changed != *pid => {}
+                    Ok(_) => break,
+                }
+            }
+        }
+    }
+
+    /// Publishes a committed change: to the data plane first, then to workers and those who wait.
+    fn announce(&self, process: &Process) {
+        if process.kind() == ProcessKind::Transfer {
+            self.0.surroundings.planes.changed(process);
+        }
+        let _ = self.0.changes.send(process.pid.clone());
+        self.0.wake.notify_one();
+        tracing::info!(
+            pid = %process.pid, kind = process.kind().as_str(), role = %process.role, state = %process.state,
+            counterparty = %process.counterparty, dataset = %process.dataset, "process changed"
+        );
+    }
+}
+
+impl EngineError {
+    fn refused(code: &'static str, sentence: impl Into<String>) -> Self {
+        Self::Refused { code, sentence: sentence.into(), process: None }
+    }
+
+    fn with(self, about: &Process) -> Self {
+        match self {
+            Self::Refused { code, sentence, .. } => {
+                Self::Refused { code, sentence, process: Some(Box::new(about.clone())) }
+            }
+            other => other,
+        }
+    }
+}
+
+/// Runs to its end even when the caller goes away: a peer that hangs up must not leave a commit without its announcement.
+async fn detached<T, F>(work: F) -> Result<T, EngineError>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, EngineError>> + Send + 'static,
+{
+    match tokio::spawn(work).await {
+        Ok(result) => result,
+        Err(_) => Err(EngineError::refused("engine.stopped", "the connector is stopping; try again")),
     }
 }

@@ -7,5 +7,6 @@ pub mod ids;
 pub mod message;
 pub mod negotiation;
 pub mod process;
+pub mod terms;
 pub mod time;
 pub mod transfer;

@@ -112,22 +112,32 @@ impl Store {
         Ok(())
     }
 
-    /// Puts a delivery off until `retry_at`, remembering why.
+    /// Puts the delivery of a message off until `retry_at`, remembering why, and gives the claim back; when the message was
+    /// taken from the outbox meanwhile, only the latter.
     ///
     /// # Errors
-    /// `Fenced` when the lease is lost.
-    pub async fn postpone(&self, pid: &Pid, lease: &str, retry_at: Timestamp, failure: &str) -> Result<(), StoreError> {
+    /// When the database fails.
+    pub async fn postpone(
+        &self,
+        pid: &Pid,
+        lease: &str,
+        message: i64,
+        retry_at: Timestamp,
+        failure: &str,
+    ) -> Result<(), StoreError> {
         let done = sqlx::query(
             "UPDATE process SET attempts = attempts + 1, retry_at = $1, due_at = $1, delivery_failure = $2, \
-             lease_token = NULL, lease_until = NULL WHERE pid = $3 AND lease_token = $4",
+             lease_token = NULL, lease_until = NULL WHERE pid = $3 AND lease_token = $4 \
+             AND EXISTS (SELECT 1 FROM outbox o WHERE o.id = $5)",
         )
         .bind(retry_at.millis())
         .bind(failure)
         .bind(pid.as_str())
         .bind(lease)
+        .bind(message)
         .execute(&self.write)
         .await?;
-        if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Fenced("process")) }
+        if done.rows_affected() == 1 { Ok(()) } else { self.release(pid, lease).await }
     }
 
     pub(super) async fn release_all_leases(&self) -> Result<(), StoreError> {
@@ -161,7 +171,8 @@ impl Tx {
         Ok(())
     }
 
-    /// Takes a delivered (or given up) message out of the outbox and notes the peer's pid if it was not known.
+    /// Takes a delivered (or given up) message out of the outbox and notes the peer's pid if it was not known; whether it was
+    /// still there.
     ///
     /// # Errors
     /// `Fenced` when the lease is lost.
@@ -172,8 +183,8 @@ impl Tx {
         message: i64,
         peer_pid: Option<&Pid>,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM outbox WHERE id = $1 AND pid = $2")
+    ) -> Result<bool, StoreError> {
+        let removed = sqlx::query("DELETE FROM outbox WHERE id = $1 AND pid = $2")
             .bind(message)
             .bind(pid.as_str())
             .execute(&mut *self.0)
@@ -181,8 +192,8 @@ impl Tx {
         let done = sqlx::query(
             "UPDATE process SET peer_pid = COALESCE(peer_pid, $1), attempts = 0, delivery_failure = NULL, \
              retry_at = CASE WHEN EXISTS (SELECT 1 FROM outbox o WHERE o.pid = process.pid) THEN $2 END, \
-             due_at = CASE WHEN EXISTS (SELECT 1 FROM outbox o WHERE o.pid = process.pid) THEN $2 ELSE step_at END, \
-             version = version + 1 WHERE pid = $3 AND lease_token = $4",
+             due_at = CASE WHEN EXISTS (SELECT 1 FROM outbox o WHERE o.pid = process.pid) THEN $2 ELSE step_at END \
+             WHERE pid = $3 AND lease_token = $4",
         )
         .bind(peer_pid.map(Pid::as_str))
         .bind(now.millis())
@@ -190,16 +201,28 @@ impl Tx {
         .bind(lease)
         .execute(&mut *self.0)
         .await?;
-        if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Fenced("process")) }
+        if done.rows_affected() == 1 { Ok(removed.rows_affected() == 1) } else { Err(StoreError::Fenced("process")) }
     }
 
-    /// Forgets all messages of a process that were not delivered: the process ended without them.
+    /// Forgets all messages of a process that wait: the process ended without them, or the peer has shown that it has them.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn clear_outbox(&mut self, pid: &Pid) -> Result<(), StoreError> {
         sqlx::query("DELETE FROM outbox WHERE pid = $1").bind(pid.as_str()).execute(&mut *self.0).await?;
         sqlx::query("UPDATE process SET retry_at = NULL, due_at = step_at, attempts = 0 WHERE pid = $1")
+            .bind(pid.as_str())
+            .execute(&mut *self.0)
+            .await?;
+        Ok(())
+    }
+
+    /// Forgets the planned step of a process.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn drop_plan(&mut self, pid: &Pid) -> Result<(), StoreError> {
+        sqlx::query("UPDATE process SET step = NULL, step_at = NULL, due_at = retry_at WHERE pid = $1")
             .bind(pid.as_str())
             .execute(&mut *self.0)
             .await?;

@@ -1,0 +1,204 @@
+//! Delivering one message and recording what came of it.
+
+use super::driver::millis;
+use super::transition::enter;
+use super::{Acknowledgement, DeliveryFailure, Engine, Envelope, Pace};
+use crate::model::message::{NegotiationBody, OutboundMessage, Reasons, TransferBody};
+use crate::model::negotiation::NegotiationState;
+use crate::model::process::{Process, ProcessState};
+use crate::model::transfer::TransferState;
+use crate::store::{StoreError, Transition, Work};
+
+impl Engine {
+    /// Delivers the oldest message of claimed work; whether there may be more to do.
+    pub(super) async fn deliver(&self, work: Work, lease: &str) -> Result<bool, StoreError> {
+        let Work { process, message: Some((number, message)), attempts, .. } = work else { return Ok(false) };
+        let message = addressed(message, &process);
+        let envelope = Envelope {
+            participant: process.participant.clone(),
+            counterparty: process.counterparty.clone(),
+            address: process.peer_address.clone(),
+            role: process.role,
+            trace: process.detail.trace.clone(),
+        };
+        match self.send(&envelope, &message).await {
+            Ok(acknowledgement) => self.record_delivered(&process, lease, number, &acknowledgement).await,
+            Err(DeliveryFailure::Refused { status, reasons }) => {
+                self.refused(&process, lease, number, &envelope, status, reasons).await
+            }
+            Err(failure) if attempts + 1 >= self.0.pace.attempts => {
+                tracing::error!(pid = %process.pid, %failure, attempts, "a message is given up");
+                let unreachable = Reasons::new("peer.unreachable", failure.to_string());
+                self.end_without(&process, lease, number, unreachable, false).await
+            }
+            Err(failure) => {
+                let pause = back_off(&self.0.pace, attempts, matches!(failure, DeliveryFailure::NotYet));
+                tracing::warn!(pid = %process.pid, %failure, attempts, pause, "a message will be sent again");
+                let retry_at = self.0.clock.now().plus_millis(pause);
+                self.0.store.postpone(&process.pid, lease, number, retry_at, &failure.to_string()).await?;
+                Ok(false)
+            }
+        }
+    }
+
+    async fn send(&self, to: &Envelope, message: &OutboundMessage) -> Result<Acknowledgement, DeliveryFailure> {
+        let peers = &self.0.surroundings.peers;
+        let sending = async {
+            match message {
+                OutboundMessage::Negotiation(message) => peers.negotiation(to, message).await,
+                OutboundMessage::Transfer(message) => peers.transfer(to, message).await,
+            }
+        };
+        match tokio::time::timeout(self.0.pace.delivery, sending).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(DeliveryFailure::Unavailable("it did not answer in time".to_owned())),
+        }
+    }
+
+    async fn record_delivered(
+        &self,
+        process: &Process,
+        lease: &str,
+        number: i64,
+        acknowledgement: &Acknowledgement,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.0.store.begin().await?;
+        let peer_pid = acknowledgement.peer_pid.as_ref();
+        tx.delivered(&process.pid, lease, number, peer_pid, self.0.clock.now()).await?;
+        tx.commit().await?;
+        let _ = self.0.changes.send(process.pid.clone());
+        Ok(true)
+    }
+
+    /// A refusal may come because an earlier try did arrive: the peer's own state decides.
+    async fn refused(
+        &self,
+        process: &Process,
+        lease: &str,
+        number: i64,
+        envelope: &Envelope,
+        status: u16,
+        reasons: Reasons,
+    ) -> Result<bool, StoreError> {
+        if let Some(peer_pid) = process.peer_pid.as_ref().filter(|_| (400..500).contains(&status)) {
+            let asking = self.0.surroundings.peers.state(envelope, process.kind(), peer_pid);
+            let state = tokio::time::timeout(self.0.pace.delivery, asking).await;
+            if matches!(&state, Ok(Ok(state)) if has_reached(process.state, state)) {
+                return self.record_delivered(process, lease, number, &Acknowledgement::default()).await;
+            }
+        }
+        tracing::warn!(pid = %process.pid, status, code = reasons.code, reason = ?reasons.reason, "the peer refused a message");
+        let tell = process.peer_pid.is_some() && !matches!(status, 0 | 404 | 410);
+        self.end_without(process, lease, number, reasons, tell).await
+    }
+
+    /// Ends a process whose message will never arrive; the peer is told when it can be.
+    async fn end_without(
+        &self,
+        process: &Process,
+        lease: &str,
+        number: i64,
+        reasons: Reasons,
+        tell: bool,
+    ) -> Result<bool, StoreError> {
+        let now = self.0.clock.now();
+        let mut tx = self.0.store.begin().await?;
+        if !tx.delivered(&process.pid, lease, number, None, now).await? {
+            // The peer has answered it by a message of its own meanwhile.
+            tx.commit().await?;
+            return Ok(true);
+        }
+        let Some(mut ended) = tx.process(&process.pid).await? else { return Ok(false) };
+        if ended.state == ProcessState::Negotiation(NegotiationState::Finalized)
+            && let Some(agreement) = &ended.agreement
+        {
+            tx.set_agreement_live(&ended.participant, ended.role, agreement, false).await?;
+        }
+        if ended.state.is_final() {
+            if ended.peer_pid.is_none() {
+                tx.clear_outbox(&ended.pid).await?;
+            }
+            tx.commit().await?;
+            return Ok(true);
+        }
+        tx.clear_outbox(&ended.pid).await?;
+        let (state, message) = termination(&ended, reasons.clone());
+        ended.detail.reasons = Some(reasons);
+        let role = ended.role;
+        let _ = enter(&mut ended, state, role, now, &self.0.automation);
+        ended.detail.held = false;
+        tx.update_process(&ended, &Transition { changed_by: role, event: "terminate", plan: None }).await?;
+        if tell {
+            tx.push(&ended.pid, &message, now).await?;
+        }
+        tx.commit().await?;
+        self.announce(&ended);
+        Ok(true)
+    }
+}
+
+fn termination(process: &Process, reasons: Reasons) -> (ProcessState, OutboundMessage) {
+    match process.state {
+        ProcessState::Negotiation(_) => (
+            ProcessState::Negotiation(NegotiationState::Terminated),
+            OutboundMessage::Negotiation(super::act::negotiation_message(
+                process,
+                NegotiationBody::Termination(reasons),
+            )),
+        ),
+        ProcessState::Transfer(_) => (
+            ProcessState::Transfer(TransferState::Terminated),
+            OutboundMessage::Transfer(super::act::transfer_message(process, TransferBody::Termination(reasons))),
+        ),
+    }
+}
+
+/// Whether a peer in state `theirs` must have had the message that brought us to `ours`.
+fn has_reached(ours: ProcessState, theirs: &str) -> bool {
+    const fn rank(state: NegotiationState) -> u8 {
+        match state {
+            NegotiationState::Requested | NegotiationState::Offered => 1,
+            NegotiationState::Accepted => 2,
+            NegotiationState::Agreed => 3,
+            NegotiationState::Verified => 4,
+            NegotiationState::Finalized => 5,
+            NegotiationState::Terminated => 0,
+        }
+    }
+    match ours {
+        ProcessState::Negotiation(state) => NegotiationState::parse(theirs)
+            .is_some_and(|theirs| theirs == state || (!state.is_final() && rank(theirs) > rank(state))),
+        ProcessState::Transfer(state) => state.as_str() == theirs,
+    }
+}
+
+/// The message with the peer's pid, which may have become known only after it was written.
+fn addressed(mut message: OutboundMessage, process: &Process) -> OutboundMessage {
+    if !begins(&message) {
+        let (consumer, provider) = match &mut message {
+            OutboundMessage::Negotiation(m) => (&mut m.consumer_pid, &mut m.provider_pid),
+            OutboundMessage::Transfer(m) => (&mut m.consumer_pid, &mut m.provider_pid),
+        };
+        *consumer = process.consumer_pid().cloned();
+        *provider = process.provider_pid().cloned();
+    }
+    message
+}
+
+/// A message that begins a process has only its sender's pid, and keeps it so when it is sent again.
+const fn begins(message: &OutboundMessage) -> bool {
+    match message {
+        OutboundMessage::Negotiation(m) => matches!(
+            m.body,
+            NegotiationBody::Request { callback: Some(_), .. } | NegotiationBody::Offer { callback: Some(_), .. }
+        ),
+        OutboundMessage::Transfer(m) => matches!(m.body, TransferBody::Request { .. }),
+    }
+}
+
+/// Milliseconds to wait; "not yet" is a matter of the peer's next write, so it starts short.
+fn back_off(pace: &Pace, attempts: u32, not_yet: bool) -> i64 {
+    let first = if not_yet { 40 } else { millis(pace.first_retry) };
+    let longest = if not_yet { 1_000 } else { millis(pace.longest_retry) };
+    first.saturating_mul(1_i64 << attempts.min(20)).min(longest)
+}

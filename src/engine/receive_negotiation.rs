@@ -1,0 +1,288 @@
+//! Negotiation messages from peers: checked against the table, applied and committed before they are acknowledged.
+
+use serde_json::Value;
+
+use super::transition::enter;
+use super::{Engine, EngineError, Inbound, OfferVerdict, detached};
+use crate::env::new_pid;
+use crate::model::agreement::Agreement;
+use crate::model::ids::{AgreementId, DatasetId, ParticipantId, Pid};
+use crate::model::message::{NegotiationBody, NegotiationMessage, Reasons};
+use crate::model::negotiation::{NegotiationEvent, NegotiationState, Role, step};
+use crate::model::process::{Process, ProcessDetail, ProcessKind, ProcessState};
+use crate::model::terms;
+use crate::model::time::Timestamp;
+use crate::store::{Transition, Tx};
+
+impl Engine {
+    /// Applies a negotiation message from a peer; the process as it then stands is committed.
+    ///
+    /// A message for a transition that already happened (same sender, same resulting state) is answered as the first time.
+    ///
+    /// # Errors
+    /// [`EngineError`]; none of them changes a state.
+    pub async fn receive_negotiation(&self, inbound: Inbound<NegotiationMessage>) -> Result<Process, EngineError> {
+        let engine = self.clone();
+        detached(async move {
+            match &inbound.pid {
+                None => engine.begin_by_peer(inbound).await,
+                Some(pid) => engine.follow_negotiation(&pid.clone(), inbound).await,
+            }
+        })
+        .await
+    }
+
+    async fn begin_by_peer(&self, inbound: Inbound<NegotiationMessage>) -> Result<Process, EngineError> {
+        let Inbound { participant, caller, message, trace, .. } = inbound;
+        let malformed = |what: &str| EngineError::refused("negotiation.malformed", format!("the message needs {what}"));
+        let (role, peer_pid, offer, callback) = match message.body {
+            NegotiationBody::Request { offer, callback } => (Role::Provider, message.consumer_pid, offer, callback),
+            NegotiationBody::Offer { offer, callback } => (Role::Consumer, message.provider_pid, offer, callback),
+            other => {
+                let refusal = step(None, Role::Consumer, other.event());
+                return Err(EngineError::refused(
+                    "negotiation.wrong-state",
+                    refusal
+                        .err()
+                        .map_or_else(|| "a negotiation begins with a request or an offer".into(), |r| r.to_string()),
+                ));
+            }
+        };
+        let peer_pid = peer_pid.ok_or_else(|| malformed("the sender's pid"))?;
+        let callback = callback.ok_or_else(|| malformed("a callbackAddress"))?;
+        let (dataset, objection) = if role == Role::Provider {
+            self.judge(&participant, &caller, &offer).await?
+        } else {
+            let target = terms::iri(&offer, "target").ok_or_else(|| malformed("a target in its offer"))?;
+            let uncalled =
+                Reasons::new("offer.uncalled", "the provider made an offer that was not asked for; a person decides");
+            (DatasetId::from(target), Some(uncalled))
+        };
+
+        let mut tx = self.0.store.begin().await?;
+        if let Some(known) =
+            tx.process_of_peer(ProcessKind::Negotiation, &participant, role, &caller, &peer_pid).await?
+        {
+            return Ok(known);
+        }
+        let now = self.0.clock.now();
+        let mut process = Process {
+            pid: new_pid(),
+            peer_pid: Some(peer_pid),
+            role,
+            participant,
+            counterparty: caller,
+            peer_address: callback,
+            state: ProcessState::Negotiation(NegotiationState::Requested),
+            dataset,
+            agreement: None,
+            detail: ProcessDetail {
+                offer: Some(offer),
+                offered_by: Some(role.other()),
+                objection,
+                trace,
+                ..ProcessDetail::default()
+            },
+            version: 0,
+            created: now,
+            updated: now,
+            delivery_failure: None,
+        };
+        let (state, event) = match role {
+            Role::Provider => (NegotiationState::Requested, NegotiationEvent::Request),
+            Role::Consumer => (NegotiationState::Offered, NegotiationEvent::Offer),
+        };
+        let plan = enter(&mut process, ProcessState::Negotiation(state), role.other(), now, &self.0.automation);
+        tx.insert_process(&process, &Transition { changed_by: role.other(), event: event.as_str(), plan }).await?;
+        tx.commit().await?;
+        self.announce(&process);
+        Ok(process)
+    }
+
+    async fn follow_negotiation(
+        &self,
+        pid: &Pid,
+        inbound: Inbound<NegotiationMessage>,
+    ) -> Result<Process, EngineError> {
+        let message = inbound.message;
+        let event = message.body.event();
+        let verdict = match &message.body {
+            NegotiationBody::Request { offer, .. } => {
+                Some(self.judge(&inbound.participant, &inbound.caller, offer).await)
+            }
+            _ => None,
+        };
+
+        let mut tx = self.0.store.begin().await?;
+        let process = tx
+            .process(pid)
+            .await?
+            .filter(|p| {
+                p.kind() == ProcessKind::Negotiation
+                    && p.participant == inbound.participant
+                    && p.counterparty == inbound.caller
+            })
+            .ok_or(EngineError::NotFound("negotiation"))?;
+        let ProcessState::Negotiation(state) = process.state else {
+            return Err(EngineError::NotFound("negotiation"));
+        };
+        check_pids(&process, message.consumer_pid.as_ref(), message.provider_pid.as_ref())?;
+        let sender = process.role.other();
+        if is_repetition(&process, state, sender, &message.body) {
+            return Ok(process);
+        }
+        let next = step(Some(state), sender, event)
+            .map_err(|refusal| EngineError::refused("negotiation.wrong-state", refusal.to_string()).with(&process))?;
+
+        let mut changed = process.clone();
+        changed.peer_pid =
+            changed.peer_pid.or(if sender == Role::Consumer { message.consumer_pid } else { message.provider_pid });
+        let now = self.0.clock.now();
+        let agreed = take_in(&mut changed, message.body, verdict, now).map_err(|e| e.with(&process))?;
+        let plan = enter(&mut changed, ProcessState::Negotiation(next), sender, now, &self.0.automation);
+        let plan = if next.is_final() { None } else { plan };
+        tx.update_process(&changed, &Transition { changed_by: sender, event: event.as_str(), plan }).await?;
+        if let Some(agreement) = agreed {
+            tx.put_agreement(&agreement).await?;
+        }
+        // Who moves on has read what we said before, even if its answer was lost.
+        tx.clear_outbox(&changed.pid).await?;
+        settle_agreement(&mut tx, &changed, next).await?;
+        tx.commit().await?;
+        self.announce(&changed);
+        Ok(changed)
+    }
+
+    async fn judge(
+        &self,
+        participant: &ParticipantId,
+        consumer: &ParticipantId,
+        offer: &Value,
+    ) -> Result<(DatasetId, Option<Reasons>), EngineError> {
+        match self.0.surroundings.offers.judge(participant, consumer, offer).await {
+            Ok(OfferVerdict::Ours(accepted)) => Ok((accepted.dataset, None)),
+            Ok(OfferVerdict::Differs(accepted)) => Ok((
+                accepted.dataset,
+                Some(Reasons::new(
+                    "offer.differs",
+                    "the requested rules differ from the offer; take the offer as published",
+                )),
+            )),
+            Ok(OfferVerdict::Refused(accepted, reasons)) => Ok((accepted.dataset, Some(reasons))),
+            Err(reasons) => Err(EngineError::refused("offer.unknown", reasons.reason.join("; "))),
+        }
+    }
+}
+
+/// What a final state does to the agreement.
+async fn settle_agreement(tx: &mut Tx, process: &Process, state: NegotiationState) -> Result<(), EngineError> {
+    if let (true, Some(id)) = (state.is_final(), &process.agreement) {
+        let live = state == NegotiationState::Finalized;
+        tx.set_agreement_live(&process.participant, process.role, id, live).await?;
+    }
+    Ok(())
+}
+
+/// Both pids of a follow-up must be those of the process; the peer's is learned from its first message.
+pub(super) fn check_pids(
+    process: &Process,
+    consumer_pid: Option<&Pid>,
+    provider_pid: Option<&Pid>,
+) -> Result<(), EngineError> {
+    let fits = |known: Option<&Pid>, said: Option<&Pid>| match (known, said) {
+        (Some(known), Some(said)) => known == said,
+        (None, Some(_)) => true,
+        (_, None) => false,
+    };
+    if fits(process.consumer_pid(), consumer_pid) && fits(process.provider_pid(), provider_pid) {
+        return Ok(());
+    }
+    Err(EngineError::refused(
+        "process.pid-mismatch",
+        "consumerPid and providerPid of the message do not belong to the process in its path",
+    )
+    .with(process))
+}
+
+/// Whether the message only says again what its sender said last: its answer was lost on the way.
+fn is_repetition(process: &Process, state: NegotiationState, sender: Role, body: &NegotiationBody) -> bool {
+    use NegotiationState as S;
+    if let (NegotiationBody::Agreement { agreement }, S::Agreed | S::Verified | S::Finalized) = (body, state) {
+        return process.detail.agreement.as_ref() == Some(agreement);
+    }
+    if process.detail.changed_by != Some(sender) {
+        return false;
+    }
+    matches!(
+        (body, state),
+        (NegotiationBody::Accepted, S::Accepted)
+            | (NegotiationBody::Verification, S::Verified)
+            | (NegotiationBody::Finalized, S::Finalized)
+            | (NegotiationBody::Termination(_), S::Terminated)
+    )
+}
+
+/// Takes what the message carries into the process; an agreement to be kept, if it brought one.
+fn take_in(
+    process: &mut Process,
+    body: NegotiationBody,
+    verdict: Option<Result<(DatasetId, Option<Reasons>), EngineError>>,
+    now: Timestamp,
+) -> Result<Option<Agreement>, EngineError> {
+    match body {
+        NegotiationBody::Request { offer, .. } => {
+            let (dataset, objection) = verdict.transpose()?.unwrap_or_else(|| (process.dataset.clone(), None));
+            if dataset != process.dataset {
+                return Err(EngineError::refused(
+                    "negotiation.other-dataset",
+                    format!("this negotiation is about {}; begin another for {dataset}", process.dataset),
+                ));
+            }
+            process.detail.objection = objection;
+            process.detail.offer = Some(offer);
+            process.detail.offered_by = Some(Role::Consumer);
+            Ok(None)
+        }
+        NegotiationBody::Offer { offer, .. } => {
+            let same = process.detail.offer.as_ref().is_some_and(|asked| terms::same_rules(asked, &offer));
+            process.detail.objection = (!same).then(|| {
+                Reasons::new("offer.differs", "the provider's offer differs from what was asked for; a person decides")
+            });
+            process.detail.offer = Some(offer);
+            process.detail.offered_by = Some(Role::Provider);
+            Ok(None)
+        }
+        NegotiationBody::Agreement { agreement } => take_in_agreement(process, agreement, now).map(Some),
+        NegotiationBody::Termination(reasons) => {
+            process.detail.reasons = Some(reasons);
+            Ok(None)
+        }
+        NegotiationBody::Accepted | NegotiationBody::Verification | NegotiationBody::Finalized => Ok(None),
+    }
+}
+
+fn take_in_agreement(process: &mut Process, agreement: Value, now: Timestamp) -> Result<Agreement, EngineError> {
+    let malformed = |what: &str| EngineError::refused("agreement.malformed", format!("the agreement {what}"));
+    let id = AgreementId::from(terms::iri(&agreement, "@id").ok_or_else(|| malformed("has no @id"))?);
+    if terms::iri(&agreement, "target") != Some(process.dataset.as_str()) {
+        return Err(malformed("is about another target than the negotiation"));
+    }
+    let signed = agreement.get("timestamp").and_then(Value::as_str).and_then(|t| Timestamp::parse(t).ok());
+    let agreed = process.detail.offer.as_ref().is_some_and(|offer| terms::same_rules(offer, &agreement));
+    process.detail.objection =
+        (!agreed).then(|| Reasons::new("agreement.differs", "the agreement has other rules than the offer it answers"));
+    process.detail.agreement = Some(agreement.clone());
+    process.agreement = Some(id.clone());
+    Ok(Agreement {
+        id,
+        role: process.role,
+        participant: process.participant.clone(),
+        counterparty: process.counterparty.clone(),
+        dataset: process.dataset.clone(),
+        policy: agreement,
+        negotiation: Some(process.pid.clone()),
+        peer_address: Some(process.peer_address.clone()),
+        signed: signed.unwrap_or(now),
+        live: false,
+    })
+}

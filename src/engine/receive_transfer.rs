@@ -1,0 +1,177 @@
+//! Transfer messages from peers: checked against the table, applied and committed before they are acknowledged.
+
+use super::receive_negotiation::check_pids;
+use super::transition::enter;
+use super::{Engine, EngineError, Inbound, detached};
+use crate::env::new_pid;
+use crate::model::agreement::Agreement;
+use crate::model::ids::Pid;
+use crate::model::message::{TransferBody, TransferMessage};
+use crate::model::negotiation::Role;
+use crate::model::process::{Process, ProcessDetail, ProcessKind, ProcessState};
+use crate::model::transfer::{TransferEvent, TransferState, step};
+use crate::store::Transition;
+
+impl Engine {
+    /// Applies a transfer message from a peer; the process as it then stands is committed and the data plane knows it.
+    ///
+    /// # Errors
+    /// As [`Engine::receive_negotiation`].
+    pub async fn receive_transfer(&self, inbound: Inbound<TransferMessage>) -> Result<Process, EngineError> {
+        let engine = self.clone();
+        detached(async move {
+            match &inbound.pid {
+                None => engine.transfer_requested(inbound).await,
+                Some(pid) => engine.follow_transfer(&pid.clone(), inbound).await,
+            }
+        })
+        .await
+    }
+
+    async fn transfer_requested(&self, inbound: Inbound<TransferMessage>) -> Result<Process, EngineError> {
+        let Inbound { participant, caller, message, trace, .. } = inbound;
+        let TransferBody::Request { agreement: id, format, callback, push } = message.body else {
+            return Err(EngineError::refused("transfer.wrong-state", "a transfer begins with a request"));
+        };
+        let consumer_pid = message
+            .consumer_pid
+            .ok_or_else(|| EngineError::refused("transfer.malformed", "the message needs a consumerPid"))?;
+        let agreement = self
+            .0
+            .store
+            .agreement_of(&participant, Role::Provider, &id)
+            .await?
+            .filter(|a| a.counterparty == caller)
+            .ok_or(EngineError::NotFound("agreement"))?;
+        self.check_request(&agreement, &format, push)?;
+        let objection = self.0.surroundings.offers.may_transfer(&agreement).await.err();
+
+        let mut tx = self.0.store.begin().await?;
+        if let Some(known) =
+            tx.process_of_peer(ProcessKind::Transfer, &participant, Role::Provider, &caller, &consumer_pid).await?
+        {
+            return Ok(known);
+        }
+        let now = self.0.clock.now();
+        let mut process = Process {
+            pid: new_pid(),
+            peer_pid: Some(consumer_pid),
+            role: Role::Provider,
+            participant,
+            counterparty: caller,
+            peer_address: callback,
+            state: ProcessState::Transfer(TransferState::Requested),
+            dataset: agreement.dataset,
+            agreement: Some(agreement.id),
+            detail: ProcessDetail { format: Some(format), objection, trace, ..ProcessDetail::default() },
+            version: 0,
+            created: now,
+            updated: now,
+            delivery_failure: None,
+        };
+        let state = process.state;
+        let plan = enter(&mut process, state, Role::Consumer, now, &self.0.automation);
+        let event = TransferEvent::Request.as_str();
+        tx.insert_process(&process, &Transition { changed_by: Role::Consumer, event, plan }).await?;
+        tx.commit().await?;
+        self.announce(&process);
+        Ok(process)
+    }
+
+    fn check_request(&self, agreement: &Agreement, format: &str, push: bool) -> Result<(), EngineError> {
+        if !agreement.live {
+            return Err(EngineError::refused(
+                "agreement.not-in-force",
+                format!("agreement {} is not finalised, or was ended", agreement.id),
+            ));
+        }
+        if push || format.ends_with("-PUSH") {
+            return Err(EngineError::refused(
+                "transfer.push-not-offered",
+                "data is not pushed from here; ask for HttpData-PULL and call the endpoint",
+            ));
+        }
+        if !self.0.surroundings.planes.provides(format) {
+            return Err(EngineError::refused(
+                "transfer.format-not-offered",
+                format!("the format {format} is not offered; ask for HttpData-PULL"),
+            ));
+        }
+        Ok(())
+    }
+
+    async fn follow_transfer(&self, pid: &Pid, inbound: Inbound<TransferMessage>) -> Result<Process, EngineError> {
+        let message = inbound.message;
+        let event = message.body.event();
+        let mut tx = self.0.store.begin().await?;
+        let process = tx
+            .process(pid)
+            .await?
+            .filter(|p| {
+                p.kind() == ProcessKind::Transfer
+                    && p.participant == inbound.participant
+                    && p.counterparty == inbound.caller
+            })
+            .ok_or(EngineError::NotFound("transfer"))?;
+        let ProcessState::Transfer(state) = process.state else {
+            return Err(EngineError::NotFound("transfer"));
+        };
+        check_pids(&process, message.consumer_pid.as_ref(), message.provider_pid.as_ref())?;
+        let sender = process.role.other();
+        if is_repetition(&process, state, sender, event) {
+            return Ok(process);
+        }
+        let next = step(Some(state), sender, event)
+            .map_err(|refusal| EngineError::refused("transfer.wrong-state", refusal.to_string()).with(&process))?;
+        if resumes_against_will(&process, state, sender, event) {
+            return Err(EngineError::refused(
+                "transfer.suspended-by-provider",
+                "the provider suspended this transfer; only the provider can start it again",
+            )
+            .with(&process));
+        }
+
+        let mut changed = process;
+        changed.peer_pid =
+            changed.peer_pid.or(if sender == Role::Consumer { message.consumer_pid } else { message.provider_pid });
+        match message.body {
+            TransferBody::Start { address } => {
+                changed.detail.data_address = address.or(changed.detail.data_address);
+            }
+            TransferBody::Suspension(reasons) | TransferBody::Termination(reasons) => {
+                changed.detail.reasons = Some(reasons);
+            }
+            TransferBody::Completion | TransferBody::Request { .. } => {}
+        }
+        let now = self.0.clock.now();
+        let plan = enter(&mut changed, ProcessState::Transfer(next), sender, now, &self.0.automation);
+        let plan = if next.is_final() { None } else { plan };
+        tx.update_process(&changed, &Transition { changed_by: sender, event: event.as_str(), plan }).await?;
+        // Who moves on has read what we said before, even if its answer was lost.
+        tx.clear_outbox(pid).await?;
+        tx.commit().await?;
+        self.announce(&changed);
+        Ok(changed)
+    }
+}
+
+/// Whether the message only says again what its sender said last: its answer was lost on the way.
+fn is_repetition(process: &Process, state: TransferState, sender: Role, event: TransferEvent) -> bool {
+    use TransferState as S;
+    process.detail.changed_by == Some(sender)
+        && matches!(
+            (event, state),
+            (TransferEvent::Start, S::Started)
+                | (TransferEvent::Complete, S::Completed)
+                | (TransferEvent::Suspend, S::Suspended)
+                | (TransferEvent::Terminate, S::Terminated)
+        )
+}
+
+/// A consumer may resume what it suspended itself, not what the provider suspended: that would undo an enforcement.
+fn resumes_against_will(process: &Process, state: TransferState, sender: Role, event: TransferEvent) -> bool {
+    state == TransferState::Suspended
+        && event == TransferEvent::Start
+        && sender == Role::Consumer
+        && process.detail.changed_by == Some(Role::Provider)
+}
