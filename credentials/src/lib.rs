@@ -1,1 +1,15 @@
 //! Keys, tokens, decentralised identifiers and credentials.
+//!
+//! The only package that sees josekit and ssi; neither shows in its public surface. Signatures are checked against one strict
+//! profile ([`jws`]), keys sit behind one trait ([`Signer`]).
+
+mod did;
+pub mod jws;
+mod keys;
+#[cfg(test)]
+mod testing;
+mod token;
+
+pub use did::{Did, DidError, Service, assertion_key, document};
+pub use keys::{FileSigner, KeyError, PublicKey, Signer};
+pub use token::{AccessToken, TokenError, TokenProfile};
