@@ -10,3 +10,4 @@ pub mod process;
 pub mod terms;
 pub mod time;
 pub mod transfer;
+pub mod xroad;
