@@ -4,6 +4,7 @@
 
 pub mod engine;
 pub mod env;
+pub mod evidence;
 pub mod model;
 pub mod store;
 pub mod xroad;

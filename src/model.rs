@@ -3,6 +3,7 @@
 //! Nothing here does I/O or knows a protocol binding; every other room may use it.
 
 pub mod agreement;
+pub mod exchange;
 pub mod ids;
 pub mod message;
 pub mod negotiation;

@@ -10,7 +10,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("env", &["model"]),
     ("policy", &["model"]),
     ("store", &["model", "policy"]),
-    ("evidence", &["model"]),
+    ("evidence", &["env", "model"]),
     ("engine", &["env", "model", "policy", "store"]),
     ("net", &[]),
     ("schemas", &[]),
