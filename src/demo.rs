@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-mod client;
+pub mod client;
 mod handles;
-mod processes;
-mod settings;
-mod story;
+pub mod processes;
+pub mod settings;
+pub mod story;
 
 pub use handles::Handles;
 

@@ -34,9 +34,11 @@ pub struct StartedTransfer {
 }
 
 /// What the data plane answered.
-struct Called {
-    status: u16,
-    body: Value,
+pub struct Called {
+    /// HTTP status.
+    pub status: u16,
+    /// The body, as JSON where it is JSON.
+    pub body: Value,
 }
 
 /// Plays the story against the running road.
@@ -175,7 +177,8 @@ pub async fn start_transfer(road: &Road, agreement: &str) -> Result<StartedTrans
     })
 }
 
-async fn call(transfer: &StartedTransfer, path: &str) -> Result<Called> {
+/// Calls a path below the endpoint of a started transfer.
+pub async fn call(transfer: &StartedTransfer, path: &str) -> Result<Called> {
     let answer = outbound::local_client()?
         .get(format!("{}{path}", transfer.endpoint))
         .header("authorization", &transfer.authorization)
