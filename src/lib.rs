@@ -6,5 +6,6 @@ pub mod engine;
 pub mod env;
 pub mod evidence;
 pub mod model;
+pub mod policy;
 pub mod store;
 pub mod xroad;

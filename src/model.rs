@@ -7,6 +7,7 @@ pub mod exchange;
 pub mod ids;
 pub mod message;
 pub mod negotiation;
+pub mod odrl;
 pub mod process;
 pub mod terms;
 pub mod time;

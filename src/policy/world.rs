@@ -1,0 +1,168 @@
+//! What is known when a decision is made.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::value::plain_text;
+use super::vocabulary::canonical_operand;
+use crate::model::time::Timestamp;
+
+/// When a decision is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// May this consumer see the offer: would an agreement on it ever permit?
+    Catalog,
+    /// May this consumer have an agreement?
+    Negotiation,
+    /// May a transfer begin?
+    Transfer,
+    /// May this very call pass?
+    #[default]
+    Exchange,
+}
+
+impl Phase {
+    /// The phase of that name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "catalog" => Some(Self::Catalog),
+            "negotiation" => Some(Self::Negotiation),
+            "transfer" => Some(Self::Transfer),
+            "exchange" => Some(Self::Exchange),
+            _ => None,
+        }
+    }
+}
+
+/// The values known for one left operand; more than one make a set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fact(Vec<String>);
+
+impl Fact {
+    /// From JSON: a string, number, boolean, or an array of them; `None` for anything else.
+    #[must_use]
+    pub fn from_json(value: &Value) -> Option<Self> {
+        match value {
+            Value::Array(list) => list.iter().map(plain_text).collect::<Option<Vec<_>>>().map(Self),
+            one => plain_text(one).map(|text| Self(vec![text])),
+        }
+    }
+
+    /// The values as text.
+    #[must_use]
+    pub fn values(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl From<&str> for Fact {
+    fn from(text: &str) -> Self {
+        Self(vec![text.to_owned()])
+    }
+}
+
+impl From<String> for Fact {
+    fn from(text: String) -> Self {
+        Self(vec![text])
+    }
+}
+
+impl From<u64> for Fact {
+    fn from(number: u64) -> Self {
+        Self(vec![number.to_string()])
+    }
+}
+
+impl From<Vec<String>> for Fact {
+    fn from(values: Vec<String>) -> Self {
+        Self(values)
+    }
+}
+
+/// A duty that was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DutyPerformed {
+    /// The duty's `uid`, or its JSON Pointer in the policy.
+    pub id: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The state of the world and the request to be decided.
+#[derive(Clone, Debug, Default)]
+pub struct World {
+    /// The time; stands for `dateTime`.
+    pub now: Timestamp,
+    /// When the decision is made.
+    pub phase: Phase,
+    /// What is to be done, such as `use`.
+    pub action: String,
+    /// With what; `None` matches every target.
+    pub target: Option<String>,
+    /// Who grants, if known.
+    pub assigner: Option<String>,
+    /// Who asks, if known.
+    pub assignee: Option<String>,
+    /// What is known, by left operand under its registered name ([`World::know`] finds it); what is absent is unknown.
+    pub facts: BTreeMap<String, Fact>,
+    /// Duties that were done.
+    pub duties: Vec<DutyPerformed>,
+    /// Members of collections and groups: (member, collection).
+    pub member_of: Vec<(String, String)>,
+    /// Taxonomy: (narrower, broader).
+    pub broader: Vec<(String, String)>,
+}
+
+impl World {
+    /// Adds a fact about a left operand, however its name is written.
+    pub fn know(&mut self, operand: &str, fact: impl Into<Fact>) {
+        self.facts.insert(canonical_operand(operand), fact.into());
+    }
+
+    /// As [`World::know`], in a chain.
+    #[must_use]
+    pub fn knowing(mut self, operand: &str, fact: impl Into<Fact>) -> Self {
+        self.know(operand, fact);
+        self
+    }
+
+    /// What is known of a left operand by its registered name.
+    pub(crate) fn fact(&self, operand: &str) -> Option<&Fact> {
+        self.facts.get(operand)
+    }
+
+    /// Whether `one` is `other` or below it in the taxonomy; `None` where no taxonomy is known.
+    pub(crate) fn is_below(&self, one: &str, other: &str) -> Option<bool> {
+        if one == other {
+            return Some(true);
+        }
+        if self.broader.is_empty() {
+            return None;
+        }
+        Some(reaches(&self.broader, one, other))
+    }
+
+    /// Whether `member` is `collection` or belongs to it, directly or through other collections.
+    pub(crate) fn belongs(&self, member: &str, collection: &str) -> bool {
+        member == collection || reaches(&self.member_of, member, collection)
+    }
+}
+
+fn reaches(edges: &[(String, String)], from: &str, to: &str) -> bool {
+    let mut seen = vec![from];
+    let mut next = 0;
+    while let Some(current) = seen.get(next).copied() {
+        next += 1;
+        for (_, above) in edges.iter().filter(|(below, _)| below == current) {
+            if above == to {
+                return true;
+            }
+            if !seen.contains(&above.as_str()) {
+                seen.push(above);
+            }
+        }
+    }
+    false
+}
