@@ -8,6 +8,7 @@ pub mod ids;
 pub mod message;
 pub mod negotiation;
 pub mod odrl;
+pub mod pattern;
 pub mod process;
 pub mod terms;
 pub mod time;

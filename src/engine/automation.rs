@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::model::message::Reasons;
 use crate::model::negotiation::{NegotiationEvent, NegotiationState, Role};
+pub use crate::model::pattern::glob;
 use crate::model::process::{Process, ProcessKind, ProcessState};
 use crate::model::transfer::{TransferEvent, TransferState};
 
@@ -87,27 +88,6 @@ impl Rule {
     }
 }
 
-/// Whether `text` fits `pattern`, in which `*` stands for any text.
-#[must_use]
-pub fn glob(pattern: &str, text: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else { return false };
-    let mut parts = parts.peekable();
-    if parts.peek().is_none() {
-        return rest.is_empty();
-    }
-    while let Some(part) = parts.next() {
-        if parts.peek().is_none() {
-            return rest.ends_with(part);
-        }
-        match rest.find(part) {
-            Some(at) => rest = rest.get(at + part.len()..).unwrap_or_default(),
-            None => return false,
-        }
-    }
-    true
-}
-
 fn default_step(process: &Process) -> Next {
     use NegotiationEvent as N;
     use Role::{Consumer, Provider};
@@ -131,27 +111,5 @@ fn default_step(process: &Process) -> Next {
             None => Next::Do(RuleAction::Transfer(TransferEvent::Start), Duration::ZERO, None),
         },
         _ => Next::Rest,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_star_stands_for_any_text() {
-        for (pattern, text, fits) in [
-            ("*", "", true),
-            ("ACN*", "ACN0101", true),
-            ("ACN*", "XACN", false),
-            ("*01", "ACN0101", true),
-            ("a*b*c", "a-b-b-c", true),
-            ("a*b*c", "a-c-b", false),
-            ("abc", "abc", true),
-            ("abc", "abcd", false),
-            ("a*a", "a", false),
-        ] {
-            assert_eq!(glob(pattern, text), fits, "{pattern} {text}");
-        }
     }
 }

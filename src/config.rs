@@ -1,0 +1,109 @@
+//! The configuration: one TOML file, an environment overlay, secrets by file reference.
+//!
+//! Every mistake is reported with file, line, field and what was expected; a file with several mistakes reports several. What the
+//! file may hold is `schemas/config.schema.json`, generated from the types here.
+
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+mod automation;
+mod check;
+mod listen;
+mod load;
+mod offering;
+mod outside;
+mod overlay;
+mod participant;
+mod problem;
+mod schema;
+mod secret;
+#[cfg(test)]
+mod tests;
+
+pub use automation::{AutomationAction, AutomationRule, AutomationStep};
+pub use listen::{Drain, Limits, Log, LogFormat, Management, Public, StoreSettings, Tls};
+pub use offering::{Asset, ImportedAgreement, Offer, Policy};
+pub use outside::{DataPlane, Outbound, SecurityServer, SecurityServerMode};
+pub use participant::{ClientFor, Identity, IdentityKind, Participant, Peer};
+pub use problem::{ConfigError, Problem};
+pub use schema::schema;
+
+/// All settings of one Sliproad process.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(title = "Sliproad configuration")]
+pub struct Config {
+    /// The listener that other connectors and consumers call.
+    #[serde(default)]
+    pub public: Public,
+    /// The listener of the operator: management API, metrics, health.
+    #[serde(default)]
+    pub management: Management,
+    /// Where state is kept.
+    #[serde(default)]
+    pub store: StoreSettings,
+    /// The organisation's X-Road security server; absent for a participant that only consumes.
+    #[serde(default)]
+    pub security_server: Option<SecurityServer>,
+    /// Calls to places that peers name.
+    #[serde(default)]
+    pub outbound: Outbound,
+    /// The data plane towards consumers.
+    #[serde(default)]
+    pub data_plane: DataPlane,
+    /// The participants served here, at least one.
+    #[serde(default)]
+    pub participant: Vec<Participant>,
+    /// How callers prove who they are, and what is said to them.
+    #[serde(default)]
+    pub identity: Identity,
+    /// ODRL policies that offers name.
+    #[serde(default)]
+    pub policy: Vec<Policy>,
+    /// What is known of services beside what the security server tells.
+    #[serde(default)]
+    pub asset: Vec<Asset>,
+    /// Which assets are offered to whom, under which policy.
+    #[serde(default)]
+    pub offer: Vec<Offer>,
+    /// What to do when a negotiation or transfer enters a state; the first rule that fits decides, and without one the connector
+    /// continues.
+    #[serde(default)]
+    pub automation: Vec<AutomationRule>,
+    /// Agreements made elsewhere, in force from the start.
+    #[serde(default)]
+    pub agreement: Vec<ImportedAgreement>,
+    /// How the process ends.
+    #[serde(default)]
+    pub drain: Drain,
+    /// What is logged, and how.
+    #[serde(default)]
+    pub log: Log,
+}
+
+impl Config {
+    /// Reads `file`, lays the process's environment over it, reads the secrets and policies that it names, and checks the whole.
+    /// Relative paths in it start at the file's own directory.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with all problems found.
+    pub fn load(file: &Path) -> Result<Self, ConfigError> {
+        load::load(file, std::env::vars_os())
+    }
+
+    /// As [`Config::load`], from text, without environment; relative paths start at the current directory.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        load::from_text(text, Path::new("config.toml"), Path::new(""), Vec::new())
+    }
+
+    /// The participant of that name (path segment).
+    #[must_use]
+    pub fn participant_named(&self, name: &str) -> Option<&Participant> {
+        self.participant.iter().find(|p| p.name == name)
+    }
+}

@@ -1,0 +1,103 @@
+//! Secrets and policies that stand in files of their own.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use secrecy::SecretString;
+use serde_json::Value;
+
+use super::Config;
+use super::problem::{Field, Findings, at};
+
+const LARGEST_SECRET: u64 = 64 * 1024;
+const LARGEST_POLICY: u64 = 1024 * 1024;
+
+impl Config {
+    /// The key of the management API: as configured, or else the one kept beside the store, which is made (mode 0600) when there is
+    /// none yet.
+    ///
+    /// # Errors
+    /// When the key's file can be neither read nor made.
+    pub fn management_key(&self) -> io::Result<SecretString> {
+        match &self.management.api_key {
+            Some(key) => Ok(key.clone()),
+            None => kept_key(&self.store.path),
+        }
+    }
+}
+
+fn kept_key(directory: &Path) -> io::Result<SecretString> {
+    let path = directory.join("management-api-key");
+    match File::open(&path) {
+        Ok(file) => {
+            let mut text = String::new();
+            file.take(LARGEST_SECRET).read_to_string(&mut text)?;
+            Ok(SecretString::from(text.trim_end().to_owned()))
+        }
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            let key = hex::encode(rand::random::<[u8; 32]>());
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+            let beside = path.with_extension("new");
+            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+            file.write_all(key.as_bytes())?;
+            file.sync_all()?;
+            std::fs::rename(&beside, &path)?;
+            Ok(SecretString::from(key))
+        }
+        Err(e) => Err(e),
+    }
+}
+
+/// Reads what stands in files of its own.
+pub(super) fn read_files(config: &mut Config, findings: &mut Findings<'_>) {
+    let management = &mut config.management;
+    one(&mut management.api_key, management.api_key_file.as_deref(), at("management"), "api-key", findings);
+    for (n, peer) in config.identity.peer.iter_mut().enumerate() {
+        let place = at("identity.peer").index(n);
+        one(&mut peer.token, peer.token_file.as_deref(), place.clone(), "token", findings);
+        one(&mut peer.send, peer.send_file.as_deref(), place, "send", findings);
+    }
+    for (n, policy) in config.policy.iter_mut().enumerate() {
+        let Some(file) = &policy.file else { continue };
+        let field = at("policy").index(n).key("file");
+        if !policy.policy.is_null() {
+            findings.add(&field, "set either policy or file, not both");
+            continue;
+        }
+        match limited(file, LARGEST_POLICY).map(|text| serde_json::from_str::<Value>(&text)) {
+            Ok(Ok(value)) if value.is_object() => policy.policy = value,
+            Ok(Ok(_)) => findings.add(&field, format!("{} holds no JSON object", file.display())),
+            Ok(Err(e)) => findings.add(&field, format!("{} is not JSON: {e}", file.display())),
+            Err(e) => findings.add(&field, format!("{} cannot be read: {e}", file.display())),
+        }
+    }
+}
+
+fn one(value: &mut Option<SecretString>, file: Option<&Path>, section: Field, name: &str, findings: &mut Findings<'_>) {
+    use secrecy::ExposeSecret;
+    if value.as_ref().is_some_and(|v| v.expose_secret().trim().is_empty()) {
+        findings.add(&section.clone().key(name), "the secret is empty");
+    }
+    let Some(file) = file else { return };
+    let field = section.key(&format!("{name}-file"));
+    if value.is_some() {
+        findings.add(&field, format!("set either {name} or {name}-file, not both"));
+        return;
+    }
+    match limited(file, LARGEST_SECRET) {
+        Ok(text) if text.trim().is_empty() => findings.add(&field, format!("{} is empty", file.display())),
+        Ok(text) => *value = Some(SecretString::from(text.trim_end_matches(['\r', '\n']).to_owned())),
+        Err(e) => findings.add(&field, format!("{} cannot be read: {e}", file.display())),
+    }
+}
+
+fn limited(file: &Path, largest: u64) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(file)?.take(largest + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > largest {
+        return Err(io::Error::other(format!("it has more than {largest} bytes")));
+    }
+    Ok(text)
+}
