@@ -5,6 +5,7 @@ pub mod client;
 pub mod connect;
 pub mod failure;
 pub mod fault;
+pub mod metadata;
 pub mod path;
 pub mod route;
 

@@ -1,4 +1,11 @@
 //! End-to-end tests: one binary, one module for each subject.
-#![allow(missing_docs, clippy::allow_attributes, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    missing_docs,
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 mod layers;
