@@ -3,10 +3,14 @@
 //! The rooms and the direction of their dependencies are described in `ARCHITECTURE.md`; `tests/it/layers.rs` guards them.
 
 pub mod config;
+pub mod dsp;
 pub mod engine;
 pub mod env;
 pub mod evidence;
+pub mod identity;
 pub mod model;
+pub mod net;
 pub mod policy;
+pub mod schemas;
 pub mod store;
 pub mod xroad;

@@ -1,0 +1,93 @@
+//! JSON from strangers: its depth is bounded before it is parsed.
+
+use serde_json::Value;
+
+/// How deep protocol messages may nest; policies are the deepest and stay far below.
+pub const DEPTH: usize = 64;
+
+/// Why a text was not taken as JSON.
+#[derive(Debug, thiserror::Error)]
+pub enum JsonRefusal {
+    /// Objects and lists nest deeper than allowed.
+    #[error("the JSON nests deeper than {0} levels")]
+    TooDeep(usize),
+    /// It is not JSON; line and column only, the text is not repeated.
+    #[error("this is not JSON: line {line}, column {column}")]
+    Syntax {
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+    },
+}
+
+/// Parses JSON that nests at most `depth` levels.
+///
+/// # Errors
+/// [`JsonRefusal`].
+pub fn parse(text: &[u8], depth: usize) -> Result<Value, JsonRefusal> {
+    if deepest(text) > depth {
+        return Err(JsonRefusal::TooDeep(depth));
+    }
+    serde_json::from_slice(text).map_err(|e| JsonRefusal::Syntax { line: e.line(), column: e.column() })
+}
+
+/// The deepest nesting of brackets outside strings.
+fn deepest(text: &[u8]) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let mut bytes = text.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'{' | b'[' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b'"' => {
+                while let Some(inner) = bytes.next() {
+                    match inner {
+                        b'\\' => {
+                            bytes.next();
+                        }
+                        b'"' => break,
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    deepest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    #[test]
+    fn depth_is_counted_outside_strings_only() {
+        assert_eq!(parse(br#"{"a":"[[[[\"[[","b":[1]}"#, 2).unwrap(), json!({"a": "[[[[\"[[", "b": [1]}));
+        assert!(matches!(parse(b"[[[]]]", 2), Err(JsonRefusal::TooDeep(2))));
+    }
+
+    #[test]
+    fn a_million_brackets_are_refused_without_being_parsed() {
+        assert!(matches!(parse(&vec![b'['; 1_000_000], DEPTH), Err(JsonRefusal::TooDeep(DEPTH))));
+    }
+
+    #[test]
+    fn a_syntax_error_names_the_place() {
+        assert!(matches!(parse(b"{\n \"a\" 1}", DEPTH), Err(JsonRefusal::Syntax { line: 2, column: 6 })));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_parsed_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..256)) {
+            if let Ok(value) = parse(&bytes, DEPTH) {
+                prop_assert_eq!(parse(value.to_string().as_bytes(), DEPTH).unwrap(), value);
+            }
+        }
+    }
+}
