@@ -23,6 +23,24 @@ impl Network {
         Self { address: IpAddr::V6(Ipv6Addr::LOCALHOST), length: 128 },
     ];
 
+    /// The networks that are nobody's alone: loopback, private, shared and link-local addresses.
+    pub const PRIVATE: [Self; 9] = [
+        Self::LOOPBACK[0],
+        Self::LOOPBACK[1],
+        Self { address: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 0)), length: 8 },
+        Self { address: IpAddr::V4(Ipv4Addr::new(172, 16, 0, 0)), length: 12 },
+        Self { address: IpAddr::V4(Ipv4Addr::new(192, 168, 0, 0)), length: 16 },
+        Self { address: IpAddr::V4(Ipv4Addr::new(100, 64, 0, 0)), length: 10 },
+        Self { address: IpAddr::V4(Ipv4Addr::new(169, 254, 0, 0)), length: 16 },
+        Self { address: IpAddr::V6(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0)), length: 7 },
+        Self { address: IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0)), length: 10 },
+    ];
+
+    /// Whether it is a network of this one address.
+    fn is_single(&self) -> bool {
+        self.length == if self.address.is_ipv4() { 32 } else { 128 }
+    }
+
     /// Whether the address is in this network.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
@@ -64,12 +82,17 @@ impl fmt::Display for Network {
 
 /// Whether an address may be called, given the networks that were opened.
 ///
-/// IPv4 addresses that travel inside IPv6 ones (mapped, NAT64, 6to4) are judged as what they lead to.
+/// The metadata services of clouds hand out credentials to whoever asks from inside: only a network of that one address opens
+/// them. IPv4 addresses that travel inside IPv6 ones (mapped, NAT64, 6to4) are judged as what they lead to.
 #[must_use]
 pub fn may_be_called(address: IpAddr, opened: &[Network]) -> bool {
     let address = inner(address);
-    opened.iter().any(|network| network.contains(address)) || is_public(address)
+    let guarded = METADATA.contains(&address);
+    opened.iter().any(|network| network.contains(address) && (!guarded || network.is_single())) || is_public(address)
 }
+
+const METADATA: [IpAddr; 2] =
+    [IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)), IpAddr::V6(Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254))];
 
 fn inner(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else { return address };
@@ -163,6 +186,17 @@ mod tests {
         assert!(!judged("10.2.0.1", &opened));
         assert!(judged("127.9.9.9", &Network::LOOPBACK));
         assert!(!judged("10.0.0.1", &Network::LOOPBACK));
+    }
+
+    #[test]
+    fn opening_all_private_networks_still_keeps_the_metadata_service_closed() {
+        for address in ["127.0.0.1", "10.9.9.9", "172.31.0.1", "192.168.0.1", "169.254.1.1", "fd12::1", "fe80::1"] {
+            assert!(judged(address, &Network::PRIVATE), "{address}");
+        }
+        for address in ["169.254.169.254", "::ffff:a9fe:a9fe", "fd00:ec2::254", "0.0.0.0", "224.0.0.1"] {
+            assert!(!judged(address, &Network::PRIVATE), "{address}");
+        }
+        assert!(judged("169.254.169.254", &["169.254.169.254".parse().unwrap()]));
     }
 
     #[test]
