@@ -1,1 +1,3 @@
 //! Security-server double, scripted peers and suites.
+
+pub mod double;
