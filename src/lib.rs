@@ -2,6 +2,7 @@
 //!
 //! The rooms and the direction of their dependencies are described in `ARCHITECTURE.md`; `tests/it/layers.rs` guards them.
 
+pub mod catalog;
 pub mod config;
 pub mod dsp;
 pub mod engine;

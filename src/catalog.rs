@@ -1,0 +1,271 @@
+//! What is offered, to whom, under which rules.
+//!
+//! Services found at the security server and assets described by the operator become datasets; offers put policies on them. Each
+//! change makes a new snapshot, which readers take without waiting. Persisting what came through the API is for others to do.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+use serde_json::Value;
+
+use crate::env::Clock;
+use crate::model::ids::{DatasetId, OfferId, ParticipantId};
+use crate::model::xroad::{ClientId, DiscoveredService, Endpoint, ServiceId};
+use crate::policy::{Invalid, Registry};
+
+mod definition;
+mod judge;
+mod publish;
+mod query;
+mod services;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+
+pub use definition::{AssetDefinition, Metadata, OfferDefinition, Publisher};
+pub use query::{Cursor, DatasetField, DatasetQuery, Filter, FilterOperator, Page, Start};
+pub use services::Changes;
+pub use snapshot::{Dataset, DatasetView, OfferView};
+
+use publish::PublishedPolicy;
+use services::Services;
+use snapshot::Snapshot;
+
+/// The catalogue of all participants served by this process. Cheap to clone.
+#[derive(Clone)]
+pub struct Catalog(Arc<Inner>);
+
+struct Inner {
+    snapshot: ArcSwap<Snapshot>,
+    /// Held for a change only, never across an await.
+    sources: Mutex<Sources>,
+    registry: Registry,
+    clock: Clock,
+}
+
+/// What snapshots are made of.
+#[derive(Default)]
+struct Sources {
+    publishers: Vec<Publisher>,
+    services: Services,
+    policies: std::collections::BTreeMap<String, Arc<PublishedPolicy>>,
+    assets: std::collections::BTreeMap<DatasetId, AssetDefinition>,
+    offers: std::collections::BTreeMap<OfferId, OfferDefinition>,
+}
+
+/// Why the catalogue did not take a change.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CatalogError {
+    /// The policy cannot be evaluated here, so nothing may be offered under it.
+    #[error("the policy {id} cannot be published: {}", clauses(.invalid))]
+    Policy {
+        /// Which policy.
+        id: String,
+        /// Each reason with its JSON Pointer.
+        invalid: Vec<Invalid>,
+    },
+    /// An offer names a policy that does not exist.
+    #[error("the offer {offer} names the policy {policy}, which does not exist; put the policy first")]
+    NoPolicy {
+        /// Which offer.
+        offer: OfferId,
+        /// The missing policy.
+        policy: String,
+    },
+    /// An offer without assets or of an unknown participant.
+    #[error("the offer {offer}: {reason}")]
+    Offer {
+        /// Which offer.
+        offer: OfferId,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// A policy that offers name.
+    #[error("the policy {policy} is named by the offer {offer}; remove the offer first")]
+    PolicyInUse {
+        /// Which policy.
+        policy: String,
+        /// One of the offers.
+        offer: OfferId,
+    },
+}
+
+fn clauses(invalid: &[Invalid]) -> String {
+    let each = invalid.iter().map(|i| format!("{} {}", if i.clause.is_empty() { "/" } else { &i.clause }, i.reason));
+    each.collect::<Vec<_>>().join("; ")
+}
+
+/// A dataset as the data plane needs it: what to call, as whom, and what of it.
+#[derive(Clone, Debug)]
+pub struct Asset {
+    /// The service behind it.
+    pub service: ServiceId,
+    /// The X-Road client that calls it for this counterparty.
+    pub client: ClientId,
+    /// The endpoints that may be called; `None` when the whole service may.
+    pub allowed: Option<Arc<[Endpoint]>>,
+    /// Whether it is in the catalogue; a withdrawn one is still known, so that agreements on it can be explained.
+    pub listed: bool,
+}
+
+impl Asset {
+    /// Whether a call is within the endpoints offered. `path` is decoded ([`crate::model::xroad::Endpoint::allows`]).
+    #[must_use]
+    pub fn allows(&self, method: &str, path: &str) -> bool {
+        self.allowed.as_ref().is_none_or(|allowed| allowed.iter().any(|endpoint| endpoint.allows(method, path)))
+    }
+}
+
+impl Catalog {
+    /// An empty catalogue of these publishers.
+    #[must_use]
+    pub fn new(publishers: Vec<Publisher>, registry: Registry, clock: Clock) -> Self {
+        let sources = Sources { publishers, ..Sources::default() };
+        let snapshot = ArcSwap::from_pointee(Snapshot::build(&sources));
+        Self(Arc::new(Inner { snapshot, sources: Mutex::new(sources), registry, clock }))
+    }
+
+    /// The datasets that `caller` may see of a participant, one page; offers that the caller may not see are left out, and datasets
+    /// without any.
+    #[must_use]
+    pub fn datasets_for(&self, participant: &ParticipantId, caller: &ParticipantId, query: &DatasetQuery) -> Page {
+        let snapshot = self.0.snapshot.load();
+        query::page(&snapshot, &judge::Sight::new(&snapshot, participant, caller, self.0.clock.now()), query)
+    }
+
+    /// One dataset of a participant; `None` when there is none or `caller` may not see any offer of it.
+    #[must_use]
+    pub fn dataset(&self, participant: &ParticipantId, caller: &ParticipantId, id: &DatasetId) -> Option<DatasetView> {
+        let snapshot = self.0.snapshot.load();
+        judge::Sight::new(&snapshot, participant, caller, self.0.clock.now()).view(id)
+    }
+
+    /// The service behind a dataset and who calls it for `counterparty`; `None` when the dataset is not known or the participant
+    /// has no X-Road client.
+    #[must_use]
+    pub fn asset(&self, participant: &ParticipantId, id: &DatasetId, counterparty: &ParticipantId) -> Option<Asset> {
+        let snapshot = self.0.snapshot.load();
+        let dataset = snapshot.datasets.get(id)?;
+        let client = snapshot.shelves.get(participant)?.publisher.client_for(counterparty)?.clone();
+        let service = dataset.service.clone();
+        Some(Asset { service, client, allowed: dataset.allowed.clone(), listed: dataset.listed })
+    }
+
+    /// What is known of a dataset, listed or withdrawn.
+    #[must_use]
+    pub fn known(&self, id: &DatasetId) -> Option<Arc<Dataset>> {
+        self.0.snapshot.load().datasets.get(id).cloned()
+    }
+
+    /// Takes in what was found at the security server: `found` has all services of the subsystems in `read`. A service of theirs
+    /// that is missing leaves the catalogue; what is known of it is kept. Changes are logged.
+    pub fn refresh(&self, read: &[ClientId], found: Vec<DiscoveredService>) -> Changes {
+        let changes = self.change(|sources| sources.services.refresh(read, found));
+        changes.log();
+        changes
+    }
+
+    /// Adds or replaces a policy that offers may name.
+    ///
+    /// # Errors
+    /// When it cannot be evaluated here, each reason with its JSON Pointer.
+    pub fn put_policy(&self, id: &str, policy: &Value) -> Result<(), CatalogError> {
+        let published = PublishedPolicy::publish(policy, &self.0.registry)
+            .map_err(|invalid| CatalogError::Policy { id: id.to_owned(), invalid })?;
+        self.change(|sources| sources.policies.insert(id.to_owned(), Arc::new(published)));
+        Ok(())
+    }
+
+    /// Removes a policy; whether there was one.
+    ///
+    /// # Errors
+    /// When an offer names it.
+    pub fn remove_policy(&self, id: &str) -> Result<bool, CatalogError> {
+        let mut sources = self.sources();
+        let names = |offer: &&OfferDefinition| offer.policy == id || offer.access_policy.as_deref() == Some(id);
+        if let Some(offer) = sources.offers.values().find(names) {
+            return Err(CatalogError::PolicyInUse { policy: id.to_owned(), offer: offer.id.clone() });
+        }
+        Ok(sources.policies.remove(id).is_some())
+    }
+
+    /// Adds or replaces what the operator says of a service.
+    pub fn put_asset(&self, asset: AssetDefinition) {
+        self.change(|sources| sources.assets.insert(asset.id.clone(), asset));
+    }
+
+    /// Removes what the operator says of a service; whether there was anything. A service that the security server has stays a
+    /// dataset under its own id.
+    pub fn remove_asset(&self, id: &DatasetId) -> bool {
+        self.change(|sources| sources.assets.remove(id).is_some())
+    }
+
+    /// Adds or replaces an offer.
+    ///
+    /// # Errors
+    /// When it names a policy or participant that does not exist, or no assets.
+    pub fn put_offer(&self, offer: OfferDefinition) -> Result<(), CatalogError> {
+        let mut sources = self.sources();
+        for policy in std::iter::once(&offer.policy).chain(&offer.access_policy) {
+            if !sources.policies.contains_key(policy) {
+                return Err(CatalogError::NoPolicy { offer: offer.id, policy: policy.clone() });
+            }
+        }
+        let unknown = |p: &ParticipantId| sources.publishers.iter().all(|publisher| publisher.participant != *p);
+        if offer.participant.as_ref().is_some_and(unknown) {
+            return Err(CatalogError::Offer { offer: offer.id, reason: "its participant is not served here" });
+        }
+        if offer.assets.is_empty() {
+            return Err(CatalogError::Offer { offer: offer.id, reason: "it needs at least one dataset id or pattern" });
+        }
+        sources.offers.insert(offer.id.clone(), offer);
+        self.publish(&sources);
+        Ok(())
+    }
+
+    /// Removes an offer; whether there was one. Agreements made on it stand.
+    pub fn remove_offer(&self, id: &OfferId) -> bool {
+        self.change(|sources| sources.offers.remove(id).is_some())
+    }
+
+    /// All policies as they were put, in the order of their ids.
+    #[must_use]
+    pub fn policies(&self) -> Vec<(String, Value)> {
+        self.sources().policies.iter().map(|(id, policy)| (id.clone(), policy.source.clone())).collect()
+    }
+
+    /// All assets described by the operator, in the order of their ids.
+    #[must_use]
+    pub fn assets(&self) -> Vec<AssetDefinition> {
+        self.sources().assets.values().cloned().collect()
+    }
+
+    /// All offers, in the order of their ids.
+    #[must_use]
+    pub fn offers(&self) -> Vec<OfferDefinition> {
+        self.sources().offers.values().cloned().collect()
+    }
+
+    /// Everything that is or was a dataset here, in the order of ids.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Dataset>> {
+        self.0.snapshot.load().datasets.values().cloned().collect()
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Sources) -> T) -> T {
+        let mut sources = self.sources();
+        let result = change(&mut sources);
+        self.publish(&sources);
+        result
+    }
+
+    /// Called with the sources locked, so that snapshots appear in the order of changes.
+    fn publish(&self, sources: &Sources) {
+        self.0.snapshot.store(Arc::new(Snapshot::build(sources)));
+    }
+
+    fn sources(&self) -> MutexGuard<'_, Sources> {
+        // A change that panicked half-way left whole entries; the next snapshot is made of those.
+        self.0.sources.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

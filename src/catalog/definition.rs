@@ -1,0 +1,104 @@
+//! What the operator says: who publishes, what is known of a service, what is offered.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::ids::{DatasetId, OfferId, ParticipantId};
+use crate::model::pattern::glob;
+use crate::model::xroad::{ClientId, Endpoint, ServiceId};
+
+/// A participant that publishes services.
+#[derive(Clone, Debug)]
+pub struct Publisher {
+    /// Who.
+    pub participant: ParticipantId,
+    /// Patterns of services it publishes, such as `DEV/GOV/2000/*`; `*` stands for any text.
+    pub services: Vec<String>,
+    /// The X-Road client that calls services on behalf of consumers.
+    pub client: Option<ClientId>,
+    /// Other clients for certain consumers, by pattern of their participant id; the first that fits decides.
+    pub client_for: Vec<(String, ClientId)>,
+}
+
+impl Publisher {
+    /// The X-Road client to call as for this consumer.
+    #[must_use]
+    pub fn client_for(&self, consumer: &ParticipantId) -> Option<&ClientId> {
+        let chosen = self.client_for.iter().find(|(pattern, _)| glob(pattern, consumer.as_str()));
+        chosen.map(|(_, client)| client).or(self.client.as_ref())
+    }
+
+    pub(super) fn publishes(&self, service: &ServiceId) -> bool {
+        self.services.iter().any(|pattern| glob(pattern, service.as_str()))
+    }
+}
+
+/// What is known of a service beside what X-Road tells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AssetDefinition {
+    /// The dataset id, usually that of the service.
+    pub id: DatasetId,
+    /// The service behind it.
+    pub service: ServiceId,
+    /// What people are told of it.
+    #[serde(default)]
+    pub metadata: Metadata,
+    /// The endpoints that may be called, such as `GET /parcels/*`; the whole service when empty.
+    #[serde(default)]
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// What people are told of a dataset (DCAT 3).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Metadata {
+    /// Its name; from the service's description when absent (`dct:title`).
+    pub title: Option<String>,
+    /// What it is; from the service's description when absent (`dct:description`).
+    pub description: Option<String>,
+    /// Words to find it by (`dcat:keyword`).
+    pub keywords: Vec<String>,
+    /// The licence's IRI (`dct:license`).
+    pub license: Option<String>,
+    /// IRIs of themes (`dcat:theme`).
+    pub themes: Vec<String>,
+    /// IRIs of purposes that it serves.
+    pub purpose: Vec<String>,
+}
+
+/// Datasets offered under a policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OfferDefinition {
+    /// Its name. On the wire each dataset has an offer of its own: `{dataset}` in the name is replaced by the dataset's id; without
+    /// it, the name stands as it is for a single dataset, and is followed by `:` and the dataset's id for several.
+    pub id: OfferId,
+    /// Who offers; all who publish the dataset when absent.
+    #[serde(default)]
+    pub participant: Option<ParticipantId>,
+    /// Ids or patterns of datasets; `*` stands for any text.
+    pub assets: Vec<String>,
+    /// The policy that an agreement will carry.
+    pub policy: String,
+    /// The policy that decides who sees the offer; everybody when absent. It is no part of an agreement.
+    #[serde(default)]
+    pub access_policy: Option<String>,
+}
+
+impl OfferDefinition {
+    pub(super) fn covers(&self, dataset: &DatasetId) -> bool {
+        self.assets.iter().any(|pattern| glob(pattern, dataset.as_str()))
+    }
+
+    /// The id of the offer on one dataset.
+    pub(super) fn wire_id(&self, dataset: &DatasetId) -> OfferId {
+        let name = self.id.as_str();
+        if name.contains("{dataset}") {
+            return name.replace("{dataset}", dataset.as_str()).into();
+        }
+        match self.assets.as_slice() {
+            [one] if !one.contains('*') => self.id.clone(),
+            _ => format!("{name}:{dataset}").into(),
+        }
+    }
+}

@@ -1,0 +1,352 @@
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::engine::{OfferVerdict, Offers};
+use crate::model::agreement::Agreement;
+use crate::model::negotiation::Role;
+use crate::model::time::Timestamp;
+use crate::model::xroad::{Operation, ServiceKind};
+
+const CONSUMER: &str = "did:web:consumer.example";
+const STRANGER: &str = "did:web:stranger.example";
+
+fn provider() -> ParticipantId {
+    "did:web:provider.example".into()
+}
+
+fn consumer() -> ParticipantId {
+    CONSUMER.into()
+}
+
+fn stranger() -> ParticipantId {
+    STRANGER.into()
+}
+
+fn register() -> ClientId {
+    "DEV/GOV/2000/landregister".parse().unwrap()
+}
+
+fn found(code: &str, title: &str) -> DiscoveredService {
+    let operation = |text: &str| Operation { endpoint: text.parse().unwrap(), summary: None };
+    DiscoveredService {
+        service: register().service(code, None).unwrap(),
+        kind: ServiceKind::OpenApi,
+        title: Some(title.to_owned()),
+        description: None,
+        version: Some("1".into()),
+        operations: vec![operation("GET /parcels/{id}"), operation("DELETE /parcels/{id}")],
+    }
+}
+
+fn catalog() -> Catalog {
+    let publisher = Publisher {
+        participant: provider(),
+        services: vec!["DEV/GOV/2000/*".into()],
+        client: Some("DEV/GOV/2000/gateway".parse().unwrap()),
+        client_for: vec![("*partner*".into(), "DEV/GOV/2000/partners".parse().unwrap())],
+    };
+    let catalog = Catalog::new(vec![publisher], Registry::built_in(), Clock::standing(Timestamp::from_millis(0)));
+    catalog.put_policy("open", &json!({"permission": [{"action": "use"}]})).unwrap();
+    let known = |who: &str| json!({"leftOperand": "recipient", "operator": "eq", "rightOperand": who});
+    catalog.put_policy("known", &json!({"permission": {"action": "use", "constraint": known(CONSUMER)}})).unwrap();
+    let counted = json!({"leftOperand": "count", "operator": "lteq", "rightOperand": 3});
+    catalog.put_policy("thrice", &json!({"permission": [{"action": "use", "constraint": [counted]}]})).unwrap();
+    catalog
+}
+
+fn offer(id: &str, assets: &[&str], policy: &str, access: Option<&str>) -> OfferDefinition {
+    OfferDefinition {
+        id: id.into(),
+        participant: None,
+        assets: assets.iter().map(ToString::to_string).collect(),
+        policy: policy.to_owned(),
+        access_policy: access.map(str::to_owned),
+    }
+}
+
+fn asset(id: &str, service: &str) -> AssetDefinition {
+    let service = service.parse().unwrap();
+    AssetDefinition { id: id.into(), service, metadata: Metadata::default(), endpoints: Vec::new() }
+}
+
+fn seen(catalog: &Catalog, caller: &ParticipantId) -> Vec<String> {
+    ids(&catalog.datasets_for(&provider(), caller, &DatasetQuery::default()))
+}
+
+fn ids(page: &Page) -> Vec<String> {
+    page.items.iter().map(|item| item.dataset.id.to_string()).collect()
+}
+
+#[test]
+fn a_service_found_becomes_a_dataset_once_it_is_offered() {
+    let catalog = catalog();
+    catalog.refresh(&[register()], vec![found("land", "Land register")]);
+    assert!(seen(&catalog, &consumer()).is_empty());
+    catalog.put_offer(offer("land", &["DEV:GOV:2000:*"], "open", None)).unwrap();
+    assert_eq!(seen(&catalog, &consumer()), ["DEV:GOV:2000:landregister:land"]);
+    let view = catalog.dataset(&provider(), &consumer(), &"DEV:GOV:2000:landregister:land".into()).unwrap();
+    assert_eq!(view.dataset.title.as_deref(), Some("Land register"));
+    assert_eq!(view.dataset.operations.len(), 2);
+    let policy =
+        json!({"@id": "land:DEV:GOV:2000:landregister:land", "@type": "Offer", "permission": [{"action": "use"}]});
+    assert_eq!(view.offers[0].policy, policy);
+    assert!(catalog.datasets_for(&stranger(), &consumer(), &DatasetQuery::default()).items.is_empty());
+}
+
+#[test]
+fn what_the_operator_says_goes_before_what_the_document_says() {
+    let catalog = catalog();
+    catalog.refresh(&[register()], vec![found("land", "Land register")]);
+    let mut land = asset("ACN0101", "DEV/GOV/2000/landregister/land");
+    land.metadata.title = Some("Parcels".into());
+    land.endpoints = vec!["GET /parcels/*".parse().unwrap()];
+    catalog.put_asset(land);
+    catalog.put_offer(offer("o", &["*"], "open", None)).unwrap();
+    assert_eq!(seen(&catalog, &consumer()), ["ACN0101"]);
+    let dataset = catalog.known(&"ACN0101".into()).unwrap();
+    assert_eq!(dataset.title.as_deref(), Some("Parcels"));
+    assert_eq!(dataset.operations.iter().map(|o| o.endpoint.to_string()).collect::<Vec<_>>(), ["GET /parcels/{id}"]);
+    let asset = catalog.asset(&provider(), &"ACN0101".into(), &consumer()).unwrap();
+    assert!(asset.allows("GET", "/parcels/1") && !asset.allows("DELETE", "/parcels/1"));
+    assert_eq!(asset.client.as_str(), "DEV/GOV/2000/gateway");
+    let partner = catalog.asset(&provider(), &"ACN0101".into(), &"did:web:partner.example".into()).unwrap();
+    assert_eq!(partner.client.as_str(), "DEV/GOV/2000/partners");
+    assert!(catalog.remove_asset(&"ACN0101".into()) && !catalog.remove_asset(&"ACN0101".into()));
+    assert_eq!(seen(&catalog, &consumer()), ["DEV:GOV:2000:landregister:land"]);
+}
+
+#[test]
+fn the_access_policy_decides_who_sees_an_offer() {
+    let catalog = catalog();
+    catalog.put_asset(asset("land", "DEV/GOV/2000/landregister/land"));
+    catalog.put_offer(offer("closed", &["land"], "thrice", Some("known"))).unwrap();
+    assert_eq!(seen(&catalog, &consumer()), ["land"]);
+    assert!(seen(&catalog, &stranger()).is_empty());
+    assert!(catalog.dataset(&provider(), &stranger(), &"land".into()).is_none());
+    catalog.put_offer(offer("public", &["land"], "open", None)).unwrap();
+    let offers = |caller| catalog.dataset(&provider(), &caller, &"land".into()).unwrap().offers.len();
+    assert_eq!((offers(consumer()), offers(stranger())), (2, 1));
+}
+
+#[test]
+fn an_access_policy_may_tell_datasets_apart() {
+    let catalog = catalog();
+    let only = json!({"permission": [{"action": "use", "target": "a"}]});
+    catalog.put_policy("only-a", &only).unwrap();
+    catalog.put_asset(asset("a", "DEV/GOV/2000/landregister/land"));
+    catalog.put_asset(asset("b", "DEV/GOV/2000/landregister/land"));
+    catalog.put_offer(offer("o", &["*"], "open", Some("only-a"))).unwrap();
+    assert_eq!(seen(&catalog, &consumer()), ["a"]);
+}
+
+#[test]
+fn a_withdrawn_service_leaves_the_catalogue_and_stays_known() {
+    let catalog = catalog();
+    let id: DatasetId = "DEV:GOV:2000:landregister:land".into();
+    let land = || found("land", "Land register");
+    assert_eq!(catalog.refresh(&[register()], vec![land()]).added, [land().service]);
+    catalog.put_offer(offer("o", &["*"], "open", None)).unwrap();
+    assert!(catalog.refresh(&[register()], vec![land()]).is_empty());
+    assert!(catalog.refresh(&[], Vec::new()).is_empty(), "a server that could not be read says nothing");
+    assert_eq!(catalog.refresh(&[register()], vec![found("land", "Land")]).changed, [land().service]);
+    assert_eq!(catalog.refresh(&[register()], Vec::new()).withdrawn, [land().service]);
+    assert!(seen(&catalog, &consumer()).is_empty());
+    assert_eq!(catalog.known(&id).unwrap().title.as_deref(), Some("Land"));
+    assert!(!catalog.asset(&provider(), &id, &consumer()).unwrap().listed);
+    assert_eq!(catalog.refresh(&[register()], vec![land()]).added, [land().service]);
+    assert_eq!(seen(&catalog, &consumer()), [id.to_string()]);
+}
+
+#[test]
+fn an_asset_whose_service_is_known_to_be_missing_is_not_offered() {
+    let catalog = catalog();
+    catalog.put_asset(asset("land", "DEV/GOV/2000/landregister/land"));
+    catalog.put_offer(offer("o", &["land"], "open", None)).unwrap();
+    assert_eq!(seen(&catalog, &consumer()), ["land"]);
+    catalog.refresh(&[register()], Vec::new());
+    assert!(seen(&catalog, &consumer()).is_empty());
+}
+
+#[test]
+fn offers_have_the_ids_that_were_configured() {
+    let catalog = catalog();
+    for id in ["ACN0101", "ACN0102"] {
+        catalog.put_asset(asset(id, "DEV/GOV/2000/landregister/land"));
+    }
+    catalog.put_offer(offer("CD123:{dataset}:456", &["ACN*"], "open", None)).unwrap();
+    catalog.put_offer(offer("single", &["ACN0101"], "open", None)).unwrap();
+    catalog.put_offer(offer("several", &["ACN0101", "ACN0102"], "open", None)).unwrap();
+    let offers = catalog.dataset(&provider(), &consumer(), &"ACN0101".into()).unwrap().offers;
+    let ids: Vec<&str> = offers.iter().map(|o| o.id.as_str()).collect();
+    assert_eq!(ids, ["CD123:ACN0101:456", "several:ACN0101", "single"]);
+}
+
+#[test]
+fn what_cannot_be_published_is_refused_with_its_place() {
+    let catalog = catalog();
+    let unknown = json!({"permission": [{"action": "use", "constraint": [
+        {"leftOperand": "moonPhase", "operator": "eq", "rightOperand": "full"}]}]});
+    let refused = catalog.put_policy("moon", &unknown).unwrap_err();
+    assert!(refused.to_string().contains("/permission/0/constraint/0"), "{refused}");
+    let refused = catalog.put_offer(offer("o", &["*"], "moon", None)).unwrap_err();
+    assert!(matches!(refused, CatalogError::NoPolicy { .. }));
+    assert!(matches!(catalog.put_offer(offer("o", &[], "open", None)), Err(CatalogError::Offer { .. })));
+    let foreign = OfferDefinition { participant: Some(stranger()), ..offer("o", &["*"], "open", None) };
+    assert!(matches!(catalog.put_offer(foreign), Err(CatalogError::Offer { .. })));
+    catalog.put_offer(offer("o", &["*"], "open", None)).unwrap();
+    assert!(matches!(catalog.remove_policy("open"), Err(CatalogError::PolicyInUse { .. })));
+    assert!(catalog.remove_offer(&"o".into()));
+    assert_eq!(catalog.remove_policy("open"), Ok(true));
+    assert_eq!(catalog.policies().len(), 2);
+}
+
+async fn verdict(catalog: &Catalog, caller: &ParticipantId, offer: serde_json::Value) -> Result<OfferVerdict, String> {
+    catalog.judge(&provider(), caller, &offer).await.map_err(|reasons| reasons.code.unwrap())
+}
+
+#[tokio::test]
+async fn an_offer_is_judged_by_its_id_and_its_rules() {
+    let catalog = catalog();
+    catalog.put_asset(asset("land", "DEV/GOV/2000/landregister/land"));
+    catalog.put_offer(offer("o", &["land"], "thrice", None)).unwrap();
+    let rules = catalog.dataset(&provider(), &consumer(), &"land".into()).unwrap().offers[0].policy.clone();
+    let mut asked = rules.clone();
+    asked["target"] = json!("land");
+    let Ok(OfferVerdict::Ours(accepted)) = verdict(&catalog, &consumer(), asked.clone()).await else { panic!() };
+    assert_eq!((accepted.dataset, accepted.policy["assigner"].as_str()), ("land".into(), Some(provider().as_str())));
+    let bare = json!({"@id": "o", "@type": "Offer", "target": "land"});
+    assert!(matches!(verdict(&catalog, &consumer(), bare).await, Ok(OfferVerdict::Ours(_))));
+    assert!(matches!(verdict(&catalog, &consumer(), rules).await, Ok(OfferVerdict::Ours(_))));
+    asked["permission"][0]["constraint"] = json!([]);
+    assert!(matches!(verdict(&catalog, &consumer(), asked).await, Ok(OfferVerdict::Differs(_))));
+    for unknown in [json!({"@id": "x", "target": "land"}), json!({"@id": "o", "target": "x"})] {
+        assert_eq!(verdict(&catalog, &consumer(), unknown).await.unwrap_err(), "offer.unknown");
+    }
+    assert_eq!(verdict(&catalog, &consumer(), json!({"target": "land"})).await.unwrap_err(), "offer.no-id");
+}
+
+#[tokio::test]
+async fn a_caller_that_the_policy_refuses_is_told_why_and_one_that_may_not_see_it_is_told_nothing() {
+    let catalog = catalog();
+    catalog.put_asset(asset("land", "DEV/GOV/2000/landregister/land"));
+    catalog.put_offer(offer("o", &["land"], "known", None)).unwrap();
+    let asked = json!({"@id": "o", "target": "land"});
+    let Ok(OfferVerdict::Refused(_, reasons)) = verdict(&catalog, &stranger(), asked.clone()).await else { panic!() };
+    assert!(!reasons.reason.is_empty() && !reasons.reason.join(" ").contains(CONSUMER), "{reasons:?}");
+    catalog.put_offer(offer("o", &["land"], "open", Some("known"))).unwrap();
+    assert_eq!(verdict(&catalog, &stranger(), asked).await.unwrap_err(), "offer.unknown");
+}
+
+#[tokio::test]
+async fn a_transfer_begins_only_on_a_policy_that_permits_it_and_a_service_that_is_there() {
+    let catalog = catalog();
+    catalog.refresh(&[register()], vec![found("land", "Land register")]);
+    let agreement = |constraint: serde_json::Value| Agreement {
+        id: "a1".into(),
+        role: Role::Provider,
+        participant: provider(),
+        counterparty: consumer(),
+        dataset: "DEV:GOV:2000:landregister:land".into(),
+        policy: json!({"@id": "a1", "@type": "Agreement", "target": "DEV:GOV:2000:landregister:land", "assigner": provider(),
+            "assignee": CONSUMER, "permission": [{"action": "use", "constraint": [constraint]}]}),
+        negotiation: None,
+        peer_address: None,
+        signed: Timestamp::from_millis(0),
+        live: true,
+    };
+    let code = |result: Result<(), crate::model::message::Reasons>| result.map_err(|reasons| reasons.code.unwrap());
+    let counted = agreement(json!({"leftOperand": "count", "operator": "lteq", "rightOperand": "3"}));
+    let over = agreement(json!({"leftOperand": "dateTime", "operator": "lt", "rightOperand": "1969-01-01T00:00:00Z"}));
+    let strange = agreement(json!({"leftOperand": "moonPhase", "operator": "eq", "rightOperand": "full"}));
+    assert_eq!(code(catalog.may_transfer(&counted).await), Ok(()));
+    assert_eq!(code(catalog.may_transfer(&over).await), Err("transfer.refused".into()));
+    assert_eq!(code(catalog.may_transfer(&strange).await), Err("policy.unknown".into()));
+    catalog.refresh(&[register()], Vec::new());
+    assert_eq!(code(catalog.may_transfer(&counted).await), Err("dataset.withdrawn".into()));
+}
+
+#[test]
+fn a_filter_finds_by_id_and_by_properties() {
+    let catalog = catalog();
+    catalog.refresh(&[register()], vec![found("land", "Land register"), found("water", "Water register")]);
+    catalog.put_offer(offer("o", &["*"], "open", None)).unwrap();
+    let finds = |field: &str, operator: &str, value: &str| {
+        let filter = Filter {
+            field: DatasetField::named(field).unwrap(),
+            operator: FilterOperator::named(operator).unwrap(),
+            values: vec![value.to_owned()],
+        };
+        let query = DatasetQuery { filters: vec![filter], ..DatasetQuery::default() };
+        catalog.datasets_for(&provider(), &consumer(), &query).items.len()
+    };
+    assert_eq!(finds("https://w3id.org/edc/v0.0.1/ns/id", "=", "DEV:GOV:2000:landregister:land"), 1);
+    assert_eq!(finds("id", "like", "DEV:%"), 2);
+    assert_eq!(finds("dct:title", "ilike", "water%"), 1);
+    assert_eq!(finds("title", "!=", "Water register"), 1);
+    assert_eq!(finds("keyword", "contains", "x"), 0);
+}
+
+#[test]
+fn a_page_stays_where_it_is_when_datasets_come_and_go() {
+    let catalog = catalog();
+    for n in [10, 20, 30, 40] {
+        catalog.put_asset(asset(&format!("a{n}"), "DEV/GOV/2000/landregister/land"));
+    }
+    catalog.put_offer(offer("o", &["*"], "open", None)).unwrap();
+    let page =
+        |start| catalog.datasets_for(&provider(), &consumer(), &DatasetQuery { limit: 2, start, ..Default::default() });
+    let first = page(Start::First);
+    assert_eq!(ids(&first), ["a10", "a20"]);
+    assert!(first.previous.is_none());
+    catalog.put_asset(asset("a15", "DEV/GOV/2000/landregister/land"));
+    catalog.remove_asset(&"a20".into());
+    let second = page(Start::After(first.next.unwrap()));
+    assert_eq!(ids(&second), ["a30", "a40"]);
+    assert!(second.next.is_none());
+    assert_eq!(ids(&page(Start::Before(second.previous.unwrap()))), ["a10", "a15"]);
+    assert_eq!(ids(&page(Start::Offset(3))), ["a40"]);
+    assert!(page(Start::Offset(99)).items.is_empty());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn pages_together_are_the_whole_catalogue(
+        titles in proptest::collection::vec("[a-c]{0,2}", 0..25), limit in 1_usize..8, descending: bool, by_title: bool,
+    ) {
+        let catalog = catalog();
+        for (n, title) in titles.iter().enumerate() {
+            let mut one = asset(&format!("a{n:02}"), "DEV/GOV/2000/landregister/land");
+            one.metadata.title = Some(title.clone());
+            catalog.put_asset(one);
+        }
+        catalog.put_offer(offer("o", &["*"], "open", None)).unwrap();
+        let sort = if by_title { DatasetField::Title } else { DatasetField::Id };
+        let page = |limit, start| {
+            catalog.datasets_for(&provider(), &consumer(), &DatasetQuery { limit, start, sort, descending, filters: Vec::new() })
+        };
+        let whole = ids(&page(1_000, Start::First));
+        prop_assert_eq!(whole.len(), titles.len());
+        let (mut forth, mut start, mut back) = (Vec::new(), Start::First, None);
+        loop {
+            let next = page(limit, start);
+            forth.extend(ids(&next));
+            match next.next {
+                Some(cursor) => start = Start::After(Cursor::read(&cursor.token()).unwrap()),
+                None => {
+                    back = next.previous.or(back);
+                    break;
+                }
+            }
+        }
+        prop_assert_eq!(&forth, &whole);
+        let mut behind = 0;
+        while let Some(cursor) = back {
+            let previous = page(limit, Start::Before(cursor));
+            behind += previous.items.len();
+            back = previous.previous;
+        }
+        prop_assert!(titles.is_empty() || behind >= whole.len().saturating_sub(limit));
+    }
+}
