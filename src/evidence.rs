@@ -166,6 +166,15 @@ impl Evidence {
         self.append_body(body(exchange)?).await
     }
 
+    /// As [`Evidence::append`], for those who cannot lend the record for so long: it is taken down at once.
+    pub fn submit(
+        &self,
+        exchange: &Exchange<'_>,
+    ) -> impl Future<Output = Result<Receipt, EvidenceError>> + Send + use<> {
+        let (evidence, body) = (self.clone(), body(exchange));
+        async move { evidence.append_body(body?).await }
+    }
+
     /// Appends a record without waiting, for an exchange whose consumer is gone. A failure is logged only.
     pub fn append_later(&self, exchange: &Exchange<'_>) {
         let body = match body(exchange) {

@@ -4,6 +4,7 @@
 
 pub mod catalog;
 pub mod config;
+pub mod dataplane;
 pub mod dsp;
 pub mod engine;
 pub mod env;

@@ -146,10 +146,11 @@ pub(super) fn keep_up(evidence: &Evidence) {
                 Ok((sequence, ..)) => head.sequence.saturating_sub(sequence),
                 Err(_) => return,
             };
-            if behind > 0 && (head.sequence == seen || behind > LARGEST_LAG) {
-                if let Err(e) = evidence.0.index.catch_up(head).await {
-                    tracing::warn!(error = %e, "the evidence index could not catch up");
-                }
+            if behind > 0
+                && (head.sequence == seen || behind > LARGEST_LAG)
+                && let Err(e) = evidence.0.index.catch_up(head).await
+            {
+                tracing::warn!(error = %e, "the evidence index could not catch up");
             }
             seen = head.sequence;
         }

@@ -29,7 +29,7 @@ fn exchange(kind: RecordKind, opening: Option<u64>, id: ExchangeId) -> Exchange<
         decision: Verdict {
             effect: Effect::Permit,
             code: "policy.permitted".into(),
-            clauses: Cow::Owned(json!([{"clause": "/permission/0"}])),
+            clauses: Cow::Owned(Clauses::of(&[json!({"clause": "/permission/0"})])),
         },
         request: Asked {
             method: "GET".into(),

@@ -220,11 +220,11 @@ impl Walk {
             (RecordKind::Opening, Some(exchange), _) => {
                 self.open.insert(link.sequence, exchange);
             }
-            (RecordKind::Completion, exchange, Some(opening)) if opening >= self.first => {
-                if exchange.is_none() || self.open.remove(&opening) != exchange {
-                    let sentence = format!("record {} completes an exchange that was not open", link.sequence);
-                    return Err(self.broken(Reason::Unlinked, link.sequence, exchange, sentence));
-                }
+            (RecordKind::Completion, exchange, Some(opening))
+                if opening >= self.first && (exchange.is_none() || self.open.remove(&opening) != exchange) =>
+            {
+                let sentence = format!("record {} completes an exchange that was not open", link.sequence);
+                return Err(self.broken(Reason::Unlinked, link.sequence, exchange, sentence));
             }
             (RecordKind::Incident, ..) => self.incidents += 1,
             _ => {}

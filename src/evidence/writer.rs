@@ -99,7 +99,7 @@ impl<M: Medium> Writer<M> {
                 next = if waiting.len() < LARGEST_GROUP { jobs.try_recv().ok() } else { None };
             }
             let outcome = if bytes.is_empty() { Ok(()) } else { self.commit(&bytes, head) };
-            answer(&mut waiting, outcome);
+            answer(&mut waiting, &outcome);
             if let Some(done) = close {
                 let _ = done.send(());
                 return;
@@ -135,8 +135,8 @@ impl<M: Medium> Writer<M> {
     }
 }
 
-fn answer(waiting: &mut Vec<Waiting>, outcome: io::Result<()>) {
-    if let Err(e) = &outcome {
+fn answer(waiting: &mut Vec<Waiting>, outcome: &io::Result<()>) {
+    if let Err(e) = outcome {
         tracing::error!(records = waiting.len(), error = %e, "evidence could not be made durable");
     }
     for (done, receipt) in waiting.drain(..) {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::time::Timestamp;
@@ -187,6 +187,31 @@ impl Effect {
     }
 }
 
+/// The clauses that decided a call, as a JSON array, kept as text.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Clauses(Box<RawValue>);
+
+impl Clauses {
+    /// The JSON form of a list of clauses.
+    #[must_use]
+    pub fn of<T: Serialize>(clauses: &[T]) -> Self {
+        serde_json::value::to_raw_value(clauses).map_or_else(|_| Self(RawValue::NULL.to_owned()), Self)
+    }
+
+    /// The array as JSON text.
+    #[must_use]
+    pub fn as_json(&self) -> &str {
+        self.0.get()
+    }
+}
+
+impl PartialEq for Clauses {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_json() == other.as_json()
+    }
+}
+
 /// The decision made for one call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Verdict<'a> {
@@ -195,7 +220,7 @@ pub struct Verdict<'a> {
     /// A stable code of the reason, such as `policy.permitted` or `transfer.suspended`.
     pub code: Cow<'a, str>,
     /// The clauses that decided it, in full, as a JSON array.
-    pub clauses: Cow<'a, Value>,
+    pub clauses: Cow<'a, Clauses>,
 }
 
 /// What was asked.

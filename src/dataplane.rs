@@ -1,0 +1,272 @@
+//! The data plane, ingress: calls of data-space consumers to X-Road services, each decided, forwarded and recorded.
+//!
+//! One file each step, one direction, no step skipped: token ([`token`]) -> agreement and compiled policy ([`contract`]) -> strict
+//! path rule ([`path`]) -> facts, decision, counters ([`decision`], [`counters`]) -> X-Road request ([`request`]) -> security
+//! server ([`forward`]) -> evidence durable, answer released ([`release`]). What is known of an exchange on its way is in
+//! [`exchange`]; a call that gets no answer ends in [`refusal`]. A transfer's changes reach the next call through [`live`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::routing::any;
+use bytes::Bytes;
+use credentials::{PublicKey, Signer, TokenProfile};
+use http::request::Parts;
+use http::{Request, Response};
+use http_body::Body;
+use moka::sync::Cache;
+
+use crate::engine::Planes;
+use crate::env::Clock;
+use crate::evidence::Evidence;
+use crate::model::agreement::Agreement;
+use crate::model::ids::Pid;
+use crate::model::message::{DataAddress, Reasons};
+use crate::model::process::Process;
+use crate::net::trace::Traceparent;
+use crate::xroad::body::BoxError;
+use crate::xroad::client::{XRoadClient, XRoadResponse};
+use crate::xroad::failure::{CallError, XRoadFailure};
+
+mod assets;
+mod contract;
+mod counters;
+mod decision;
+mod exchange;
+mod forward;
+mod live;
+mod path;
+mod refusal;
+mod release;
+mod request;
+#[cfg(test)]
+mod tests;
+mod token;
+mod window;
+
+pub use assets::{AssetError, Assets};
+pub use counters::{Counter, CounterError, Counters, Rate, Reservation, TokenBucket};
+pub use release::{ReleaseError, Released};
+
+use exchange::Ongoing;
+use live::{Live, LiveIndex};
+use refusal::Refusal;
+
+/// The transfer format that is provided (DSP 2025-1, HTTP pull).
+pub const FORMAT: &str = "HttpData-PULL";
+const ENDPOINT_TYPE: &str = "https://w3id.org/idsa/v4.1/HTTP";
+
+/// How the data plane behaves.
+#[derive(Clone, Debug)]
+pub struct DataPlaneSettings {
+    /// For how long a token opens its transfer; starting the transfer again gives a fresh one.
+    pub token_life: Duration,
+    /// How many tokens are remembered as genuine.
+    pub tokens: u64,
+    /// The largest body of a request, in bytes.
+    pub largest_request: u64,
+    /// Up to how many bytes an answer is gathered before it is released, leaving one evidence record instead of two.
+    pub small_answer: usize,
+    /// For how long the pieces of a small answer are waited for.
+    pub patience: Duration,
+    /// How often calls may come under any one transfer; `None` for no limit.
+    pub rate: Option<Rate>,
+}
+
+impl Default for DataPlaneSettings {
+    fn default() -> Self {
+        Self {
+            token_life: Duration::from_secs(3600),
+            tokens: 100_000,
+            largest_request: 64 * 1024 * 1024,
+            small_answer: 64 * 1024,
+            patience: Duration::from_millis(20),
+            rate: None,
+        }
+    }
+}
+
+/// What the data plane works with.
+pub struct Surroundings {
+    /// Transfers, agreements and services.
+    pub assets: Arc<dyn Assets>,
+    /// The security server.
+    pub client: XRoadClient,
+    /// Where every exchange is recorded.
+    pub evidence: Evidence,
+    /// Where uses are counted.
+    pub counters: Counters,
+    /// Signs tokens.
+    pub signer: Arc<dyn Signer>,
+    /// Keys that signed tokens before and whose tokens still count.
+    pub former_keys: Vec<PublicKey>,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// The data plane of one Sliproad process. Cheap to clone.
+#[derive(Clone)]
+pub struct DataPlane(Arc<Inner>);
+
+struct Inner {
+    settings: DataPlaneSettings,
+    assets: Arc<dyn Assets>,
+    client: XRoadClient,
+    evidence: Evidence,
+    counters: Counters,
+    signer: Arc<dyn Signer>,
+    profile: TokenProfile,
+    clock: Clock,
+    tokens: token::Tokens,
+    live: LiveIndex,
+}
+
+impl DataPlane {
+    /// A data plane that knows no transfer yet.
+    #[must_use]
+    pub fn new(settings: DataPlaneSettings, surroundings: Surroundings) -> Self {
+        let mut keys = vec![surroundings.signer.public_key().clone()];
+        keys.extend(surroundings.former_keys);
+        let longest_life = i64::try_from(settings.token_life.as_secs()).unwrap_or(i64::MAX);
+        let tokens = Cache::builder().max_capacity(settings.tokens).time_to_live(settings.token_life).build();
+        Self(Arc::new(Inner {
+            settings,
+            assets: surroundings.assets,
+            client: surroundings.client,
+            evidence: surroundings.evidence,
+            counters: surroundings.counters,
+            signer: surroundings.signer,
+            profile: TokenProfile { keys, longest_life },
+            clock: surroundings.clock,
+            tokens,
+            live: LiveIndex::default(),
+        }))
+    }
+
+    /// The routes of the data plane: `ANY /{participant}/data/{transfer}/…`, to be merged into the public listener's.
+    pub fn router(&self) -> Router {
+        let plane = self.clone();
+        let provide = any(move |request: Request<axum::body::Body>| async move {
+            plane.provide(request).await.map(axum::body::Body::new)
+        });
+        Router::new()
+            .route("/{participant}/data/{transfer}", provide.clone())
+            .route("/{participant}/data/{transfer}/", provide.clone())
+            .route("/{participant}/data/{transfer}/{*path}", provide)
+    }
+
+    /// Provides one call: decides it, forwards it, records it and releases the answer. The request's target must be as received,
+    /// not decoded or normalised by a router.
+    pub async fn provide<B>(&self, request: Request<B>) -> Response<Released>
+    where
+        B: Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let received = self.0.clock.now();
+        let (head, body) = request.into_parts();
+        let trace = Traceparent::of_request(&head.headers);
+        let opened = match token::open(&self.0, &head.headers, received).await {
+            Ok(opened) => opened,
+            Err(refusal) => {
+                tracing::info!(trace = trace.trace_id(), code = %refusal.code, "a call without a valid token was refused");
+                return refusal.into_response(trace, None);
+            }
+        };
+        let target = head.uri.path_and_query().map_or("", |t| t.as_str());
+        let mut exchange = Ongoing::begin(self, &opened.live, trace, (head.method.clone(), target), received);
+        match self.forward(&mut exchange, opened.start, head, body).await {
+            Ok(answer) => release::release(exchange, answer).await,
+            Err(refusal) => exchange.refuse(refusal).await,
+        }
+    }
+
+    /// Every step up to the service's answer.
+    async fn forward<B>(
+        &self,
+        exchange: &mut Ongoing,
+        start: u32,
+        head: Parts,
+        body: B,
+    ) -> Result<XRoadResponse, Refusal>
+    where
+        B: Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let plane = &*self.0;
+        let live = Arc::clone(&exchange.live);
+        live.check(start)?;
+        let contract = contract::of(plane, &live).await?;
+        exchange.contract = Some(Arc::clone(&contract));
+        let path = path::check(path::below(&head.uri, &live.prefix)?)?;
+        path::check_method(&head.method, body.is_end_stream())?;
+        request::check_length(&body.size_hint(), plane.settings.largest_request)?;
+        let permit = decision::decide(&contract, &head.method, &path, plane.clock.now()).await?;
+        exchange.permitted(permit);
+        let sent = exchange.sent.clone();
+        let call = (head.method, path);
+        let limit = plane.settings.largest_request;
+        let request = request::build(&contract, call, &head.headers, exchange.trace, (body, &sent), limit);
+        exchange.forwarding(request.message_id.clone());
+        match forward::call(plane, &live, start, request).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => {
+                if never_arrived(&error) {
+                    exchange.give_back();
+                }
+                Err(if sent.grew_too_large() { request::too_large(limit) } else { forward::failed(&error) })
+            }
+            Err(refusal) => {
+                exchange.not_forwarded();
+                Err(refusal)
+            }
+        }
+    }
+}
+
+/// Whether a call failed before the security server had any of it.
+const fn never_arrived(error: &CallError) -> bool {
+    matches!(
+        error,
+        CallError::Failure(XRoadFailure::Unreachable(_) | XRoadFailure::ConnectTimeout | XRoadFailure::Tls(_))
+    )
+}
+
+impl Inner {
+    /// A transfer that we provide, from the index or else from the store.
+    async fn live(&self, pid: &Pid) -> Result<Arc<Live>, AssetError> {
+        if let Some(live) = self.live.get(pid) {
+            return Ok(live);
+        }
+        let process = self.assets.transfer(pid).await?;
+        let process = process.ok_or_else(|| AssetError::Gone("the token's transfer is not known here".to_owned()))?;
+        self.live.put(&process, self.assets.as_ref())
+    }
+}
+
+#[async_trait]
+impl Planes for DataPlane {
+    fn provides(&self, format: &str) -> bool {
+        format == FORMAT
+    }
+
+    async fn open(&self, transfer: &Process, agreement: &Agreement, start: u32) -> Result<DataAddress, Reasons> {
+        let live = self.0.live.put(transfer, self.0.assets.as_ref()).map_err(|error| match error {
+            AssetError::Gone(sentence) | AssetError::Unavailable(sentence) => Reasons::new("asset.gone", sentence),
+        })?;
+        contract::with(&self.0, &live, agreement).await.map_err(|r| Reasons::new(&r.code, r.sentence.as_str()))?;
+        let token = token::issue(&self.0, &live, start).await?;
+        Ok(DataAddress {
+            endpoint: live.endpoint.clone(),
+            endpoint_type: ENDPOINT_TYPE.to_owned(),
+            authorization: Some(token),
+            auth_type: Some("bearer".to_owned()),
+        })
+    }
+
+    fn changed(&self, transfer: &Process) {
+        // What is not provided here cannot be called here.
+        let _ = self.0.live.put(transfer, self.0.assets.as_ref());
+    }
+}

@@ -1,0 +1,49 @@
+//! What the data plane asks of the rest of the program; wired by `app`.
+
+use async_trait::async_trait;
+
+use crate::model::agreement::Agreement;
+use crate::model::ids::{AgreementId, ParticipantId, Pid};
+use crate::model::process::Process;
+use crate::policy::World;
+use crate::xroad::route::Route;
+
+/// Transfers, agreements, and what stands behind an agreement's dataset.
+#[async_trait]
+pub trait Assets: Send + Sync {
+    /// The public base URL of a participant served here, such as `https://host/agency`, without a trailing slash.
+    fn base(&self, participant: &ParticipantId) -> Option<String>;
+
+    /// A transfer by our pid.
+    ///
+    /// # Errors
+    /// When it cannot be looked up now.
+    async fn transfer(&self, pid: &Pid) -> Result<Option<Process>, AssetError>;
+
+    /// An agreement that a participant keeps as provider.
+    ///
+    /// # Errors
+    /// When it cannot be looked up now.
+    async fn agreement(&self, participant: &ParticipantId, id: &AgreementId) -> Result<Option<Agreement>, AssetError>;
+
+    /// The service behind the agreement's dataset, and the X-Road client to call it as for this counterparty.
+    ///
+    /// # Errors
+    /// `Gone` when the dataset has no service any more.
+    fn route(&self, agreement: &Agreement) -> Result<Route, AssetError>;
+
+    /// What is known about every call under the agreement: target, parties, their groups and attributes. The data plane adds
+    /// time, method and path, and counters.
+    fn world(&self, agreement: &Agreement) -> World;
+}
+
+/// Why something is not to be had.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum AssetError {
+    /// It is not there any more; the sentence is for the counterparty.
+    #[error("{0}")]
+    Gone(String),
+    /// It cannot be looked up now; the sentence is for the operator.
+    #[error("{0}")]
+    Unavailable(String),
+}

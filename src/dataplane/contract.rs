@@ -1,0 +1,148 @@
+//! Step 2: the agreement and its policy, read and compiled once for each transfer and kept with it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::{HeaderValue, StatusCode};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use super::Inner;
+use super::assets::AssetError;
+use super::counters::{Counter, Rate, TokenBucket};
+use super::live::Live;
+use super::refusal::Refusal;
+use super::window::Window;
+use crate::model::agreement::Agreement;
+use crate::model::exchange::Digest;
+use crate::model::time::Timestamp;
+use crate::policy::{Compiled, Phase, Policy, Registry, World, compile};
+use crate::xroad::route::{Route, header_text};
+
+/// `X-Road-Issue` is kept by security servers in a column of limited width.
+const LONGEST_ISSUE: usize = 255;
+const MOST_WORLDS: usize = 256;
+
+/// What an agreement lets pass, ready for deciding and calling.
+pub(super) struct Contract {
+    pub(super) policy: Compiled,
+    pub(super) policy_hash: Digest,
+    pub(super) route: Arc<Route>,
+    /// The agreement as `X-Road-Issue`.
+    pub(super) issue: HeaderValue,
+    /// Counts every call, when the policy compares `count`.
+    pub(super) count: Option<Arc<Counter>>,
+    /// When calls came lately, when the policy compares that.
+    pub(super) window: Option<Window>,
+    /// The configured limit for any agreement.
+    pub(super) bucket: Option<TokenBucket>,
+    /// What is known about every call.
+    world: World,
+    /// Worlds that are not in use; taking one spares a call the copying of what never changes.
+    spare: Mutex<Vec<World>>,
+}
+
+/// The contract of a transfer.
+///
+/// # Errors
+/// When the agreement is not in force, its policy cannot be evaluated here, its service is gone, or any cannot be looked up now.
+pub(super) async fn of(plane: &Inner, live: &Live) -> Result<Arc<Contract>, Refusal> {
+    live.contract.get_or_try_init(|| load(plane, live)).await.cloned()
+}
+
+/// As [`of`], with the agreement at hand.
+pub(super) async fn with(plane: &Inner, live: &Live, agreement: &Agreement) -> Result<Arc<Contract>, Refusal> {
+    live.contract.get_or_try_init(|| prepare(plane, agreement)).await.cloned()
+}
+
+impl Contract {
+    /// A world for one call; to be handed back.
+    pub(super) fn world(&self, now: Timestamp) -> World {
+        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut world = spare.unwrap_or_else(|| self.world.clone());
+        world.now = now;
+        world
+    }
+
+    pub(super) fn hand_back(&self, world: World) {
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        if spare.len() < MOST_WORLDS {
+            spare.push(world);
+        }
+    }
+}
+
+async fn load(plane: &Inner, live: &Live) -> Result<Arc<Contract>, Refusal> {
+    let agreement = plane.assets.agreement(&live.participant, &live.agreement).await.map_err(unavailable)?;
+    let agreement = agreement.filter(|a| a.live).ok_or_else(|| {
+        Refusal::forbidden("agreement.not-in-force", format!("agreement {} is not in force", live.agreement))
+    })?;
+    prepare(plane, &agreement).await
+}
+
+async fn prepare(plane: &Inner, agreement: &Agreement) -> Result<Arc<Contract>, Refusal> {
+    let policy = compiled(&agreement.policy)?;
+    let route = plane.assets.route(agreement).map_err(unavailable)?;
+    let compares = |operand: &str| policy.counters().iter().any(|c| c.operand == operand);
+    let count = if compares("count") {
+        let key = format!("{} {}", agreement.participant, agreement.id);
+        Some(plane.counters.counter(&key).await.map_err(|e| not_counted(&e))?)
+    } else {
+        None
+    };
+    let window = if compares("timeInterval") || compares("xroad:callsPerMinute") {
+        Some(Window::recall(plane, agreement).await?)
+    } else {
+        None
+    };
+    let mut world = plane.assets.world(agreement);
+    world.phase = Phase::Exchange;
+    if world.action.is_empty() {
+        world.action = "use".to_owned();
+    }
+    Ok(Arc::new(Contract {
+        policy,
+        policy_hash: Digest::parse(&crate::policy::hash(&agreement.policy)).unwrap_or_default(),
+        route: Arc::new(route),
+        issue: issue(agreement.id.as_str()),
+        count,
+        window,
+        bucket: plane.settings.rate.map(|rate: Rate| TokenBucket::new(rate, plane.clock.now())),
+        world,
+        spare: Mutex::default(),
+    }))
+}
+
+/// Unknown is not permission: a policy that cannot be evaluated lets nothing pass.
+fn compiled(policy: &Value) -> Result<Compiled, Refusal> {
+    let parsed = Policy::parse(policy).and_then(|policy| compile(&policy, &Registry::built_in()));
+    parsed.map_err(|invalid| {
+        let sentence = invalid.first().map_or("no reason", |i| i.reason.as_str()).to_owned();
+        let refusal =
+            Refusal::forbidden("policy.not-evaluable", format!("the policy cannot be evaluated here: {sentence}"));
+        refusal.with("invalid", serde_json::to_value(invalid).unwrap_or_default())
+    })
+}
+
+fn issue(agreement: &str) -> HeaderValue {
+    let text = header_text(agreement);
+    if text.len() <= LONGEST_ISSUE {
+        return text;
+    }
+    header_text(&format!("sha256:{}", Digest(Sha256::digest(agreement).into())))
+}
+
+fn unavailable(error: AssetError) -> Refusal {
+    match error {
+        AssetError::Gone(sentence) => Refusal::new(StatusCode::NOT_FOUND, "asset.gone", sentence),
+        AssetError::Unavailable(sentence) => {
+            tracing::error!(error = sentence, "an agreement or asset could not be looked up");
+            Refusal::unavailable("asset.unavailable", "the agreement cannot be looked up now; try again")
+        }
+    }
+}
+
+/// A counter that cannot be kept lets nothing pass.
+pub(super) fn not_counted(error: &super::counters::CounterError) -> Refusal {
+    tracing::error!(%error, "a counter could not be kept");
+    Refusal::unavailable("counter.unavailable", "the use could not be counted, so the call was not made; try again")
+}

@@ -1,0 +1,265 @@
+//! One exchange on its way: what is known of it so far, and the record that this makes.
+//!
+//! Dropped before it was recorded, because the consumer went away, an exchange that was forwarded leaves its record all the same.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use http::{HeaderName, Method, Response, StatusCode};
+
+use super::contract::Contract;
+use super::counters::Reservation;
+use super::decision;
+use super::live::Live;
+use super::refusal::Refusal;
+use super::release::Released;
+use super::request::SentBody;
+use super::{DataPlane, Inner};
+use crate::evidence::{EvidenceError, Receipt};
+use crate::model::exchange::{
+    Answered, Asked, BodyDigest, Clauses, Effect, Exchange, ExchangeId, Outcome, RecordKind, Times, Verdict,
+};
+use crate::model::time::Timestamp;
+use crate::net::trace::Traceparent;
+use crate::xroad::client::XRoadResponse;
+use crate::xroad::route::MessageId;
+
+/// Names the exchange in every answer.
+pub(super) const EXCHANGE: HeaderName = HeaderName::from_static("sliproad-exchange");
+const LONGEST_PATH: usize = 8192;
+
+/// One exchange on its way.
+pub(super) struct Ongoing {
+    pub(super) plane: DataPlane,
+    pub(super) live: Arc<Live>,
+    pub(super) contract: Option<Arc<Contract>>,
+    pub(super) id: ExchangeId,
+    pub(super) trace: Traceparent,
+    trace_id: String,
+    pub(super) method: Method,
+    path: Box<str>,
+    pub(super) times: Times,
+    permit: Option<Clauses>,
+    reservation: Option<Reservation>,
+    message_id: Option<MessageId>,
+    pub(super) sent: SentBody,
+    answer: Option<Answer>,
+    opening: Option<u64>,
+    recorded: bool,
+}
+
+/// The head of the answer.
+struct Answer {
+    status: StatusCode,
+    request_id: Option<http::HeaderValue>,
+    request_hash: Option<http::HeaderValue>,
+    fault: Option<String>,
+}
+
+/// What is recorded of a decision.
+struct Decided<'a> {
+    effect: Effect,
+    code: &'a str,
+    clauses: Option<&'a Clauses>,
+}
+
+impl Ongoing {
+    pub(super) fn begin(
+        plane: &DataPlane,
+        live: &Arc<Live>,
+        trace: Traceparent,
+        (method, target): (Method, &str),
+        received: Timestamp,
+    ) -> Self {
+        let path = target.strip_prefix(&*live.prefix).unwrap_or(target);
+        let cut = (0..=path.len().min(LONGEST_PATH)).rev().find(|at| path.is_char_boundary(*at)).unwrap_or_default();
+        Self {
+            plane: plane.clone(),
+            live: Arc::clone(live),
+            contract: None,
+            id: ExchangeId::new(uuid::Uuid::now_v7()),
+            trace,
+            trace_id: trace.trace_id(),
+            method,
+            path: path.get(..cut).unwrap_or_default().into(),
+            times: Times { received, ..Times::default() },
+            permit: None,
+            reservation: None,
+            message_id: None,
+            sent: SentBody::default(),
+            answer: None,
+            opening: None,
+            recorded: false,
+        }
+    }
+
+    fn inner(&self) -> &Inner {
+        &self.plane.0
+    }
+
+    fn now(&self) -> Timestamp {
+        self.inner().clock.now()
+    }
+
+    /// The call was permitted.
+    pub(super) fn permitted(&mut self, permit: decision::Permit) {
+        self.permit = Some(permit.clauses);
+        self.reservation = permit.reservation;
+    }
+
+    /// The call goes to the security server now.
+    pub(super) fn forwarding(&mut self, message_id: MessageId) {
+        self.message_id = Some(message_id);
+        self.times.forwarded = Some(self.now());
+    }
+
+    /// The call was not made after all: what was reserved for it is given back.
+    pub(super) fn not_forwarded(&mut self) {
+        self.times.forwarded = None;
+        self.give_back();
+        self.permit = None;
+    }
+
+    /// The service never had the call: what was reserved for it is given back.
+    pub(super) fn give_back(&mut self) {
+        if let Some(reservation) = self.reservation.take() {
+            reservation.release();
+        }
+        if let (Some(_), Some(contract)) = (&self.permit, &self.contract) {
+            decision::put_back_rate(contract);
+        }
+    }
+
+    /// The head of the service's answer came.
+    pub(super) fn answered(&mut self, answer: &XRoadResponse) {
+        self.times.answered = Some(self.now());
+        self.answer = Some(Answer {
+            status: answer.status,
+            request_id: answer.request_id.clone(),
+            request_hash: Some(answer.request_hash.clone()),
+            fault: None,
+        });
+    }
+
+    /// Makes the record of an answered exchange durable: whole, or its opening.
+    ///
+    /// # Errors
+    /// When it is not durable; then nothing may be released.
+    pub(super) async fn record(&mut self, kind: RecordKind, body: Option<BodyDigest>) -> Result<(), EvidenceError> {
+        let outcome = if kind == RecordKind::Opening { Outcome::Open } else { Outcome::Complete };
+        let receipt = self.inner().evidence.append(&self.told(kind, outcome, body)).await;
+        // Not kept now, it will not be kept a moment later either.
+        self.recorded = true;
+        if kind == RecordKind::Opening {
+            self.opening = Some(receipt?.sequence);
+            self.times.released = Some(self.now());
+            return Ok(());
+        }
+        receipt.map(drop)
+    }
+
+    /// Begins to make the completion durable.
+    pub(super) fn complete(
+        &self,
+        body: BodyDigest,
+    ) -> impl Future<Output = Result<Receipt, EvidenceError>> + Send + use<> {
+        self.inner().evidence.submit(&self.told(RecordKind::Completion, Outcome::Complete, Some(body)))
+    }
+
+    /// Takes down that an opened exchange ended early.
+    pub(super) fn broke_off(&self, outcome: Outcome, body: BodyDigest) {
+        self.inner().evidence.append_later(&self.told(RecordKind::Completion, outcome, Some(body)));
+    }
+
+    /// Records the refusal or failure, durably, and answers it.
+    pub(super) async fn refuse(mut self, refusal: Refusal) -> Response<Released> {
+        let forwarded = self.times.forwarded.is_some();
+        let recorded = {
+            if let (true, fault) = (forwarded, refusal.fault.clone()) {
+                let (request_id, request_hash) =
+                    self.answer.take().map_or((None, None), |a| (a.request_id, a.request_hash));
+                self.answer = Some(Answer { status: refusal.status, request_id, request_hash, fault });
+            }
+            let mut record =
+                self.told(RecordKind::Exchange, if forwarded { Outcome::Failed } else { Outcome::Refused }, None);
+            if !forwarded {
+                let decided =
+                    Decided { effect: Effect::Refuse, code: &refusal.code, clauses: refusal.clauses.as_ref() };
+                record.decision = verdict(&decided);
+            }
+            self.inner().evidence.append(&record).await
+        };
+        self.recorded = true;
+        let refusal = match recorded {
+            Ok(_) => refusal,
+            Err(error) => not_recorded(&error),
+        };
+        refusal.into_response(self.trace, Some(self.id))
+    }
+
+    fn told(&self, kind: RecordKind, outcome: Outcome, body: Option<BodyDigest>) -> Exchange<'_> {
+        let live = &self.live;
+        let decided = match &self.permit {
+            Some(clauses) => Decided { effect: Effect::Permit, code: "policy.permitted", clauses: Some(clauses) },
+            None => Decided { effect: Effect::Refuse, code: "call.aborted", clauses: None },
+        };
+        Exchange {
+            kind,
+            exchange: self.id,
+            opening: self.opening.filter(|_| kind == RecordKind::Completion),
+            participant: live.participant.as_str().into(),
+            counterparty: live.counterparty.as_str().into(),
+            agreement: live.agreement.as_str().into(),
+            transfer: live.transfer.as_str().into(),
+            dataset: live.dataset.as_str().into(),
+            policy: self.contract.as_ref().map(|c| c.policy_hash),
+            decision: verdict(&decided),
+            request: Asked {
+                method: self.method.as_str().into(),
+                path: Cow::Borrowed(&self.path),
+                xroad_id: self.message_id.as_ref().map(|id| id.as_str().into()),
+                client: self.message_id.as_ref().and(self.contract.as_ref()).map(|c| c.route.client().as_str().into()),
+                body: self.sent.digest(),
+            },
+            response: self.answer.as_ref().map(|answer| Answered {
+                status: answer.status.as_u16(),
+                xroad_request_id: text(answer.request_id.as_ref()),
+                xroad_request_hash: text(answer.request_hash.as_ref()),
+                fault: answer.fault.as_deref().map(Cow::Borrowed),
+                body,
+            }),
+            outcome,
+            times: self.times,
+            trace: Some(self.trace_id.as_str().into()),
+        }
+    }
+}
+
+impl Drop for Ongoing {
+    fn drop(&mut self) {
+        if self.times.forwarded.is_some() && !self.recorded {
+            self.inner().evidence.append_later(&self.told(RecordKind::Exchange, Outcome::Aborted, None));
+        }
+    }
+}
+
+/// What is not recorded is not released.
+pub(super) fn not_recorded(error: &EvidenceError) -> Refusal {
+    tracing::error!(%error, "an exchange was not released because its evidence was not kept");
+    Refusal::unavailable(
+        "evidence.unavailable",
+        "the exchange could not be recorded, so nothing of it is released; try again",
+    )
+}
+
+fn verdict<'a>(decided: &Decided<'a>) -> Verdict<'a> {
+    Verdict {
+        effect: decided.effect,
+        code: decided.code.into(),
+        clauses: decided.clauses.map_or_else(|| Cow::Owned(Clauses::of::<()>(&[])), Cow::Borrowed),
+    }
+}
+
+fn text(value: Option<&http::HeaderValue>) -> Option<Cow<'_, str>> {
+    value.map(|v| String::from_utf8_lossy(v.as_bytes()))
+}

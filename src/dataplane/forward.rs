@@ -1,0 +1,64 @@
+//! Step 8: the call. It begins only while the transfer is live, at that very moment.
+
+use std::future::poll_fn;
+use std::pin::pin;
+
+use super::Inner;
+use super::live::Live;
+use super::refusal::Refusal;
+use crate::xroad::client::{XRoadRequest, XRoadResponse};
+use crate::xroad::failure::CallError;
+
+/// Calls the service through the security server.
+///
+/// # Errors
+/// The outer one when the transfer ceased to be live before the call began, the inner one when the call failed.
+pub(super) async fn call(
+    plane: &Inner,
+    live: &Live,
+    start: u32,
+    request: XRoadRequest,
+) -> Result<Result<XRoadResponse, CallError>, Refusal> {
+    let mut call = pin!(plane.client.call(request));
+    let mut begun = false;
+    poll_fn(|cx| {
+        if begun {
+            return call.as_mut().poll(cx).map(Ok);
+        }
+        begun = true;
+        match live.begin(start, &mut call, cx) {
+            Ok(poll) => poll.map(Ok),
+            Err(refusal) => std::task::Poll::Ready(Err(refusal)),
+        }
+    })
+    .await
+}
+
+/// What a consumer is told of a call that X-Road did not bring to an answer.
+pub(super) fn failed(error: &CallError) -> Refusal {
+    let status = http::StatusCode::from_u16(error.status()).unwrap_or(http::StatusCode::BAD_GATEWAY);
+    let (sentence, fault) = match error {
+        CallError::Fault(fault) => {
+            tracing::warn!(
+                code = fault.code,
+                message = fault.message,
+                detail = fault.detail,
+                "X-Road answered with a fault"
+            );
+            (fault.kind.sentence().to_owned(), Some(fault.code.clone()))
+        }
+        CallError::Failure(failure) => {
+            let cause = std::error::Error::source(failure).map(ToString::to_string);
+            tracing::warn!(error = %failure, cause, "a call through the security server failed");
+            (failure.to_string(), None)
+        }
+    };
+    let mut refusal = Refusal::new(status, error.code(), sentence);
+    if let Some(code) = &fault {
+        refusal = refusal.with("xroadCode", code.as_str());
+    }
+    if matches!(status.as_u16(), 503 | 504) {
+        refusal = refusal.retry_after(1);
+    }
+    refusal.failed_by(fault)
+}

@@ -1,0 +1,253 @@
+//! Calls that must not reach the security server.
+
+use super::*;
+use crate::dataplane::counters::Rate;
+
+async fn refused(stage: &Stage, answer: &Answer, status: u16, code: &str) {
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (status, code));
+    assert!(stage.backend.arrived().is_empty(), "{code} reached the security server");
+    if status != 401 {
+        let records = stage.records(answer.exchange()).await;
+        let record = &records[0].exchange;
+        assert_eq!((records.len(), record.outcome, record.decision.effect), (1, Outcome::Refused, Effect::Refuse));
+        assert_eq!(record.decision.code, code);
+    }
+}
+
+#[tokio::test]
+async fn without_a_token_of_ours_nothing_is_said_but_401() {
+    let stage = Stage::set().await;
+    let token = stage.start(json!([])).await;
+    let (signed, _) = token.rsplit_once('.').unwrap();
+    let forged = format!("{signed}.{}", "A".repeat(86));
+    let basic = format!("Basic {token}");
+    for (sent, code) in [
+        ("", "token.missing"),
+        ("Bearer ", "token.missing"),
+        (basic.as_str(), "token.missing"),
+        ("garbage", "token.invalid"),
+        (forged.as_str(), "token.invalid"),
+    ] {
+        let answer = stage.get(sent, "/a").await;
+        refused(&stage, &answer, 401, code).await;
+        assert!(answer.headers.contains_key("www-authenticate"));
+    }
+    let mut twice = request(&token, "/a");
+    twice.headers_mut().append("authorization", token.parse().unwrap());
+    refused(&stage, &stage.send(twice).await, 401, "token.missing").await;
+    assert_eq!(stage.evidence.head().sequence, 0, "strangers must not fill the evidence log");
+}
+
+#[tokio::test]
+async fn an_expired_token_opens_nothing_remembered_or_not() {
+    let stage = Stage::set().await;
+    let token = stage.start(json!([])).await;
+    assert_eq!(stage.get(&token, "/a").await.status, StatusCode::CREATED);
+    stage.clock.advance(3_600_000);
+    assert_eq!(stage.get(&token, "/a").await.code(), "token.expired");
+    assert_eq!(stage.get(&token, "/a").await.code(), "token.expired");
+    assert_eq!(stage.backend.arrived().len(), 1);
+}
+
+#[tokio::test]
+async fn a_token_opens_no_other_transfer() {
+    let stage = Stage::set().await;
+    let token = stage.start(json!([])).await;
+    for target in
+        ["/provider/data/0194/a", "/provider/data/01934", "/other/data/0193/a", "/provider/data/0193%2Fa", "/"]
+    {
+        let call = Request::builder().uri(target).header("authorization", &token).body(Full::default()).unwrap();
+        refused(&stage, &stage.send(call).await, 403, "token.other-transfer").await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_started_is_stopped_with_the_very_next_call() {
+    let stage = Stage::set().await;
+    let token = stage.start(json!([])).await;
+    for (version, (state, code)) in [
+        (TransferState::Suspended, "transfer.suspended"),
+        (TransferState::Completed, "transfer.completed"),
+        (TransferState::Terminated, "transfer.terminated"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        stage.change(state, 1, version as i64 + 2);
+        refused(&stage, &stage.get(&token, "/a").await, 403, code).await;
+    }
+    stage.change(TransferState::Started, 1, 1);
+    refused(&stage, &stage.get(&token, "/a").await, 403, "transfer.terminated").await;
+}
+
+#[tokio::test]
+async fn a_token_of_an_earlier_start_is_void() {
+    let stage = Stage::set().await;
+    let token = stage.start(json!([])).await;
+    stage.change(TransferState::Started, 2, 3);
+    let answer = stage.get(&token, "/a").await;
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (401, "token.superseded"));
+    assert!(stage.backend.arrived().is_empty());
+    assert_eq!(stage.records(answer.exchange()).await.len(), 1, "its bearer is known, so it is recorded");
+}
+
+#[tokio::test]
+async fn a_call_past_the_check_does_not_begin_after_a_suspension() {
+    let stage = Stage::set().await;
+    stage.start(json!([])).await;
+    let live = stage.plane.0.live.get(&"urn:uuid:0193".into()).unwrap();
+    assert!(live.check(1).is_ok());
+    stage.change(TransferState::Suspended, 1, 2);
+    let mut call = std::pin::pin!(async { panic!("the call began") });
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(live.begin::<std::pin::Pin<&mut _>>(1, &mut call.as_mut(), &mut cx).is_err());
+}
+
+#[tokio::test]
+async fn no_path_leads_out_of_the_asset() {
+    let stage = Stage::set().await;
+    let token = stage.start(json!([])).await;
+    for (path, code) in [
+        ("/../secret", "path.dot-segment"),
+        ("/a/%2e%2e/b", "path.dot-segment"),
+        ("/a/./b", "path.dot-segment"),
+        ("/..%2Fsecret", "path.encoded-delimiter"),
+        ("/a%5Cb", "path.encoded-delimiter"),
+        ("/a%252e", "path.encoded-delimiter"),
+        ("/a%00b", "path.encoded-delimiter"),
+        ("//other", "path.empty-segment"),
+        ("/a;b/c", "path.not-plain"),
+        ("/%ff", "path.encoding"),
+    ] {
+        refused(&stage, &stage.get(&token, path).await, 400, code).await;
+    }
+    let absolute = format!("http://127.0.0.1{PATH}/a");
+    let call = Request::builder().uri(absolute).header("authorization", &token).body(Full::default()).unwrap();
+    refused(&stage, &stage.send(call).await, 400, "path.not-origin-form").await;
+}
+
+#[tokio::test]
+async fn methods_and_bodies_that_x_road_does_not_carry_are_refused() {
+    let stage = Stage::set().await;
+    let token = stage.start(json!([])).await;
+    for (method, body, status, code) in [
+        ("TRACE", "", 405, "request.method"),
+        ("PROPFIND", "", 405, "request.method"),
+        ("GET", "body", 400, "request.body-not-delivered"),
+        ("DELETE", "body", 400, "request.body-not-delivered"),
+    ] {
+        let call = Request::builder().method(method).uri(format!("{PATH}/a")).header("authorization", &token);
+        let answer = stage.send(call.body(Full::from(body)).unwrap()).await;
+        refused(&stage, &answer, status, code).await;
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_refused() {
+    let stage = Stage::with(DataPlaneSettings { largest_request: 4, ..DataPlaneSettings::default() }).await;
+    let token = stage.start(json!([])).await;
+    let call = Request::builder().method("POST").uri(format!("{PATH}/a")).header("authorization", &token);
+    let answer = stage.send(call.body(Full::from("12345")).unwrap()).await;
+    refused(&stage, &answer, 413, "request.too-large").await;
+    let pieces =
+        futures_util::stream::iter(["123", "45"].map(|p| Ok::<_, std::io::Error>(http_body::Frame::data(p.into()))));
+    let call = Request::builder().method("POST").uri(format!("{PATH}/a")).header("authorization", &token);
+    let call = call.body(http_body_util::StreamBody::new(pieces)).unwrap();
+    assert_eq!(stage.plane.provide(call).await.status(), StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn a_refusal_by_policy_names_its_clause_and_keeps_the_rest_for_the_operator() {
+    let stage = Stage::set().await;
+    let pattern = json!([{"leftOperand": "xroad:datapath", "operator": "eq", "rightOperand": "GET /parcels/*"}]);
+    let token = stage.start(pattern).await;
+    let answer = stage.get(&token, "/owners/1").await;
+    refused(&stage, &answer, 403, "policy.refused").await;
+    let problem: Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(problem["because"][0]["clause"], "/permission/0/constraint/0");
+    assert_eq!(problem["because"][0]["operand"], "xroad:datapath");
+    assert!(problem["detail"].as_str().unwrap().contains("/permission/0/constraint/0"), "{problem}");
+    assert!(!problem.to_string().contains("/owners/1"), "what was seen is not repeated: {problem}");
+    assert!(problem["traceId"].is_string());
+    let records = stage.records(answer.exchange()).await;
+    let clauses: Value = serde_json::from_str(records[0].exchange.decision.clauses.as_json()).unwrap();
+    assert_eq!(clauses[0]["observed"], "GET /owners/1");
+    assert!(records[0].exchange.policy.is_some());
+}
+
+#[tokio::test]
+async fn a_policy_that_cannot_be_evaluated_lets_no_transfer_open() {
+    let stage = Stage::set().await;
+    stage.start(json!([])).await;
+    let unknown = json!([{"leftOperand": "moonPhase", "operator": "eq", "rightOperand": "full"}]);
+    let mut agreement = stage.shelf.agreements.lock().unwrap().values().next().unwrap().clone();
+    agreement.policy = constrained(unknown);
+    let other = transfer("urn:uuid:0194", TransferState::Requested, 0, 0);
+    let reasons = stage.plane.open(&other, &agreement, 1).await.unwrap_err();
+    assert_eq!(reasons.code.as_deref(), Some("policy.not-evaluable"));
+}
+
+#[tokio::test]
+async fn an_agreement_that_is_not_in_force_lets_nothing_pass() {
+    let mut stage = Stage::set().await;
+    let token = stage.start(json!([])).await;
+    stage.shelf.agreements.lock().unwrap().values_mut().for_each(|a| a.live = false);
+    stage.restart();
+    refused(&stage, &stage.get(&token, "/a").await, 403, "agreement.not-in-force").await;
+    stage.shelf.agreements.lock().unwrap().clear();
+    refused(&stage, &stage.get(&token, "/a").await, 403, "agreement.not-in-force").await;
+}
+
+#[tokio::test]
+async fn calls_that_come_too_often_wait() {
+    let rate = Some(Rate { per_second: 1, burst: 2 });
+    let stage = Stage::with(DataPlaneSettings { rate, ..DataPlaneSettings::default() }).await;
+    let token = stage.start(json!([])).await;
+    assert_eq!(stage.get(&token, "/a").await.status, StatusCode::CREATED);
+    let answer = stage.get(&token, "/a").await;
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (429, "rate.exceeded"));
+    assert_eq!(answer.headers["retry-after"], "1");
+    stage.clock.advance(1000);
+    assert_eq!(stage.get(&token, "/a").await.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn calls_per_minute_are_remembered_over_a_restart() {
+    let mut stage = Stage::set().await;
+    let limit = json!([{"leftOperand": "xroad:callsPerMinute", "operator": "lteq", "rightOperand": 2}]);
+    let token = stage.start(limit).await;
+    for _ in 0..2 {
+        assert_eq!(stage.get(&token, "/a").await.status, StatusCode::CREATED);
+    }
+    assert_eq!(stage.get(&token, "/a").await.code(), "policy.refused");
+    stage.restart();
+    assert_eq!(stage.get(&token, "/a").await.code(), "policy.refused");
+    stage.clock.advance(60_000);
+    assert_eq!(stage.get(&token, "/a").await.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn a_fault_of_x_road_is_told_with_its_code_and_recorded_as_failed() {
+    let stage = Stage::set().await;
+    let token = stage.start(json!([])).await;
+    let answer = stage.get(&token, "/denied").await;
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (403, "xroad.access-denied"));
+    let problem: Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(problem["xroadCode"], "server.serverproxy.access_denied");
+    let records = stage.records(answer.exchange()).await;
+    let record = &records[0].exchange;
+    assert_eq!((record.outcome, record.decision.effect), (Outcome::Failed, Effect::Permit));
+    assert_eq!(record.response.as_ref().unwrap().fault.as_deref(), Some("server.serverproxy.access_denied"));
+}
+
+#[tokio::test]
+async fn nothing_is_released_when_evidence_cannot_be_kept() {
+    let stage = Stage::set().await;
+    let token = stage.start(json!([])).await;
+    stage.evidence.close().await;
+    let answer = stage.get(&token, "/a").await;
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (503, "evidence.unavailable"));
+    assert!(!answer.headers.contains_key("etag"));
+    let refusal = stage.get(&token, "/a/../b").await;
+    assert_eq!((refusal.status.as_u16(), refusal.code().as_str()), (503, "evidence.unavailable"));
+}
