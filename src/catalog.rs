@@ -16,15 +16,15 @@ use crate::policy::{Invalid, Registry};
 mod definition;
 mod judge;
 mod publish;
-mod query;
 mod services;
+mod sight;
 mod snapshot;
 #[cfg(test)]
 mod tests;
 
 pub use definition::{AssetDefinition, Metadata, OfferDefinition, Publisher};
-pub use query::{Cursor, DatasetField, DatasetQuery, Filter, FilterOperator, Page, Start};
 pub use services::Changes;
+pub use sight::Sight;
 pub use snapshot::{Dataset, DatasetView, OfferView};
 
 use publish::PublishedPolicy;
@@ -125,19 +125,11 @@ impl Catalog {
         Self(Arc::new(Inner { snapshot, sources: Mutex::new(sources), registry, clock }))
     }
 
-    /// The datasets that `caller` may see of a participant, one page; offers that the caller may not see are left out, and datasets
+    /// The catalogue of a participant as `caller` may see it now: offers that the caller may not see are left out, and datasets
     /// without any.
     #[must_use]
-    pub fn datasets_for(&self, participant: &ParticipantId, caller: &ParticipantId, query: &DatasetQuery) -> Page {
-        let snapshot = self.0.snapshot.load();
-        query::page(&snapshot, &judge::Sight::new(&snapshot, participant, caller, self.0.clock.now()), query)
-    }
-
-    /// One dataset of a participant; `None` when there is none or `caller` may not see any offer of it.
-    #[must_use]
-    pub fn dataset(&self, participant: &ParticipantId, caller: &ParticipantId, id: &DatasetId) -> Option<DatasetView> {
-        let snapshot = self.0.snapshot.load();
-        judge::Sight::new(&snapshot, participant, caller, self.0.clock.now()).view(id)
+    pub fn sight(&self, participant: &ParticipantId, caller: &ParticipantId) -> Sight {
+        Sight::new(self.0.snapshot.load_full(), participant, caller, self.0.clock.now())
     }
 
     /// The service behind a dataset and who calls it for `counterparty`; `None` when the dataset is not known or the participant

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use super::publish::PublishedPolicy;
 use super::{AssetDefinition, OfferDefinition, Publisher, Sources};
@@ -55,6 +55,36 @@ pub struct OfferView {
     pub id: OfferId,
     /// The ODRL offer as DSP 2025-1 has it in a catalogue: `@id`, `@type`, rules; no target.
     pub policy: Value,
+}
+
+impl Dataset {
+    /// Its properties as DCAT 3 and Dublin Core name them, for a JSON-LD catalogue; what no vocabulary has is named by an IRI of
+    /// the X-Road profile.
+    #[must_use]
+    pub fn properties(&self) -> Map<String, Value> {
+        let iris = |iris: &[String]| iris.iter().map(|iri| json!({ "@id": iri })).collect::<Vec<_>>();
+        let endpoint = |operation: &Operation| match &operation.summary {
+            Some(summary) => json!(format!("{} ({summary})", operation.endpoint)),
+            None => json!(operation.endpoint),
+        };
+        let lists = [
+            ("dcat:keyword", self.keywords.iter().map(|word| json!(word)).collect()),
+            ("dcat:theme", iris(&self.themes)),
+            ("https://w3id.org/xroad/ns/purpose", iris(&self.purpose)),
+            ("https://w3id.org/xroad/ns/endpoint", self.operations.iter().map(endpoint).collect()),
+        ];
+        let texts = [
+            ("dct:title", self.title.as_ref().map(|text| json!(text))),
+            ("dct:description", self.description.as_ref().map(|text| json!(text))),
+            ("dcat:version", self.version.as_ref().map(|text| json!(text))),
+            ("dct:license", self.license.as_ref().map(|iri| json!({ "@id": iri }))),
+            ("https://w3id.org/xroad/ns/service", Some(json!(self.service))),
+        ];
+        let lists =
+            lists.into_iter().filter(|(_, list)| !list.is_empty()).map(|(name, list)| (name, Value::Array(list)));
+        let texts = texts.into_iter().filter_map(|(name, text)| text.map(|text| (name, text)));
+        texts.chain(lists).map(|(name, value)| (name.to_owned(), value)).collect()
+    }
 }
 
 #[derive(Default)]

@@ -1,4 +1,3 @@
-use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -71,11 +70,11 @@ fn asset(id: &str, service: &str) -> AssetDefinition {
 }
 
 fn seen(catalog: &Catalog, caller: &ParticipantId) -> Vec<String> {
-    ids(&catalog.datasets_for(&provider(), caller, &DatasetQuery::default()))
+    catalog.sight(&provider(), caller).datasets().map(|view| view.dataset.id.to_string()).collect()
 }
 
-fn ids(page: &Page) -> Vec<String> {
-    page.items.iter().map(|item| item.dataset.id.to_string()).collect()
+fn view(catalog: &Catalog, caller: &ParticipantId, id: &str) -> Option<DatasetView> {
+    catalog.sight(&provider(), caller).dataset(&id.into())
 }
 
 #[test]
@@ -85,13 +84,13 @@ fn a_service_found_becomes_a_dataset_once_it_is_offered() {
     assert!(seen(&catalog, &consumer()).is_empty());
     catalog.put_offer(offer("land", &["DEV:GOV:2000:*"], "open", None)).unwrap();
     assert_eq!(seen(&catalog, &consumer()), ["DEV:GOV:2000:landregister:land"]);
-    let view = catalog.dataset(&provider(), &consumer(), &"DEV:GOV:2000:landregister:land".into()).unwrap();
+    let view = view(&catalog, &consumer(), "DEV:GOV:2000:landregister:land").unwrap();
     assert_eq!(view.dataset.title.as_deref(), Some("Land register"));
     assert_eq!(view.dataset.operations.len(), 2);
     let policy =
         json!({"@id": "land:DEV:GOV:2000:landregister:land", "@type": "Offer", "permission": [{"action": "use"}]});
     assert_eq!(view.offers[0].policy, policy);
-    assert!(catalog.datasets_for(&stranger(), &consumer(), &DatasetQuery::default()).items.is_empty());
+    assert!(catalog.sight(&stranger(), &consumer()).datasets().next().is_none());
 }
 
 #[test]
@@ -123,9 +122,9 @@ fn the_access_policy_decides_who_sees_an_offer() {
     catalog.put_offer(offer("closed", &["land"], "thrice", Some("known"))).unwrap();
     assert_eq!(seen(&catalog, &consumer()), ["land"]);
     assert!(seen(&catalog, &stranger()).is_empty());
-    assert!(catalog.dataset(&provider(), &stranger(), &"land".into()).is_none());
+    assert!(view(&catalog, &stranger(), "land").is_none());
     catalog.put_offer(offer("public", &["land"], "open", None)).unwrap();
-    let offers = |caller| catalog.dataset(&provider(), &caller, &"land".into()).unwrap().offers.len();
+    let offers = |caller| view(&catalog, &caller, "land").unwrap().offers.len();
     assert_eq!((offers(consumer()), offers(stranger())), (2, 1));
 }
 
@@ -177,7 +176,7 @@ fn offers_have_the_ids_that_were_configured() {
     catalog.put_offer(offer("CD123:{dataset}:456", &["ACN*"], "open", None)).unwrap();
     catalog.put_offer(offer("single", &["ACN0101"], "open", None)).unwrap();
     catalog.put_offer(offer("several", &["ACN0101", "ACN0102"], "open", None)).unwrap();
-    let offers = catalog.dataset(&provider(), &consumer(), &"ACN0101".into()).unwrap().offers;
+    let offers = view(&catalog, &consumer(), "ACN0101").unwrap().offers;
     let ids: Vec<&str> = offers.iter().map(|o| o.id.as_str()).collect();
     assert_eq!(ids, ["CD123:ACN0101:456", "several:ACN0101", "single"]);
 }
@@ -210,7 +209,7 @@ async fn an_offer_is_judged_by_its_id_and_its_rules() {
     let catalog = catalog();
     catalog.put_asset(asset("land", "DEV/GOV/2000/landregister/land"));
     catalog.put_offer(offer("o", &["land"], "thrice", None)).unwrap();
-    let rules = catalog.dataset(&provider(), &consumer(), &"land".into()).unwrap().offers[0].policy.clone();
+    let rules = view(&catalog, &consumer(), "land").unwrap().offers[0].policy.clone();
     let mut asked = rules.clone();
     asked["target"] = json!("land");
     let Ok(OfferVerdict::Ours(accepted)) = verdict(&catalog, &consumer(), asked.clone()).await else { panic!() };
@@ -267,86 +266,23 @@ async fn a_transfer_begins_only_on_a_policy_that_permits_it_and_a_service_that_i
 }
 
 #[test]
-fn a_filter_finds_by_id_and_by_properties() {
+fn a_dataset_is_described_in_dcat() {
     let catalog = catalog();
-    catalog.refresh(&[register()], vec![found("land", "Land register"), found("water", "Water register")]);
-    catalog.put_offer(offer("o", &["*"], "open", None)).unwrap();
-    let finds = |field: &str, operator: &str, value: &str| {
-        let filter = Filter {
-            field: DatasetField::named(field).unwrap(),
-            operator: FilterOperator::named(operator).unwrap(),
-            values: vec![value.to_owned()],
-        };
-        let query = DatasetQuery { filters: vec![filter], ..DatasetQuery::default() };
-        catalog.datasets_for(&provider(), &consumer(), &query).items.len()
+    let mut land = asset("land", "DEV/GOV/2000/landregister/land");
+    land.metadata = Metadata {
+        title: Some("Parcels".into()),
+        keywords: vec!["land".into()],
+        license: Some("https://creativecommons.org/licenses/by/4.0/".into()),
+        ..Metadata::default()
     };
-    assert_eq!(finds("https://w3id.org/edc/v0.0.1/ns/id", "=", "DEV:GOV:2000:landregister:land"), 1);
-    assert_eq!(finds("id", "like", "DEV:%"), 2);
-    assert_eq!(finds("dct:title", "ilike", "water%"), 1);
-    assert_eq!(finds("title", "!=", "Water register"), 1);
-    assert_eq!(finds("keyword", "contains", "x"), 0);
-}
-
-#[test]
-fn a_page_stays_where_it_is_when_datasets_come_and_go() {
-    let catalog = catalog();
-    for n in [10, 20, 30, 40] {
-        catalog.put_asset(asset(&format!("a{n}"), "DEV/GOV/2000/landregister/land"));
-    }
-    catalog.put_offer(offer("o", &["*"], "open", None)).unwrap();
-    let page =
-        |start| catalog.datasets_for(&provider(), &consumer(), &DatasetQuery { limit: 2, start, ..Default::default() });
-    let first = page(Start::First);
-    assert_eq!(ids(&first), ["a10", "a20"]);
-    assert!(first.previous.is_none());
-    catalog.put_asset(asset("a15", "DEV/GOV/2000/landregister/land"));
-    catalog.remove_asset(&"a20".into());
-    let second = page(Start::After(first.next.unwrap()));
-    assert_eq!(ids(&second), ["a30", "a40"]);
-    assert!(second.next.is_none());
-    assert_eq!(ids(&page(Start::Before(second.previous.unwrap()))), ["a10", "a15"]);
-    assert_eq!(ids(&page(Start::Offset(3))), ["a40"]);
-    assert!(page(Start::Offset(99)).items.is_empty());
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
-    #[test]
-    fn pages_together_are_the_whole_catalogue(
-        titles in proptest::collection::vec("[a-c]{0,2}", 0..25), limit in 1_usize..8, descending: bool, by_title: bool,
-    ) {
-        let catalog = catalog();
-        for (n, title) in titles.iter().enumerate() {
-            let mut one = asset(&format!("a{n:02}"), "DEV/GOV/2000/landregister/land");
-            one.metadata.title = Some(title.clone());
-            catalog.put_asset(one);
-        }
-        catalog.put_offer(offer("o", &["*"], "open", None)).unwrap();
-        let sort = if by_title { DatasetField::Title } else { DatasetField::Id };
-        let page = |limit, start| {
-            catalog.datasets_for(&provider(), &consumer(), &DatasetQuery { limit, start, sort, descending, filters: Vec::new() })
-        };
-        let whole = ids(&page(1_000, Start::First));
-        prop_assert_eq!(whole.len(), titles.len());
-        let (mut forth, mut start, mut back) = (Vec::new(), Start::First, None);
-        loop {
-            let next = page(limit, start);
-            forth.extend(ids(&next));
-            match next.next {
-                Some(cursor) => start = Start::After(Cursor::read(&cursor.token()).unwrap()),
-                None => {
-                    back = next.previous.or(back);
-                    break;
-                }
-            }
-        }
-        prop_assert_eq!(&forth, &whole);
-        let mut behind = 0;
-        while let Some(cursor) = back {
-            let previous = page(limit, Start::Before(cursor));
-            behind += previous.items.len();
-            back = previous.previous;
-        }
-        prop_assert!(titles.is_empty() || behind >= whole.len().saturating_sub(limit));
-    }
+    catalog.put_asset(land);
+    catalog.refresh(&[register()], vec![found("land", "Land register")]);
+    let properties = serde_json::Value::Object(catalog.known(&"land".into()).unwrap().properties());
+    let expected = json!({
+        "dct:title": "Parcels", "dcat:keyword": ["land"], "dcat:version": "1",
+        "dct:license": {"@id": "https://creativecommons.org/licenses/by/4.0/"},
+        "https://w3id.org/xroad/ns/service": "DEV/GOV/2000/landregister/land",
+        "https://w3id.org/xroad/ns/endpoint": ["GET /parcels/{id}", "DELETE /parcels/{id}"],
+    });
+    assert_eq!(properties, expected);
 }

@@ -290,6 +290,39 @@ mod tests {
         }
     }
 
+    /// What a real security server let through is not always let through here; what it refused as malformed never is.
+    #[test]
+    fn nothing_passes_that_a_real_server_refused_as_malformed() {
+        let recorded = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/spec/xroad/real-7.8.0/transcripts.jsonl");
+        let Ok(text) = std::fs::read_to_string(recorded) else {
+            eprintln!("skipped: no recorded exchanges at {recorded}");
+            return;
+        };
+        let (mut passed, mut refused) = (Vec::new(), 0);
+        for line in text.lines() {
+            let exchange: serde_json::Value = serde_json::from_str(line).unwrap();
+            let case = exchange["case"].as_str().unwrap();
+            let about_path = ["path-", "query-", "get-double-slash", "acl-"].iter().any(|kind| case.starts_with(kind));
+            let target =
+                exchange["request"]["line"].as_str().and_then(|l| l.split_once(' ')?.1.strip_suffix(" HTTP/1.1"));
+            let inside = target.and_then(|t| t.strip_prefix("/r1/DEV/GOV/2000/data/"));
+            let Some((service, _)) = inside.filter(|_| about_path).and_then(|t| t.split_once('/')) else { continue };
+            let raw = &inside.unwrap()[service.len()..];
+            let status = exchange["response"]["status_line"].as_str().unwrap_or_default();
+            let malformed = status.contains(" 400 ")
+                || exchange["response"]["body"].as_str().is_some_and(|body| body.contains("Illegal"));
+            match AssetPath::parse(raw) {
+                Ok(_) if malformed => panic!("{case}: {raw} was refused by the real server"),
+                Ok(_) => passed.push(case.to_owned()),
+                Err(_) => refused += 1,
+            }
+        }
+        assert!(refused > 30, "only {refused} recorded paths were refused");
+        for plain in ["path-utf8", "path-plus", "path-comma-eq", "path-trail-dot", "acl-star-one", "query-brackets"] {
+            assert!(passed.iter().any(|case| case == plain), "{plain} was refused");
+        }
+    }
+
     proptest! {
         #[test]
         fn what_passes_has_one_reading(raw in "[/.%a-f0-9;\\\\?#:@~é25eEfFcC ]{0,40}") {

@@ -3,7 +3,8 @@
 use futures_util::stream::{self, StreamExt};
 
 use super::{ListedService, OpenApi};
-use crate::model::xroad::{ClientId, DiscoveredService, Operation, ServiceKind};
+use crate::model::pattern::glob;
+use crate::model::xroad::{ClientId, DiscoveredService, Operation, ServiceId, ServiceKind};
 use crate::xroad::client::XRoadClient;
 use crate::xroad::failure::CallError;
 
@@ -15,8 +16,9 @@ const AT_ONCE: usize = 4;
 pub struct Selection {
     /// In whose name to ask.
     pub client: ClientId,
-    /// Subsystems whose services to list; of a member, all its subsystems.
-    pub providers: Vec<ClientId>,
+    /// Patterns of services to look for, such as `DEV/GOV/2000/*`; `*` stands for any text. One that names a subsystem in full
+    /// spares asking who there is.
+    pub services: Vec<String>,
     /// Only services that `client` has access to.
     pub allowed_only: bool,
 }
@@ -24,12 +26,12 @@ pub struct Selection {
 /// What was found.
 #[derive(Debug, Default)]
 pub struct Discovery {
-    /// Subsystems that answered: `services` has all of theirs.
+    /// Subsystems that answered: `services` has all of theirs that were looked for.
     pub read: Vec<ClientId>,
     /// The services found.
     pub services: Vec<DiscoveredService>,
-    /// Subsystems, or members, that could not be read; nothing can be said of their services.
-    pub failed: Vec<(ClientId, CallError)>,
+    /// What could not be read, a subsystem or a pattern; nothing can be said of its services.
+    pub failed: Vec<(String, CallError)>,
 }
 
 /// Lists the services of the selected providers and reads their OpenAPI documents. A document that cannot be read leaves its
@@ -39,6 +41,7 @@ pub async fn discover(xroad: &XRoadClient, selection: &Selection) -> Discovery {
     for provider in subsystems(xroad, selection, &mut found).await {
         match xroad.list_services(&selection.client, &provider, selection.allowed_only).await {
             Ok(services) => {
+                let services = services.into_iter().filter(|service| selection.wants(&service.id));
                 let described = stream::iter(services)
                     .map(|service| describe(xroad, &selection.client, service))
                     .buffered(AT_ONCE)
@@ -46,31 +49,48 @@ pub async fn discover(xroad: &XRoadClient, selection: &Selection) -> Discovery {
                 found.services.extend(described.await);
                 found.read.push(provider);
             }
-            Err(error) => found.failed.push((provider, error)),
+            Err(error) => found.failed.push((provider.to_string(), error)),
         }
     }
     found
 }
 
-/// The selected subsystems, members taken apart into theirs.
+impl Selection {
+    fn wants(&self, service: &ServiceId) -> bool {
+        self.services.iter().any(|pattern| glob(pattern, service.as_str()))
+    }
+}
+
+/// The subsystems that may have services looked for.
 async fn subsystems(xroad: &XRoadClient, selection: &Selection, found: &mut Discovery) -> Vec<ClientId> {
     let mut providers = Vec::new();
-    for provider in &selection.providers {
-        if provider.subsystem().is_some() {
-            providers.push(provider.clone());
+    for pattern in &selection.services {
+        let literal = pattern.split('*').next().unwrap_or_default();
+        if let Some(provider) = named_in_full(literal) {
+            providers.push(provider);
             continue;
         }
-        let within = format!("{provider}/");
-        match xroad.list_clients(Some(&provider.instance())).await {
-            Ok(clients) => {
-                providers.extend(clients.into_iter().map(|c| c.id).filter(|id| id.as_str().starts_with(&within)));
-            }
-            Err(error) => found.failed.push((provider.clone(), error)),
+        let instance = literal.split_once('/').map(|(instance, _)| instance);
+        match xroad.list_clients(instance).await {
+            Ok(clients) => providers.extend(clients.into_iter().map(|c| c.id).filter(|id| may_match(id, literal))),
+            Err(error) => found.failed.push((pattern.clone(), error)),
         }
     }
     providers.sort();
     providers.dedup();
     providers
+}
+
+/// The subsystem that the part of a pattern before its first star names, if it goes as far as that.
+fn named_in_full(literal: &str) -> Option<ClientId> {
+    let codes: Vec<&str> = literal.split('/').collect();
+    codes.get(..4).filter(|_| codes.len() > 4)?.join("/").parse().ok()
+}
+
+/// Whether a subsystem's services may begin with this text.
+fn may_match(client: &ClientId, literal: &str) -> bool {
+    let services = format!("{client}/");
+    client.subsystem().is_some() && (services.starts_with(literal) || literal.starts_with(&services))
 }
 
 async fn describe(xroad: &XRoadClient, client: &ClientId, listed: ListedService) -> DiscoveredService {

@@ -1,0 +1,102 @@
+//! What one caller may see of one participant's offers.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::snapshot::{DatasetView, OfferView, Offered, Shelf, Snapshot};
+use crate::model::ids::{DatasetId, ParticipantId};
+use crate::model::time::Timestamp;
+use crate::policy::{Phase, World};
+
+/// The catalogue of one participant as one caller may see it, as it stood when it was asked for.
+pub struct Sight {
+    snapshot: Arc<Snapshot>,
+    participant: ParticipantId,
+    world: World,
+}
+
+/// Decisions of access policies that are the same for all datasets, by policy.
+type Decided = HashMap<String, bool>;
+
+impl Sight {
+    pub(super) fn new(
+        snapshot: Arc<Snapshot>,
+        participant: &ParticipantId,
+        caller: &ParticipantId,
+        now: Timestamp,
+    ) -> Self {
+        let world = world(Phase::Catalog, now, (participant, caller), snapshot.shelves.get(participant));
+        Self { snapshot, participant: participant.clone(), world }
+    }
+
+    /// Every dataset with an offer that the caller may see, in the order of ids, made as they are asked for.
+    pub fn datasets(&self) -> impl Iterator<Item = DatasetView> {
+        let mut decided = Decided::new();
+        let offered = self.shelf().into_iter().flat_map(|shelf| &shelf.offered);
+        offered.filter_map(move |(id, offers)| self.view(id, offers, &mut decided))
+    }
+
+    /// One dataset; `None` when there is none or the caller may not see any offer of it.
+    #[must_use]
+    pub fn dataset(&self, id: &DatasetId) -> Option<DatasetView> {
+        self.view(id, self.shelf()?.offered.get(id)?, &mut Decided::new())
+    }
+
+    /// The offer of that id on that dataset, if the caller may see it.
+    pub(super) fn find(&self, id: &str, target: Option<&str>) -> Option<&Offered> {
+        let named = self.shelf()?.by_offer.get(&id.into())?;
+        let mut fitting = named.iter().filter(|o| target.is_none_or(|target| o.dataset.as_str() == target));
+        let found = fitting.next()?;
+        // Without a target an id must say it all.
+        (fitting.next().is_none() && self.may_see(found, &mut Decided::new())).then_some(found)
+    }
+
+    pub(super) fn shelf(&self) -> Option<&Shelf> {
+        self.snapshot.shelves.get(&self.participant)
+    }
+
+    fn view(&self, id: &DatasetId, offers: &[Arc<Offered>], decided: &mut Decided) -> Option<DatasetView> {
+        let dataset = self.snapshot.datasets.get(id)?.clone();
+        let seen = offers.iter().filter(|offer| self.may_see(offer, decided));
+        let view =
+            |offer: &Arc<Offered>| OfferView { id: offer.id.clone(), policy: offer.contract.offer(offer.id.as_str()) };
+        let offers: Vec<OfferView> = seen.map(view).collect();
+        (!offers.is_empty()).then_some(DatasetView { dataset, offers })
+    }
+
+    fn may_see(&self, offer: &Offered, decided: &mut Decided) -> bool {
+        let Some((name, policy)) = &offer.access else { return true };
+        if policy.targeted {
+            let world = World { target: Some(offer.dataset.to_string()), ..self.world.clone() };
+            return policy.compiled.decide(&world).permit;
+        }
+        if let Some(known) = decided.get(name) {
+            return *known;
+        }
+        let permit = policy.compiled.decide(&self.world).permit;
+        decided.insert(name.clone(), permit);
+        permit
+    }
+}
+
+/// What is known of a caller before an exchange.
+pub(super) fn world(
+    phase: Phase,
+    now: Timestamp,
+    (participant, caller): (&ParticipantId, &ParticipantId),
+    shelf: Option<&Shelf>,
+) -> World {
+    let mut world = World {
+        now,
+        phase,
+        action: "use".to_owned(),
+        assigner: Some(participant.to_string()),
+        assignee: Some(caller.to_string()),
+        ..World::default()
+    };
+    world.know("recipient", caller.as_str());
+    if let Some(client) = shelf.and_then(|shelf| shelf.publisher.client_for(caller)) {
+        world.know("xroad:clientId", client.as_str());
+    }
+    world
+}
