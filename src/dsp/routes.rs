@@ -17,7 +17,7 @@ use super::wire::{VERSION_PATH, version_document};
 use crate::engine::Engine;
 use crate::env::Clock;
 use crate::identity::{Caller, Callers};
-use crate::net::body::BodyLimits;
+use crate::net::body::{self, BodyLimits};
 use crate::net::problem::Problem;
 use crate::net::trace::Traceparent;
 
@@ -112,7 +112,14 @@ async fn answer(
     trace: Traceparent,
 ) -> Result<Response, Refusal> {
     let authenticated = state.callers.authenticate(&participant.id, request.headers(), state.clock.now()).await;
-    let caller = authenticated.map_err(|e| Refusal::unauthenticated(e, endpoint.pid()))?;
+    let caller = match authenticated {
+        Ok(caller) => caller,
+        Err(error) => {
+            let (parts, content) = request.into_parts();
+            body::discard(&parts.headers, content).await;
+            return Err(Refusal::unauthenticated(error, endpoint.pid()));
+        }
+    };
     let visit = Visit { participant, caller, trace };
     match endpoint {
         Endpoint::CatalogRequest => catalog::request(state, &visit, request).await,

@@ -36,22 +36,49 @@ pub enum BodyRefusal {
     Broken,
 }
 
-/// Reads the whole body; a declared length over the limit is refused before a byte is read.
+/// How much of a refused body is still taken, and for how long: a caller that is cut off while it sends may never see the answer.
+const LINGER: BodyLimits = BodyLimits { size: 4 * 1024 * 1024, time: Duration::from_secs(1) };
+
+/// Reads the whole body; one over the limit is refused, when its length is declared before a byte is kept.
 ///
 /// # Errors
 /// [`BodyRefusal`].
-pub async fn read(headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result<Bytes, BodyRefusal> {
-    let declared = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
-    if declared.is_some_and(|length| length > limits.size) {
-        return Err(BodyRefusal::TooLarge(limits.size));
+pub async fn read(headers: &HeaderMap, mut body: Body, limits: BodyLimits) -> Result<Bytes, BodyRefusal> {
+    let outcome = if declared(headers).is_some_and(|length| length > limits.size) {
+        Err(BodyRefusal::TooLarge(limits.size))
+    } else {
+        let reading = tokio::time::timeout(limits.time, collect(&mut body, limits.size));
+        reading.await.unwrap_or(Err(BodyRefusal::TooSlow))
+    };
+    if matches!(outcome, Err(BodyRefusal::TooLarge(_))) {
+        discard(headers, body).await;
     }
-    match tokio::time::timeout(limits.time, collect(body, limits.size)).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err(BodyRefusal::TooSlow),
-    }
+    outcome
 }
 
-async fn collect(mut body: Body, size: usize) -> Result<Bytes, BodyRefusal> {
+/// Takes in the body of a refused request, within bounds, and forgets it. A caller that waits for `100 Continue` is not told to go
+/// on, and a body that is far too large is cut off.
+pub async fn discard(headers: &HeaderMap, mut body: Body) {
+    if headers.contains_key(header::EXPECT) || declared(headers).is_some_and(|length| length > LINGER.size) {
+        return;
+    }
+    let taking = async {
+        let mut taken = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            taken += frame.data_ref().map_or(0, Bytes::len);
+            if taken > LINGER.size {
+                return;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(LINGER.time, taking).await;
+}
+
+fn declared(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+async fn collect(body: &mut Body, size: usize) -> Result<Bytes, BodyRefusal> {
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     while let Some(frame) = body.frame().await {

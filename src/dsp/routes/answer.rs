@@ -134,3 +134,34 @@ impl From<CatalogUnavailable> for Refusal {
 pub(super) fn json(status: StatusCode, body: &Value) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::StoreError;
+
+    fn answered(error: EngineError) -> Response {
+        let participant = Participant::new("https://us.example", "us", "did:web:us".into());
+        Refusal::from(error).into_response(Family::Transfer, &participant, Traceparent::fresh())
+    }
+
+    #[tokio::test]
+    async fn a_store_that_fails_asks_the_peer_to_come_again_and_tells_it_nothing_more() {
+        let response = answered(EngineError::Store(StoreError::Corrupt("secret row")));
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+        let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["code"], "store.unavailable");
+        assert_eq!(body["@type"], "TransferError");
+        assert!(!body.to_string().contains("secret"), "{body}");
+    }
+
+    #[test]
+    fn each_refusal_of_the_engine_has_its_status() {
+        let refused = |code| EngineError::Refused { code, sentence: "no".to_owned(), process: None };
+        assert_eq!(answered(EngineError::NotFound("transfer")).status(), StatusCode::NOT_FOUND);
+        assert_eq!(answered(refused("transfer.wrong-state")).status(), StatusCode::BAD_REQUEST);
+        assert_eq!(answered(refused("engine.stopped")).status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
+}

@@ -81,6 +81,7 @@ pub(super) async fn json_body(state: &DspState, request: Request) -> Result<Byte
     let (parts, content) = request.into_parts();
     let encoded = parts.headers.get(header::CONTENT_ENCODING).is_some_and(|v| v != "identity");
     if encoded || !body::is_json(&parts.headers) {
+        body::discard(&parts.headers, content).await;
         let sentence = "messages are sent as application/json, without a content encoding";
         return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "message.media-type", sentence));
     }
