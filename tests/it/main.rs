@@ -10,3 +10,4 @@
 
 mod dsp;
 mod layers;
+mod xroad;
