@@ -32,8 +32,8 @@ pub trait Assets: Send + Sync {
     /// `Gone` when the dataset has no service any more.
     fn route(&self, agreement: &Agreement) -> Result<Route, AssetError>;
 
-    /// What is known about every call under the agreement: target, parties, their groups and attributes. The data plane adds
-    /// time, method and path, and counters.
+    /// What is known about every call under the agreement: facts about the counterparty, its groups, taxonomies. The data plane
+    /// adds phase, time, method and path, counters, and, where they are absent, action, target and parties.
     fn world(&self, agreement: &Agreement) -> World;
 }
 

@@ -99,6 +99,9 @@ async fn prepare(plane: &Inner, agreement: &Agreement) -> Result<Arc<Contract>, 
     if world.action.is_empty() {
         world.action = "use".to_owned();
     }
+    world.target.get_or_insert_with(|| agreement.dataset.to_string());
+    world.assigner.get_or_insert_with(|| agreement.participant.to_string());
+    world.assignee.get_or_insert_with(|| agreement.counterparty.to_string());
     Ok(Arc::new(Contract {
         policy,
         policy_hash: Digest::parse(&crate::policy::hash(&agreement.policy)).unwrap_or_default(),

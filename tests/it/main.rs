@@ -8,6 +8,7 @@
     clippy::indexing_slicing
 )]
 
+mod dataplane;
 mod dsp;
 mod layers;
 mod xroad;
