@@ -9,5 +9,6 @@ pub mod listener;
 pub mod outbound;
 pub mod problem;
 pub mod reach;
+mod stall;
 pub mod tls;
 pub mod trace;

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
+use super::stall::Stalling;
 use super::tls::ServerTls;
 
 /// Bounds of one listener.
@@ -34,6 +35,8 @@ pub struct ListenerLimits {
     pub head_size: usize,
     /// Header fields of a request.
     pub head_fields: usize,
+    /// For how long a client may leave an answer unread.
+    pub unread: Duration,
     /// For how long requests may run on after the stop.
     pub drain: Duration,
 }
@@ -46,6 +49,7 @@ impl Default for ListenerLimits {
             head: Duration::from_secs(30),
             head_size: 64 * 1024,
             head_fields: 100,
+            unread: Duration::from_secs(60),
             drain: Duration::from_secs(20),
         }
     }
@@ -167,7 +171,7 @@ where
         .header_read_timeout(limits.head)
         .max_header_size(limits.head_size)
         .max_headers(limits.head_fields)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Stalling::new(stream, limits.unread)), service);
     let mut serving = pin!(serving);
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,

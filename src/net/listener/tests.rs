@@ -92,6 +92,34 @@ async fn a_head_that_is_too_large_is_refused() {
 }
 
 #[tokio::test]
+async fn a_client_that_does_not_read_is_cut_off_and_the_body_let_go() {
+    let gone = Arc::new(Notify::new());
+    let noticed = Arc::clone(&gone);
+    let endless = move || {
+        let gone = OnDrop(Arc::clone(&gone));
+        let pieces = futures_util::stream::repeat_with(move || {
+            let _held = &gone;
+            Ok::<_, std::io::Error>(bytes::Bytes::from_static(&[b'x'; 64 * 1024]))
+        });
+        async move { Body::from_stream(pieces) }
+    };
+    let limits = ListenerLimits { unread: Duration::from_millis(40), ..ListenerLimits::default() };
+    let served = Served::new(Router::new().route("/", get(endless)), limits, None).await;
+    let mut stream = served.connect().await;
+    stream.write_all(GET).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(20), noticed.notified()).await.expect("the body is still held");
+}
+
+/// Tells when it is dropped.
+struct OnDrop(Arc<Notify>);
+
+impl Drop for OnDrop {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
+#[tokio::test]
 async fn a_connection_beyond_the_limit_waits_for_a_place() {
     let limits = ListenerLimits { connections: 1, ..ListenerLimits::default() };
     let served = Served::new(hello(), limits, None).await;

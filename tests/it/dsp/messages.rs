@@ -85,6 +85,26 @@ async fn a_follow_up_is_answered_200_and_ends_the_process() {
 }
 
 #[tokio::test]
+async fn a_providers_offer_begins_a_negotiation_here_and_its_other_messages_do_not() {
+    let world = World::new().await;
+    let more =
+        json!({"providerPid": "urn:uuid:p1", "offer": offer("land"), "callbackAddress": "http://127.0.0.1:9/cb"});
+    let token = "Bearer provider-token";
+    let (status, body) =
+        world.post(&world.consumer, token, "negotiations/offers", &message("ContractOfferMessage", &more)).await;
+    assert_eq!(
+        (status, body["state"].as_str(), body["providerPid"].as_str()),
+        (201, Some("OFFERED"), Some("urn:uuid:p1"))
+    );
+
+    let pid = body["consumerPid"].as_str().unwrap();
+    let pids = json!({"consumerPid": pid, "providerPid": "urn:uuid:p1", "eventType": "FINALIZED"});
+    let event = message("ContractNegotiationEventMessage", &pids);
+    let (status, error) = world.post(&world.consumer, token, &format!("negotiations/{pid}/events"), &event).await;
+    assert_eq!((status, error["consumerPid"].as_str()), (400, Some(pid)));
+}
+
+#[tokio::test]
 async fn who_shows_no_known_token_gets_401_with_the_error_object_of_the_protocol() {
     let world = World::new().await;
     for (path, error) in [
