@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 pub mod client;
+pub mod double;
 mod handles;
 pub mod processes;
 pub mod settings;

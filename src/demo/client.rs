@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::net::outbound;
+use crate::net::tls::client_config;
 
 /// One connector's management API.
 #[derive(Clone)]
@@ -18,7 +18,7 @@ pub struct Management {
 impl Management {
     /// The API at `base` (no trailing slash) with its key.
     pub fn new(base: &str, key: &str) -> Result<Self> {
-        Ok(Self { base: base.to_owned(), key: key.to_owned(), http: outbound::local_client()? })
+        Ok(Self { base: base.to_owned(), key: key.to_owned(), http: local_http()? })
     }
 
     /// `GET`s a path of the API.
@@ -66,4 +66,9 @@ pub fn text(value: &Value, property: &str) -> Result<String> {
         .and_then(Value::as_str)
         .map(str::to_owned)
         .with_context(|| format!("the answer has no {property}: {value}"))
+}
+
+/// A client for addresses of this machine that the demonstration itself chose.
+pub fn local_http() -> Result<reqwest::Client> {
+    Ok(reqwest::Client::builder().tls_backend_preconfigured(client_config(&[])?).no_proxy().build()?)
 }

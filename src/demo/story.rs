@@ -7,10 +7,9 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use super::client::text;
+use super::client::{local_http, text};
 use super::processes::Road;
 use super::settings::PROVIDER;
-use crate::net::outbound;
 
 /// The land register's dataset id.
 pub const LAND_REGISTER: &str = "DEV:GOV:2000:landregister:land";
@@ -179,7 +178,7 @@ pub async fn start_transfer(road: &Road, agreement: &str) -> Result<StartedTrans
 
 /// Calls a path below the endpoint of a started transfer.
 pub async fn call(transfer: &StartedTransfer, path: &str) -> Result<Called> {
-    let answer = outbound::local_client()?
+    let answer = local_http()?
         .get(format!("{}{path}", transfer.endpoint))
         .header("authorization", &transfer.authorization)
         .send()

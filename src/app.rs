@@ -1,0 +1,299 @@
+//! The composition root: the only place that knows all rooms. Builds them from the configuration, runs them, ends them.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use axum::Router;
+use credentials::{FileSigner, Signer};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::catalog::Catalog;
+use crate::config::Config;
+use crate::dataplane::{Counters, DataPlane, DataPlaneSettings, Surroundings as PlaneSurroundings};
+use crate::dsp::client::DspClient;
+use crate::dsp::{DspState, Participant, Participants};
+use crate::engine::{Automation, Engine, Pace, Planes, Surroundings};
+use crate::env::Clock;
+use crate::evidence::{Evidence, EvidenceSettings};
+use crate::identity::Callers;
+use crate::net::body::BodyLimits;
+use crate::net::listener::{self, ListenerLimits};
+use crate::net::outbound::{Outbound, OutboundPolicy};
+use crate::net::reach::Network;
+use crate::net::tls::{ServerPem, ServerTls, certificates};
+use crate::store::Store;
+use crate::xroad::client::XRoadClient;
+
+mod assets;
+mod datasets;
+mod discovery;
+mod identities;
+mod offering;
+mod planes;
+mod security_server;
+
+pub use offering::automation;
+
+/// The file of the key that signs tokens and evidence, in the store's directory.
+const KEY_FILE: &str = "signing-key.pem";
+
+/// Where the evidence log of a store is.
+#[must_use]
+pub fn evidence_directory(store: &Path) -> PathBuf {
+    store.join("evidence")
+}
+
+/// The key that signs tokens and evidence; made at the first start.
+///
+/// # Errors
+/// When it cannot be read or made.
+pub fn signer(store: &Path) -> Result<FileSigner> {
+    Ok(FileSigner::open_or_create(&store.join(KEY_FILE))?)
+}
+
+/// All rooms of a running connector.
+#[derive(Clone)]
+pub struct Rooms {
+    /// What it was started with.
+    pub config: Arc<Config>,
+    /// The time.
+    pub clock: Clock,
+    /// Processes and agreements.
+    pub store: Store,
+    /// What moves them.
+    pub engine: Engine,
+    /// What is offered.
+    pub catalog: Catalog,
+    /// What happened.
+    pub evidence: Evidence,
+    /// Calls to peers.
+    pub client: DspClient,
+    /// Who is served here.
+    pub participants: Arc<Participants>,
+    /// Who calls.
+    callers: Arc<dyn Callers>,
+    /// The data plane, where there is a security server.
+    plane: Option<DataPlane>,
+    /// The security server.
+    security_server: Option<XRoadClient>,
+}
+
+/// Serves until SIGTERM or SIGINT, then drains.
+///
+/// # Errors
+/// When a room cannot be built; the message says which and why.
+pub async fn serve(config: Config) -> Result<()> {
+    let stop = CancellationToken::new();
+    let public = listen(config.public.listen, "public").await?;
+    let management = listen(config.management.listen, "management").await?;
+    let rooms = build(config, public.local_addr()?).await?;
+    let ready = CancellationToken::new();
+    let serving = run(&rooms, public, management, &ready, &stop);
+    tokio::pin!(serving);
+    tokio::select! {
+        result = &mut serving => return result,
+        () = told_to_stop() => {}
+    }
+    tracing::info!("stopping: calls under way are finished first");
+    stop.cancel();
+    let limit = rooms.config.drain.limit() + std::time::Duration::from_secs(5);
+    if tokio::time::timeout(limit, serving).await.is_err() {
+        tracing::warn!("some work did not end in time and is left to the next start");
+    }
+    rooms.evidence.close().await;
+    rooms.store.close().await;
+    Ok(())
+}
+
+/// Builds every room and fills the catalogue from the configuration.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn build(config: Config, public: SocketAddr) -> Result<Rooms> {
+    let config = Arc::new(config);
+    let clock = Clock::system();
+    let store = Store::open(&config.store.path).await?;
+    let evidence_log = evidence_directory(&config.store.path);
+    let evidence = Evidence::open(&evidence_log, EvidenceSettings::default(), clock.clone()).await?;
+    let base = config.public.base(public);
+    let participants = Arc::new(Participants::new(
+        config.participant.iter().map(|p| Participant::new(&base, &p.name, p.id.clone())).collect(),
+    ));
+    let callers = identities::callers(&config)?;
+    let outbound = Outbound::new(outbound_policy(&config)?)?;
+    let client = DspClient::new(outbound, Arc::clone(&callers), Arc::clone(&participants));
+    let catalog = offering::catalog(&config, &store, clock.clone()).await?;
+    let security_server = config.security_server.as_ref().map(security_server::client).transpose()?;
+    let plane = match &security_server {
+        Some(client) => Some(data_plane(&config, client, &store, &catalog, &participants, &evidence, &clock).await?),
+        None => None,
+    };
+    let planes: Arc<dyn Planes> = match &plane {
+        Some(plane) => Arc::new(plane.clone()),
+        None => Arc::new(planes::NoPlane),
+    };
+    let surroundings =
+        Surroundings { peers: Arc::new(client.clone()), offers: Arc::new(catalog.clone()), planes };
+    let automation = Automation::new(automation(&config));
+    let engine = Engine::new(store.clone(), surroundings, automation, clock.clone(), Pace::default());
+    engine.reopen_transfers().await?;
+    offering::import_agreements(&config, &engine, &clock).await?;
+    Ok(Rooms {
+        config,
+        clock,
+        store,
+        engine,
+        catalog,
+        evidence,
+        client,
+        participants,
+        callers,
+        plane,
+        security_server,
+    })
+}
+
+async fn data_plane(
+    config: &Config,
+    client: &XRoadClient,
+    store: &Store,
+    catalog: &Catalog,
+    participants: &Arc<Participants>,
+    evidence: &Evidence,
+    clock: &Clock,
+) -> Result<DataPlane> {
+    let settings = DataPlaneSettings {
+        token_life: std::time::Duration::from_secs(config.data_plane.token_lifetime_seconds),
+        ..DataPlaneSettings::default()
+    };
+    let assets = assets::AgreedAssets {
+        store: store.clone(),
+        catalog: catalog.clone(),
+        participants: Arc::clone(participants),
+    };
+    let signer: Arc<dyn Signer> = Arc::new(signer(&config.store.path)?);
+    Ok(DataPlane::new(
+        settings,
+        PlaneSurroundings {
+            assets: Arc::new(assets),
+            client: client.clone(),
+            evidence: evidence.clone(),
+            counters: Counters::open(&config.store.path).await?,
+            signer,
+            former_keys: Vec::new(),
+            clock: clock.clone(),
+        },
+    ))
+}
+
+/// Runs engine, listeners and discovery until `stop`.
+async fn run(
+    rooms: &Rooms,
+    public: TcpListener,
+    management: TcpListener,
+    ready: &CancellationToken,
+    stop: &CancellationToken,
+) -> Result<()> {
+    let tls = server_tls(&rooms.config)?;
+    let addresses = [public.local_addr()?, management.local_addr()?];
+    let engine = rooms.engine.clone();
+    let engine_stop = CancellationToken::new();
+    let working = tokio::spawn({
+        let stop = engine_stop.clone();
+        async move { engine.run(stop).await }
+    });
+    let discovering = tokio::spawn(discovery::keep_up(rooms.clone(), ready.clone(), stop.clone()));
+    let limits = listener_limits(&rooms.config);
+    let key = rooms.config.management_key().context("the management key cannot be kept")?;
+    let operator = operator_router(rooms, key, ready, stop);
+    // The operator's listener outlives the public one: /ready tells of the drain.
+    let operator_stop = CancellationToken::new();
+    let managing = tokio::spawn(listener::serve(management, None, limits, operator, operator_stop.clone()));
+    tracing::info!(public = %addresses[0], management = %addresses[1], "serving");
+    listener::serve(public, tls, limits, public_router(rooms), stop.clone()).await;
+    engine_stop.cancel();
+    working.await?;
+    discovering.await?;
+    operator_stop.cancel();
+    managing.await?;
+    Ok(())
+}
+
+fn public_router(rooms: &Rooms) -> Router {
+    let limits = &rooms.config.public.limits;
+    let state = DspState {
+        engine: rooms.engine.clone(),
+        catalog: Arc::new(datasets::ProtocolCatalog(rooms.catalog.clone())),
+        callers: Arc::clone(&rooms.callers),
+        participants: Arc::clone(&rooms.participants),
+        clock: rooms.clock.clone(),
+        limits: BodyLimits {
+            size: usize::try_from(limits.max_body_bytes).unwrap_or(usize::MAX),
+            time: limits.body_timeout(),
+            ..BodyLimits::default()
+        },
+    };
+    let routes = crate::dsp::routes(state);
+    match &rooms.plane {
+        Some(plane) => routes.merge(plane.router()),
+        None => routes,
+    }
+}
+
+fn listener_limits(config: &Config) -> ListenerLimits {
+    let limits = &config.public.limits;
+    ListenerLimits {
+        connections: usize::try_from(limits.max_connections).unwrap_or(usize::MAX),
+        first_byte: limits.header_timeout(),
+        drain: config.drain.limit(),
+        ..ListenerLimits::default()
+    }
+}
+
+fn server_tls(config: &Config) -> Result<Option<ServerTls>> {
+    let Some(tls) = &config.public.tls else { return Ok(None) };
+    let chain = read(&tls.cert_file)?;
+    let key = read(&tls.key_file)?;
+    Ok(Some(ServerTls::new(ServerPem { chain: &chain, key: &key, client_authorities: None })?))
+}
+
+fn outbound_policy(config: &Config) -> Result<OutboundPolicy> {
+    let outbound = &config.outbound;
+    let extra_roots = match &outbound.ca_file {
+        Some(file) => certificates(&read(file)?, "outbound.ca-file")?,
+        None => Vec::new(),
+    };
+    Ok(OutboundPolicy {
+        plain_http: outbound.allow_http,
+        opened: if outbound.allow_private_addresses { Network::PRIVATE.to_vec() } else { Vec::new() },
+        extra_roots,
+        connect_time: outbound.connect_timeout(),
+        total_time: outbound.timeout(),
+        answer_size: usize::try_from(outbound.max_response_bytes).unwrap_or(usize::MAX),
+    })
+}
+
+async fn listen(address: SocketAddr, which: &str) -> Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("the {which} listener cannot use {address}; set {which}.listen to a free address"))
+}
+
+fn read(file: &Path) -> Result<Vec<u8>> {
+    std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))
+}
+
+async fn told_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}

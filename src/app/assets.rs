@@ -1,0 +1,63 @@
+//! What the data plane asks of store and catalogue.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::catalog::Catalog;
+use crate::dataplane::{AssetError, Assets};
+use crate::dsp::Participants;
+use crate::model::agreement::Agreement;
+use crate::model::ids::{AgreementId, ParticipantId, Pid};
+use crate::model::negotiation::Role;
+use crate::model::process::{Process, ProcessKind};
+use crate::policy::World;
+use crate::store::Store;
+use crate::xroad::route::Route;
+
+pub(super) struct AgreedAssets {
+    pub(super) store: Store,
+    pub(super) catalog: Catalog,
+    pub(super) participants: Arc<Participants>,
+}
+
+#[async_trait]
+impl Assets for AgreedAssets {
+    fn base(&self, participant: &ParticipantId) -> Option<String> {
+        self.participants.by_id(participant).map(|p| p.base.clone())
+    }
+
+    async fn transfer(&self, pid: &Pid) -> Result<Option<Process>, AssetError> {
+        let process = self.store.process(pid).await.map_err(|e| AssetError::Unavailable(e.to_string()))?;
+        Ok(process.filter(|p| p.kind() == ProcessKind::Transfer && p.role == Role::Provider))
+    }
+
+    async fn agreement(&self, participant: &ParticipantId, id: &AgreementId) -> Result<Option<Agreement>, AssetError> {
+        let agreement = self.store.agreement_of(participant, Role::Provider, id).await;
+        agreement.map_err(|e| AssetError::Unavailable(e.to_string()))
+    }
+
+    fn route(&self, agreement: &Agreement) -> Result<Route, AssetError> {
+        let asset = self
+            .catalog
+            .asset(&agreement.participant, &agreement.dataset, &agreement.counterparty)
+            .ok_or_else(|| AssetError::Gone(format!("the dataset {} has no service here", agreement.dataset)))?;
+        Route::new(asset.client, asset.service, None).map_err(|e| AssetError::Gone(e.to_string()))
+    }
+
+    fn world(&self, agreement: &Agreement) -> World {
+        let mut world = World {
+            action: "use".to_owned(),
+            target: Some(agreement.dataset.to_string()),
+            assigner: Some(agreement.participant.to_string()),
+            assignee: Some(agreement.counterparty.to_string()),
+            ..World::default()
+        };
+        world.know("recipient", agreement.counterparty.as_str());
+        let asset = self.catalog.asset(&agreement.participant, &agreement.dataset, &agreement.counterparty);
+        if let Some(asset) = asset {
+            world.know("xroad:clientId", asset.client.as_str());
+        }
+        world
+    }
+}

@@ -1,0 +1,41 @@
+//! `sliproad double`: the SIMULATED security server as a process of its own.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use conformance::double::{Double, DoubleConfig};
+use serde_json::json;
+
+/// Runs the double until SIGINT or SIGTERM; says on standard output, in one line of JSON, where it is.
+///
+/// # Errors
+/// When the configuration cannot be read or the double not be started.
+#[expect(clippy::print_stdout, reason = "whoever started the double reads where it is")]
+pub async fn run(config: Option<&Path>) -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let config = match config {
+        Some(file) => {
+            let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+            toml::from_str(&text).with_context(|| format!("{} is not a configuration of the double", file.display()))?
+        }
+        None => DoubleConfig::sample(),
+    };
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let double = Double::start(config).await?;
+    println!(
+        "{}",
+        json!({
+            "simulated": true,
+            "url": double.url(),
+            "httpsUrl": double.https_url(),
+            "control": double.control_url(),
+            "requests": double.requests_url(),
+        })
+    );
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    double.stop().await;
+    Ok(())
+}
