@@ -32,6 +32,7 @@ mod datasets;
 mod discovery;
 mod identities;
 mod offering;
+mod operator;
 mod planes;
 mod security_server;
 
@@ -135,25 +136,12 @@ pub async fn build(config: Config, public: SocketAddr) -> Result<Rooms> {
         Some(plane) => Arc::new(plane.clone()),
         None => Arc::new(planes::NoPlane),
     };
-    let surroundings =
-        Surroundings { peers: Arc::new(client.clone()), offers: Arc::new(catalog.clone()), planes };
+    let surroundings = Surroundings { peers: Arc::new(client.clone()), offers: Arc::new(catalog.clone()), planes };
     let automation = Automation::new(automation(&config));
     let engine = Engine::new(store.clone(), surroundings, automation, clock.clone(), Pace::default());
     engine.reopen_transfers().await?;
     offering::import_agreements(&config, &engine, &clock).await?;
-    Ok(Rooms {
-        config,
-        clock,
-        store,
-        engine,
-        catalog,
-        evidence,
-        client,
-        participants,
-        callers,
-        plane,
-        security_server,
-    })
+    Ok(Rooms { config, clock, store, engine, catalog, evidence, client, participants, callers, plane, security_server })
 }
 
 async fn data_plane(
@@ -169,11 +157,8 @@ async fn data_plane(
         token_life: std::time::Duration::from_secs(config.data_plane.token_lifetime_seconds),
         ..DataPlaneSettings::default()
     };
-    let assets = assets::AgreedAssets {
-        store: store.clone(),
-        catalog: catalog.clone(),
-        participants: Arc::clone(participants),
-    };
+    let assets =
+        assets::AgreedAssets { store: store.clone(), catalog: catalog.clone(), participants: Arc::clone(participants) };
     let signer: Arc<dyn Signer> = Arc::new(signer(&config.store.path)?);
     Ok(DataPlane::new(
         settings,
@@ -208,7 +193,7 @@ async fn run(
     let discovering = tokio::spawn(discovery::keep_up(rooms.clone(), ready.clone(), stop.clone()));
     let limits = listener_limits(&rooms.config);
     let key = rooms.config.management_key().context("the management key cannot be kept")?;
-    let operator = operator_router(rooms, key, ready, stop);
+    let operator = operator::router(rooms, { use secrecy::ExposeSecret as _; key.expose_secret().to_owned() }, ready);
     // The operator's listener outlives the public one: /ready tells of the drain.
     let operator_stop = CancellationToken::new();
     let managing = tokio::spawn(listener::serve(management, None, limits, operator, operator_stop.clone()));

@@ -2,9 +2,11 @@
 //!
 //! The rooms and the direction of their dependencies are described in `ARCHITECTURE.md`; `tests/it/layers.rs` guards them.
 
+pub mod app;
 pub mod catalog;
 pub mod config;
 pub mod dataplane;
+pub mod demo;
 pub mod dsp;
 pub mod engine;
 pub mod env;

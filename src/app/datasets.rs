@@ -29,7 +29,7 @@ impl CatalogSource for ProtocolCatalog {
                 start: crate::catalog::Start::After(after),
                 ..Look::default()
             });
-            Some(page.datasets)
+            Some(page.items)
         });
         Ok(query.page(batches.flatten().map(offered)))
     }
@@ -53,11 +53,11 @@ fn offered(view: DatasetView) -> OfferedDataset {
         }
     };
     let list = |values: &[String]| (!values.is_empty()).then(|| json!(values));
-    put("title", dataset.title.as_ref().map(|t| json!(t)));
-    put("description", dataset.description.as_ref().map(|t| json!([{"@language": "en", "@value": t}])));
-    put("keyword", list(&dataset.keywords));
-    put("license", dataset.license.as_ref().map(|t| json!(t)));
-    put("theme", list(&dataset.themes));
+    put("dct:title", dataset.title.as_ref().map(|t| json!(t)));
+    put("dct:description", dataset.description.as_ref().map(|t| json!(t)));
+    put("dcat:keyword", list(&dataset.keywords));
+    put("dct:license", dataset.license.as_ref().map(|t| json!(t)));
+    put("dcat:theme", list(&dataset.themes));
     OfferedDataset {
         id: dataset.id.clone(),
         properties,

@@ -38,7 +38,11 @@ pub(super) async fn catalog(config: &Config, store: &Store, clock: Clock) -> Res
     for offer in &config.offer {
         catalog.put_offer(OfferDefinition {
             id: offer.id.clone(),
-            participant: offer.participant.as_deref().and_then(|name| config.participant_named(name)).map(|p| p.id.clone()),
+            participant: offer
+                .participant
+                .as_deref()
+                .and_then(|name| config.participant_named(name))
+                .map(|p| p.id.clone()),
             assets: offer.assets.clone(),
             policy: offer.policy.clone(),
             access_policy: offer.access_policy.clone(),
@@ -53,10 +57,13 @@ async fn add_documents(catalog: &Catalog, store: &Store) -> Result<()> {
         catalog.put_policy(&id, &policy)?;
     }
     for (id, asset) in store.documents(DocumentKind::Asset).await? {
-        catalog.put_asset(serde_json::from_value(asset).with_context(|| format!("the stored asset {id} cannot be read"))?);
+        catalog
+            .put_asset(serde_json::from_value(asset).with_context(|| format!("the stored asset {id} cannot be read"))?);
     }
     for (id, offer) in store.documents(DocumentKind::Offer).await? {
-        catalog.put_offer(serde_json::from_value(offer).with_context(|| format!("the stored offer {id} cannot be read"))?)?;
+        catalog.put_offer(
+            serde_json::from_value(offer).with_context(|| format!("the stored offer {id} cannot be read"))?,
+        )?;
     }
     Ok(())
 }

@@ -14,11 +14,8 @@ pub(super) fn client(settings: &SecurityServer) -> Result<XRoadClient> {
         SecurityServerMode::Http => None,
         SecurityServerMode::Https | SecurityServerMode::MutualTls => Some(tls(settings, mode)?),
     };
-    let limits = Limits {
-        connect: settings.connect_timeout(),
-        answer: settings.response_timeout(),
-        ..Limits::default()
-    };
+    let limits =
+        Limits { connect: settings.connect_timeout(), answer: settings.response_timeout(), ..Limits::default() };
     let server = settings.url.as_str().trim_end_matches('/').parse().context("security-server.url")?;
     Ok(XRoadClient::new(&XRoadConfig { server, tls, limits })?)
 }
@@ -26,7 +23,9 @@ pub(super) fn client(settings: &SecurityServer) -> Result<XRoadClient> {
 fn tls(settings: &SecurityServer, mode: SecurityServerMode) -> Result<Tls> {
     let trust = match &settings.ca_file {
         Some(file) => Trust::Certificates(certificates(&super::read(file)?, "security-server.ca-file")?),
-        None => bail!("security-server.ca-file: name the security server's TLS certificate (PEM), exported from its admin pages"),
+        None => bail!(
+            "security-server.ca-file: name the security server's TLS certificate (PEM), exported from its admin pages"
+        ),
     };
     let certificate = match (mode, &settings.cert_file, &settings.key_file) {
         (SecurityServerMode::MutualTls, Some(chain), Some(key)) => {

@@ -49,8 +49,7 @@ impl Management {
     /// Waits until a process is in one of `states`.
     pub async fn wait(&self, noun: &str, pid: &str, states: &str) -> Result<Value> {
         let pid: String = url::form_urlencoded::byte_serialize(pid.as_bytes()).collect();
-        let process =
-            self.read(&format!("/api/v1/{noun}/{pid}?waitState={states}&waitSeconds=20")).await?;
+        let process = self.read(&format!("/api/v1/{noun}/{pid}?waitState={states}&waitSeconds=20")).await?;
         let state = text(&process, "state")?;
         if !states.split(',').any(|s| s == state) {
             bail!("{noun}/{pid} is {state}, not {states}: {process}");

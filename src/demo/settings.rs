@@ -106,7 +106,9 @@ allow-private-addresses = true
         };
         let peers: String = peers
             .into_iter()
-            .map(|(id, token, send)| format!("\n[[identity.peer]]\nid = \"{id}\"\ntoken = \"{token}\"\nsend = \"{send}\"\n"))
+            .map(|(id, token, send)| {
+                format!("\n[[identity.peer]]\nid = \"{id}\"\ntoken = \"{token}\"\nsend = \"{send}\"\n")
+            })
             .collect();
         let participant = format!(
             "\n[[participant]]\nname = \"{}\"\nid = \"{}\"\nclient = \"DEV/COM/1000/gateway\"\n{}\n[identity]\nkind = \"token\"\n",

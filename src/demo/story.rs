@@ -64,7 +64,11 @@ async fn look_at_catalogue(road: &Road) -> Result<()> {
     let catalogue = road.consumer.management.post("/api/v1/catalog/request", &request).await?;
     let datasets = list(&catalogue, "dataset");
     for dataset in &datasets {
-        println!("   {}  {}", text(dataset, "@id")?, text(dataset, "title").or_else(|_| text(dataset, "dct:title")).unwrap_or_default());
+        println!(
+            "   {}  {}",
+            text(dataset, "@id")?,
+            text(dataset, "title").or_else(|_| text(dataset, "dct:title")).unwrap_or_default()
+        );
     }
     for wanted in [LAND_REGISTER, POPULATION_REGISTER, DOWNLOAD, ECHO] {
         ensure!(datasets.iter().any(|d| d["@id"] == wanted), "the catalogue lacks {wanted}: {catalogue}");
