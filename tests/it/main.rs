@@ -10,5 +10,6 @@
 
 mod dataplane;
 mod dsp;
+mod crash;
 mod layers;
 mod xroad;
