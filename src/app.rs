@@ -193,7 +193,14 @@ async fn run(
     let discovering = tokio::spawn(discovery::keep_up(rooms.clone(), ready.clone(), stop.clone()));
     let limits = listener_limits(&rooms.config);
     let key = rooms.config.management_key().context("the management key cannot be kept")?;
-    let operator = operator::router(rooms, { use secrecy::ExposeSecret as _; key.expose_secret().to_owned() }, ready);
+    let operator = operator::router(
+        rooms,
+        {
+            use secrecy::ExposeSecret as _;
+            key.expose_secret().to_owned()
+        },
+        ready,
+    );
     // The operator's listener outlives the public one: /ready tells of the drain.
     let operator_stop = CancellationToken::new();
     let managing = tokio::spawn(listener::serve(management, None, limits, operator, operator_stop.clone()));

@@ -159,7 +159,10 @@ async fn act(State(s): State<S>, Path(pid): Path<String>, Json(v): Json<Value>) 
 async fn endpoint(State(s): State<S>, Path(pid): Path<String>) -> R {
     let p = s.rooms.store.process(&Pid::from(pid)).await.map_err(bad)?.ok_or_else(|| bad("no such process"))?;
     let a = p.detail.data_address.ok_or_else(|| bad("no endpoint"))?;
-    Ok((StatusCode::OK, Json(json!({"endpoint": a.endpoint, "authorization": a.authorization, "authType": a.auth_type}))))
+    Ok((
+        StatusCode::OK,
+        Json(json!({"endpoint": a.endpoint, "authorization": a.authorization, "authType": a.auth_type})),
+    ))
 }
 
 async fn list(s: &S, kind: ProcessKind) -> R {
@@ -181,6 +184,7 @@ async fn agreements(State(s): State<S>) -> R {
 }
 
 async fn exchanges(State(s): State<S>) -> R {
-    let all = s.rooms.evidence.page(&crate::evidence::Query { limit: Some(500), ..Default::default() }).await.map_err(bad)?;
+    let all =
+        s.rooms.evidence.page(&crate::evidence::Query { limit: Some(500), ..Default::default() }).await.map_err(bad)?;
     Ok((StatusCode::OK, Json(json!({"items": all.iter().map(|k| json!(k.exchange)).collect::<Vec<_>>()}))))
 }

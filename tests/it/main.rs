@@ -8,8 +8,8 @@
     clippy::indexing_slicing
 )]
 
+mod crash;
 mod dataplane;
 mod dsp;
-mod crash;
 mod layers;
 mod xroad;
