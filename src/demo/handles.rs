@@ -71,7 +71,7 @@ impl Handles {
                 agreement_id: agreement,
                 transfer_id: transfer.provider_pid,
                 endpoint: transfer.endpoint,
-                authorization: transfer.authorization,
+                authorization: transfer.authorization(),
             },
         })
     }

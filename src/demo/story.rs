@@ -28,8 +28,16 @@ pub struct StartedTransfer {
     pub provider_pid: String,
     /// Where to call.
     pub endpoint: String,
+    /// The token.
+    token: String,
+}
+
+impl StartedTransfer {
     /// The `Authorization` header to call with.
-    pub authorization: String,
+    #[must_use]
+    pub fn authorization(&self) -> String {
+        format!("Bearer {}", self.token)
+    }
 }
 
 /// What the data plane answered.
@@ -175,7 +183,7 @@ pub async fn start_transfer(road: &Road, agreement: &str) -> Result<StartedTrans
     Ok(StartedTransfer {
         provider_pid: text(&started, "peerPid")?,
         endpoint: text(&endpoint, "endpoint")?,
-        authorization: text(&endpoint, "authorization")?,
+        token: text(&endpoint, "authorization")?,
         consumer_pid,
     })
 }
@@ -184,7 +192,7 @@ pub async fn start_transfer(road: &Road, agreement: &str) -> Result<StartedTrans
 pub async fn call(transfer: &StartedTransfer, path: &str) -> Result<Called> {
     let answer = local_http()?
         .get(format!("{}{path}", transfer.endpoint))
-        .header("authorization", &transfer.authorization)
+        .header("authorization", transfer.authorization())
         .send()
         .await
         .context("the data plane does not answer")?;
