@@ -69,9 +69,9 @@ impl Handles {
             transfer: TransferHandles {
                 dataset: story::LAND_REGISTER.to_owned(),
                 agreement_id: agreement,
+                authorization: transfer.authorization(),
                 transfer_id: transfer.provider_pid,
                 endpoint: transfer.endpoint,
-                authorization: transfer.authorization(),
             },
         })
     }

@@ -11,5 +11,7 @@
 mod crash;
 mod dataplane;
 mod dsp;
+mod handles;
 mod layers;
+mod readme;
 mod xroad;
