@@ -37,6 +37,7 @@ mod decision;
 mod exchange;
 mod forward;
 mod live;
+mod meter;
 mod path;
 mod refusal;
 mod release;
@@ -121,6 +122,7 @@ struct Inner {
     clock: Clock,
     tokens: token::Tokens,
     live: LiveIndex,
+    meters: meter::Meters,
 }
 
 impl DataPlane {
@@ -142,6 +144,7 @@ impl DataPlane {
             clock: surroundings.clock,
             tokens,
             live: LiveIndex::default(),
+            meters: meter::Meters::new(),
         }))
     }
 
@@ -170,6 +173,7 @@ impl DataPlane {
         let opened = match token::open(&self.0, &head.headers, received).await {
             Ok(opened) => opened,
             Err(refusal) => {
+                self.0.meters.stranger();
                 tracing::info!(trace = trace.trace_id(), code = %refusal.code, "a call without a valid token was refused");
                 return refusal.into_response(trace, None);
             }

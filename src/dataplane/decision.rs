@@ -116,13 +116,11 @@ async fn reserve(
 }
 
 fn refuse(decision: &Decision) -> Refusal {
-    let reason = decision.because.first();
     let redacted = decision.redacted();
     let sentence = redacted.because.first().map_or_else(
         || "the agreement does not permit this call".to_owned(),
         |b| if b.remedy.is_empty() { b.reason.clone() } else { format!("{}; {}", b.reason, b.remedy) },
     );
-    tracing::info!(reason = reason.map(|b| b.reason.as_str()), "a call was refused by the agreement's policy");
     let shown: Vec<_> = redacted
         .because
         .iter()

@@ -147,6 +147,7 @@ impl Ongoing {
     /// When it is not durable; then nothing may be released.
     pub(super) async fn record(&mut self, kind: RecordKind, body: Option<BodyDigest>) -> Result<(), EvidenceError> {
         let outcome = if kind == RecordKind::Opening { Outcome::Open } else { Outcome::Complete };
+        self.inner().meters.ended(outcome, body.map_or(0, |b| b.size));
         let receipt = self.inner().evidence.append(&self.told(kind, outcome, body)).await;
         // Not kept now, it will not be kept a moment later either.
         self.recorded = true;
@@ -163,29 +164,36 @@ impl Ongoing {
         &self,
         body: BodyDigest,
     ) -> impl Future<Output = Result<Receipt, EvidenceError>> + Send + use<> {
+        self.inner().meters.ended(Outcome::Complete, body.size);
         self.inner().evidence.submit(&self.told(RecordKind::Completion, Outcome::Complete, Some(body)))
     }
 
     /// Takes down that an opened exchange ended early.
     pub(super) fn broke_off(&self, outcome: Outcome, body: BodyDigest) {
+        self.inner().meters.ended(outcome, body.size);
         self.inner().evidence.append_later(&self.told(RecordKind::Completion, outcome, Some(body)));
     }
 
     /// Records the refusal or failure, durably, and answers it.
     pub(super) async fn refuse(mut self, refusal: Refusal) -> Response<Released> {
         let forwarded = self.times.forwarded.is_some();
+        let outcome = if forwarded { Outcome::Failed } else { Outcome::Refused };
+        self.inner().meters.ended(outcome, 0);
+        tracing::info!(
+            exchange = %self.id, trace = self.trace_id, transfer = %self.live.transfer, code = %refusal.code,
+            clauses = refusal.clauses.as_ref().map(Clauses::as_json), "a call was not answered"
+        );
+        if forwarded {
+            let (request_id, request_hash) =
+                self.answer.take().map_or((None, None), |a| (a.request_id, a.request_hash));
+            let fault = refusal.fault.clone();
+            self.answer = Some(Answer { status: refusal.status, request_id, request_hash, fault });
+        }
         let recorded = {
-            if let (true, fault) = (forwarded, refusal.fault.clone()) {
-                let (request_id, request_hash) =
-                    self.answer.take().map_or((None, None), |a| (a.request_id, a.request_hash));
-                self.answer = Some(Answer { status: refusal.status, request_id, request_hash, fault });
-            }
-            let mut record =
-                self.told(RecordKind::Exchange, if forwarded { Outcome::Failed } else { Outcome::Refused }, None);
+            let mut record = self.told(RecordKind::Exchange, outcome, None);
             if !forwarded {
-                let decided =
-                    Decided { effect: Effect::Refuse, code: &refusal.code, clauses: refusal.clauses.as_ref() };
-                record.decision = verdict(&decided);
+                let clauses = refusal.clauses.as_ref();
+                record.decision = verdict(&Decided { effect: Effect::Refuse, code: &refusal.code, clauses });
             }
             self.inner().evidence.append(&record).await
         };
@@ -238,6 +246,7 @@ impl Ongoing {
 impl Drop for Ongoing {
     fn drop(&mut self) {
         if self.times.forwarded.is_some() && !self.recorded {
+            self.inner().meters.ended(Outcome::Aborted, 0);
             self.inner().evidence.append_later(&self.told(RecordKind::Exchange, Outcome::Aborted, None));
         }
     }

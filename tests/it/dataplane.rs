@@ -379,25 +379,36 @@ async fn the_evidence_of_calls_verifies_and_a_tampered_export_does_not() {
 }
 
 #[tokio::test]
-async fn records_of_exchanges_keep_to_their_schema() {
+async fn evidence_documents_keep_to_their_schemas() {
     let road = Road::open().await;
     let granted = road.grant(LAND, json!([])).await;
     let large = road.grant("DEV:GOV:2000:download:file", json!([])).await;
     road.get(&granted, "/parcels").await;
     road.get(&granted, "/a/../b").await;
     road.get(&large, "/file?bytes=200000").await;
+    let signer = Arc::clone(&road.signer);
     let directory = road.close().await;
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/evidence-record.schema.json");
-    let schema: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    let validator = jsonschema::validator_for(&schema).unwrap();
-    let log = directory.path().join("evidence/records-00000000000000000001.jsonl");
-    let lines = std::fs::read_to_string(log).unwrap();
+    let log = directory.path().join("evidence");
+    let lines = std::fs::read_to_string(log.join("records-00000000000000000001.jsonl")).unwrap();
     assert_eq!(lines.lines().count(), 4);
     for line in lines.lines() {
-        let record: Value = serde_json::from_str(line).unwrap();
-        let wrong: Vec<String> = validator.iter_errors(&record).map(|e| e.to_string()).collect();
-        assert!(wrong.is_empty(), "{wrong:#?}\n{record:#}");
+        keeps_to("evidence-record", &serde_json::from_str(line).unwrap());
     }
+    let out = directory.path().join("export");
+    evidence::export(&log, &out, signer.as_ref(), Timestamp::from_millis(0)).await.unwrap();
+    let manifest = std::fs::read(out.join("manifest.json")).unwrap();
+    keeps_to("evidence-manifest", &serde_json::from_slice(&manifest).unwrap());
+    keeps_to("evidence-verification", &json!(evidence::verify(&out).unwrap()));
+    std::fs::write(out.join("records-00000000000000000001.jsonl"), "{}\n").unwrap();
+    keeps_to("evidence-verification", &json!(evidence::verify(&out).unwrap()));
+}
+
+fn keeps_to(schema: &str, document: &Value) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("schemas/{schema}.schema.json"));
+    let schema: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let wrong: Vec<String> = validator.iter_errors(document).map(|e| e.to_string()).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}\n{document:#}");
 }
 
 /// Runs in a process of its own, which the test after it kills.
