@@ -149,11 +149,11 @@ impl Catalog {
         self.0.snapshot.load().datasets.get(id).cloned()
     }
 
-    /// Takes in what was found at the security server: `found` has all services of the subsystems in `read`. A service of theirs
-    /// that is missing leaves the catalogue; what is known of it is kept. Changes are logged.
-    pub fn refresh(&self, read: &[ClientId], found: Vec<DiscoveredService>) -> Changes {
-        let changes = self.change(|sources| sources.services.refresh(read, found));
-        changes.log();
+    /// Takes in what a participant found at the security server: `found` has all services of the subsystems in `read` that it
+    /// looked for. One of theirs that is missing leaves the catalogue; what is known of it is kept. Changes are logged.
+    pub fn refresh(&self, participant: &ParticipantId, read: &[ClientId], found: Vec<DiscoveredService>) -> Changes {
+        let changes = self.change(|sources| sources.services.refresh(participant, read, found));
+        changes.log(participant);
         changes
     }
 

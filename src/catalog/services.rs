@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::model::ids::ParticipantId;
 use crate::model::xroad::{ClientId, DiscoveredService, ServiceId};
 
 /// What changed since the last look.
@@ -22,18 +23,22 @@ impl Changes {
         self.added.is_empty() && self.changed.is_empty() && self.withdrawn.is_empty()
     }
 
-    pub(super) fn log(&self) {
+    pub(super) fn log(&self, participant: &ParticipantId) {
         for (what, services) in [("added", &self.added), ("changed", &self.changed), ("withdrawn", &self.withdrawn)] {
             for service in services {
-                tracing::info!(%service, change = what, "service {what}");
+                tracing::info!(%participant, %service, change = what, "service {what}");
             }
         }
     }
 }
 
-/// All services ever found, and whose services are known completely.
+/// All services ever found, by the participant who looked: each looks with its own client, for its own patterns.
 #[derive(Default)]
-pub(super) struct Services {
+pub(super) struct Services(BTreeMap<ParticipantId, Found>);
+
+/// What one participant found, and whose services it knows completely.
+#[derive(Default)]
+struct Found {
     known: BTreeMap<ServiceId, Known>,
     read: BTreeSet<ClientId>,
 }
@@ -44,12 +49,36 @@ pub(super) struct Known {
 }
 
 impl Services {
-    pub(super) fn refresh(&mut self, read: &[ClientId], found: Vec<DiscoveredService>) -> Changes {
+    pub(super) fn refresh(
+        &mut self,
+        participant: &ParticipantId,
+        read: &[ClientId],
+        found: Vec<DiscoveredService>,
+    ) -> Changes {
+        self.0.entry(participant.clone()).or_default().refresh(read, found)
+    }
+
+    /// Every service with what is known of it; there when anybody found it there.
+    pub(super) fn all(&self) -> BTreeMap<&ServiceId, &Known> {
+        let mut all: BTreeMap<&ServiceId, &Known> = BTreeMap::new();
+        for (service, known) in self.0.values().flat_map(|found| &found.known) {
+            all.entry(service).and_modify(|seen| *seen = if seen.there { *seen } else { known }).or_insert(known);
+        }
+        all
+    }
+
+    /// Whether anybody could look for the service's provider, so that what was not found is not there.
+    pub(super) fn were_read(&self, provider: &ClientId) -> bool {
+        self.0.values().any(|found| found.read.contains(provider))
+    }
+}
+
+impl Found {
+    fn refresh(&mut self, read: &[ClientId], found: Vec<DiscoveredService>) -> Changes {
         let mut changes = Changes::default();
         self.read.extend(read.iter().cloned());
-        let mut missing: BTreeSet<ServiceId> =
-            self.known.iter().filter(|(_, k)| k.there).map(|(s, _)| s.clone()).collect();
-        missing.retain(|service| read.contains(&service.provider()));
+        let there = self.known.iter().filter(|(_, known)| known.there).map(|(service, _)| service.clone());
+        let mut missing: BTreeSet<ServiceId> = there.filter(|service| read.contains(&service.provider())).collect();
         for described in found {
             let service = described.service.clone();
             missing.remove(&service);
@@ -67,21 +96,5 @@ impl Services {
             changes.withdrawn.push(service);
         }
         changes
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&ServiceId, &Known)> {
-        self.known.iter()
-    }
-
-    pub(super) fn described(&self, service: &ServiceId) -> Option<&DiscoveredService> {
-        self.known.get(service).map(|known| &known.described)
-    }
-
-    /// Whether the service may be offered: it was found, or nobody could look yet.
-    pub(super) fn may_be_there(&self, service: &ServiceId) -> bool {
-        match self.known.get(service) {
-            Some(known) => known.there,
-            None => !self.read.contains(&service.provider()),
-        }
     }
 }

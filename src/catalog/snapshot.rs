@@ -1,12 +1,12 @@
 //! The catalogue as it stands between two changes: immutable, read without waiting.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
 use super::publish::PublishedPolicy;
-use super::{AssetDefinition, OfferDefinition, Publisher, Sources};
+use super::{AssetDefinition, Metadata, OfferDefinition, Publisher, Sources};
 use crate::model::ids::{DatasetId, OfferId, ParticipantId};
 use crate::model::xroad::{DiscoveredService, Endpoint, Operation, ServiceId};
 
@@ -127,20 +127,18 @@ impl Snapshot {
 /// Assets as the operator describes them, and services found that no asset describes.
 fn datasets(sources: &Sources) -> BTreeMap<DatasetId, Arc<Dataset>> {
     let mut datasets = BTreeMap::new();
-    let described: std::collections::HashSet<&ServiceId> = sources.assets.values().map(|a| &a.service).collect();
-    for (service, known) in sources.services.iter().filter(|(service, _)| !described.contains(service)) {
-        let id = service.dataset_id();
-        let asset = AssetDefinition {
-            id: id.clone(),
-            service: service.clone(),
-            metadata: Default::default(),
-            endpoints: Vec::new(),
-        };
-        datasets.insert(id, Arc::new(dataset(&asset, Some(&known.described), known.there)));
+    let found = sources.services.all();
+    let described: HashSet<&ServiceId> = sources.assets.values().map(|asset| &asset.service).collect();
+    for (service, known) in found.iter().filter(|(service, _)| !described.contains(*service)) {
+        let (id, service) = (service.dataset_id(), (*service).clone());
+        let asset = AssetDefinition { id, service, metadata: Metadata::default(), endpoints: Vec::new() };
+        datasets.insert(asset.id.clone(), Arc::new(dataset(&asset, Some(&known.described), known.there)));
     }
     for asset in sources.assets.values() {
-        let listed = sources.services.may_be_there(&asset.service);
-        let dataset = dataset(asset, sources.services.described(&asset.service), listed);
+        let known = found.get(&asset.service);
+        // Before anybody could look, an asset is taken to be there.
+        let listed = known.map_or_else(|| !sources.services.were_read(&asset.service.provider()), |known| known.there);
+        let dataset = dataset(asset, known.map(|known| &known.described), listed);
         datasets.insert(asset.id.clone(), Arc::new(dataset));
     }
     datasets

@@ -80,7 +80,7 @@ fn view(catalog: &Catalog, caller: &ParticipantId, id: &str) -> Option<DatasetVi
 #[test]
 fn a_service_found_becomes_a_dataset_once_it_is_offered() {
     let catalog = catalog();
-    catalog.refresh(&[register()], vec![found("land", "Land register")]);
+    catalog.refresh(&provider(), &[register()], vec![found("land", "Land register")]);
     assert!(seen(&catalog, &consumer()).is_empty());
     catalog.put_offer(offer("land", &["DEV:GOV:2000:*"], "open", None)).unwrap();
     assert_eq!(seen(&catalog, &consumer()), ["DEV:GOV:2000:landregister:land"]);
@@ -96,7 +96,7 @@ fn a_service_found_becomes_a_dataset_once_it_is_offered() {
 #[test]
 fn what_the_operator_says_goes_before_what_the_document_says() {
     let catalog = catalog();
-    catalog.refresh(&[register()], vec![found("land", "Land register")]);
+    catalog.refresh(&provider(), &[register()], vec![found("land", "Land register")]);
     let mut land = asset("ACN0101", "DEV/GOV/2000/landregister/land");
     land.metadata.title = Some("Parcels".into());
     land.endpoints = vec!["GET /parcels/*".parse().unwrap()];
@@ -144,16 +144,16 @@ fn a_withdrawn_service_leaves_the_catalogue_and_stays_known() {
     let catalog = catalog();
     let id: DatasetId = "DEV:GOV:2000:landregister:land".into();
     let land = || found("land", "Land register");
-    assert_eq!(catalog.refresh(&[register()], vec![land()]).added, [land().service]);
+    assert_eq!(catalog.refresh(&provider(), &[register()], vec![land()]).added, [land().service]);
     catalog.put_offer(offer("o", &["*"], "open", None)).unwrap();
-    assert!(catalog.refresh(&[register()], vec![land()]).is_empty());
-    assert!(catalog.refresh(&[], Vec::new()).is_empty(), "a server that could not be read says nothing");
-    assert_eq!(catalog.refresh(&[register()], vec![found("land", "Land")]).changed, [land().service]);
-    assert_eq!(catalog.refresh(&[register()], Vec::new()).withdrawn, [land().service]);
+    assert!(catalog.refresh(&provider(), &[register()], vec![land()]).is_empty());
+    assert!(catalog.refresh(&provider(), &[], Vec::new()).is_empty(), "a server that could not be read says nothing");
+    assert_eq!(catalog.refresh(&provider(), &[register()], vec![found("land", "Land")]).changed, [land().service]);
+    assert_eq!(catalog.refresh(&provider(), &[register()], Vec::new()).withdrawn, [land().service]);
     assert!(seen(&catalog, &consumer()).is_empty());
     assert_eq!(catalog.known(&id).unwrap().title.as_deref(), Some("Land"));
     assert!(!catalog.asset(&provider(), &id, &consumer()).unwrap().listed);
-    assert_eq!(catalog.refresh(&[register()], vec![land()]).added, [land().service]);
+    assert_eq!(catalog.refresh(&provider(), &[register()], vec![land()]).added, [land().service]);
     assert_eq!(seen(&catalog, &consumer()), [id.to_string()]);
 }
 
@@ -163,7 +163,7 @@ fn an_asset_whose_service_is_known_to_be_missing_is_not_offered() {
     catalog.put_asset(asset("land", "DEV/GOV/2000/landregister/land"));
     catalog.put_offer(offer("o", &["land"], "open", None)).unwrap();
     assert_eq!(seen(&catalog, &consumer()), ["land"]);
-    catalog.refresh(&[register()], Vec::new());
+    catalog.refresh(&provider(), &[register()], Vec::new());
     assert!(seen(&catalog, &consumer()).is_empty());
 }
 
@@ -240,7 +240,7 @@ async fn a_caller_that_the_policy_refuses_is_told_why_and_one_that_may_not_see_i
 #[tokio::test]
 async fn a_transfer_begins_only_on_a_policy_that_permits_it_and_a_service_that_is_there() {
     let catalog = catalog();
-    catalog.refresh(&[register()], vec![found("land", "Land register")]);
+    catalog.refresh(&provider(), &[register()], vec![found("land", "Land register")]);
     let agreement = |constraint: serde_json::Value| Agreement {
         id: "a1".into(),
         role: Role::Provider,
@@ -261,7 +261,7 @@ async fn a_transfer_begins_only_on_a_policy_that_permits_it_and_a_service_that_i
     assert_eq!(code(catalog.may_transfer(&counted).await), Ok(()));
     assert_eq!(code(catalog.may_transfer(&over).await), Err("transfer.refused".into()));
     assert_eq!(code(catalog.may_transfer(&strange).await), Err("policy.unknown".into()));
-    catalog.refresh(&[register()], Vec::new());
+    catalog.refresh(&provider(), &[register()], Vec::new());
     assert_eq!(code(catalog.may_transfer(&counted).await), Err("dataset.withdrawn".into()));
 }
 
@@ -276,7 +276,7 @@ fn a_dataset_is_described_in_dcat() {
         ..Metadata::default()
     };
     catalog.put_asset(land);
-    catalog.refresh(&[register()], vec![found("land", "Land register")]);
+    catalog.refresh(&provider(), &[register()], vec![found("land", "Land register")]);
     let properties = serde_json::Value::Object(catalog.known(&"land".into()).unwrap().properties());
     let expected = json!({
         "dct:title": "Parcels", "dcat:keyword": ["land"], "dcat:version": "1",
@@ -285,4 +285,13 @@ fn a_dataset_is_described_in_dcat() {
         "https://w3id.org/xroad/ns/endpoint": ["GET /parcels/{id}", "DELETE /parcels/{id}"],
     });
     assert_eq!(properties, expected);
+}
+
+#[test]
+fn what_one_participant_does_not_look_for_is_not_withdrawn_for_another() {
+    let catalog = catalog();
+    catalog.put_offer(offer("o", &["*"], "open", None)).unwrap();
+    catalog.refresh(&provider(), &[register()], vec![found("land", "Land register")]);
+    assert!(catalog.refresh(&stranger(), &[register()], Vec::new()).is_empty());
+    assert_eq!(seen(&catalog, &consumer()).len(), 1);
 }

@@ -16,9 +16,22 @@ pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent"
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
+/// What most answers have and none may keep; taken out first, so that looking through the rest finds nothing.
+const USUAL: [HeaderName; 8] = [
+    HeaderName::from_static("x-road-service"),
+    CLIENT,
+    ID,
+    REQUEST_ID,
+    REQUEST_HASH,
+    header::TRANSFER_ENCODING,
+    header::CONTENT_LENGTH,
+    header::CONNECTION,
+];
+
 /// Removes from a caller's request what only we may say, what ends at this hop, and cookies: the provider's security server keeps
 /// them and shows them to other callers.
 pub(super) fn clean_request(headers: &mut HeaderMap) {
+    remove_named_by_connection(headers);
     clean(headers, |name| {
         *name == header::HOST
             || *name == header::AUTHORIZATION
@@ -31,6 +44,10 @@ pub(super) fn clean_request(headers: &mut HeaderMap) {
 /// Removes from an answer what ends at this hop, cookies, and every `X-Road-*` header: the genuine ones are handed on as fields,
 /// a backend's own would be believed by those who read them.
 pub(super) fn clean_response(headers: &mut HeaderMap) {
+    remove_named_by_connection(headers);
+    for name in &USUAL {
+        headers.remove(name);
+    }
     clean(headers, |name| *name == header::SET_COOKIE || name.as_str() == "set-cookie2");
 }
 
@@ -40,11 +57,6 @@ pub(super) fn last(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue
 }
 
 fn clean(headers: &mut HeaderMap, also: impl Fn(&HeaderName) -> bool) {
-    if let Some(named) = named_by_connection(headers) {
-        for name in named {
-            headers.remove(name);
-        }
-    }
     // Collecting names allocates nothing when there is nothing to remove, as in most calls.
     let unwanted: Vec<HeaderName> = headers.keys().filter(|n| hop_by_hop(n) || ours(n) || also(n)).cloned().collect();
     for name in unwanted {
@@ -71,12 +83,16 @@ fn hop_by_hop(name: &HeaderName) -> bool {
 }
 
 /// Headers that `Connection` names end at this hop too; the security server would let them pass.
-fn named_by_connection(headers: &HeaderMap) -> Option<Vec<HeaderName>> {
-    headers.contains_key(header::CONNECTION).then(|| {
-        let values = headers.get_all(header::CONNECTION);
-        let texts = values.iter().filter_map(|value| value.to_str().ok());
-        texts.flat_map(|text| text.split(',')).filter_map(|name| name.trim().parse().ok()).collect()
-    })
+fn remove_named_by_connection(headers: &mut HeaderMap) {
+    if !headers.contains_key(header::CONNECTION) {
+        return;
+    }
+    let values: Vec<HeaderValue> = headers.get_all(header::CONNECTION).iter().cloned().collect();
+    for text in values.iter().filter_map(|value| value.to_str().ok()) {
+        for name in text.split(',').filter_map(|name| name.trim().parse::<HeaderName>().ok()) {
+            headers.remove(name);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use http_body_util::{BodyExt, StreamBody};
 use sha2::{Digest, Sha256};
 use sliproad::catalog::{Catalog, OfferDefinition, Publisher};
 use sliproad::env::Clock;
+use sliproad::model::ids::ParticipantId;
 use sliproad::model::xroad::ServiceKind;
 use sliproad::policy::Registry;
 use sliproad::xroad::body::{RequestBody, ResponseBody};
@@ -264,8 +265,9 @@ async fn a_security_server_that_is_down_withdraws_nothing() {
         services: vec!["DEV/GOV/2000/landregister/*".into()],
         allowed_only: true,
     };
+    let provider: ParticipantId = "did:web:provider".into();
     let publisher = Publisher {
-        participant: "did:web:provider".into(),
+        participant: provider.clone(),
         services: selection.services.clone(),
         client: Some(selection.client.clone()),
         client_for: Vec::new(),
@@ -281,10 +283,10 @@ async fn a_security_server_that_is_down_withdraws_nothing() {
     };
     catalog.put_offer(offer).unwrap();
     let found = discover(&xroad, &selection).await;
-    assert_eq!(catalog.refresh(&found.read, found.services).added.len(), 1);
+    assert_eq!(catalog.refresh(&provider, &found.read, found.services).added.len(), 1);
     double.stop().await;
     let nothing = discover(&xroad, &selection).await;
     assert_eq!(nothing.failed.len(), 1);
-    assert!(catalog.refresh(&nothing.read, nothing.services).is_empty());
-    assert_eq!(catalog.sight(&"did:web:provider".into(), &"did:web:consumer".into()).datasets().count(), 1);
+    assert!(catalog.refresh(&provider, &nothing.read, nothing.services).is_empty());
+    assert_eq!(catalog.sight(&provider, &"did:web:consumer".into()).datasets().count(), 1);
 }
