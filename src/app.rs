@@ -19,6 +19,7 @@ use crate::engine::{Automation, Engine, Pace, Planes, Surroundings};
 use crate::env::Clock;
 use crate::evidence::{Evidence, EvidenceSettings};
 use crate::identity::Callers;
+use crate::management::ManagementState;
 use crate::net::body::BodyLimits;
 use crate::net::listener::{self, ListenerLimits};
 use crate::net::outbound::{Outbound, OutboundPolicy};
@@ -32,7 +33,6 @@ mod datasets;
 mod discovery;
 mod identities;
 mod offering;
-mod operator;
 mod planes;
 mod security_server;
 
@@ -193,14 +193,18 @@ async fn run(
     let discovering = tokio::spawn(discovery::keep_up(rooms.clone(), ready.clone(), stop.clone()));
     let limits = listener_limits(&rooms.config);
     let key = rooms.config.management_key().context("the management key cannot be kept")?;
-    let operator = operator::router(
-        rooms,
-        {
-            use secrecy::ExposeSecret as _;
-            key.expose_secret().to_owned()
-        },
-        ready,
-    );
+    let operator = crate::management::router(ManagementState {
+        engine: rooms.engine.clone(),
+        store: rooms.store.clone(),
+        catalog: rooms.catalog.clone(),
+        evidence: rooms.evidence.clone(),
+        client: rooms.client.clone(),
+        participants: Arc::clone(&rooms.participants),
+        key: Arc::new(key),
+        ready: ready.clone(),
+        stop: stop.clone(),
+        metrics: crate::telemetry::collect_metrics(),
+    });
     // The operator's listener outlives the public one: /ready tells of the drain.
     let operator_stop = CancellationToken::new();
     let managing = tokio::spawn(listener::serve(management, None, limits, operator, operator_stop.clone()));

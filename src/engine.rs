@@ -386,6 +386,8 @@ impl Engine {
         }
         let _ = self.0.changes.send(process.pid.clone());
         self.0.wake.notify_one();
+        let (kind, state) = (process.kind().as_str(), process.state.as_str());
+        metrics::counter!("sliproad_process_transitions_total", "kind" => kind, "state" => state).increment(1);
         tracing::info!(
             pid = %process.pid, kind = process.kind().as_str(), role = %process.role, state = %process.state,
             counterparty = %process.counterparty, dataset = %process.dataset, "process changed"

@@ -1,0 +1,142 @@
+//! Assets, policies and offers: what the catalogue is made of beside the configuration file. What is put here is kept.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::ManagementState;
+use super::problem::{ApiError, ApiResult, Body};
+use crate::catalog::{AssetDefinition, CatalogError, Dataset, OfferDefinition};
+use crate::store::DocumentKind;
+
+impl From<CatalogError> for ApiError {
+    fn from(error: CatalogError) -> Self {
+        let sentence = error.to_string();
+        match error {
+            CatalogError::Policy { invalid, .. } => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "policy.unpublishable", sentence)
+                    .with("invalid", json!(invalid))
+            }
+            CatalogError::PolicyInUse { .. } => Self::new(StatusCode::CONFLICT, "policy.in-use", sentence),
+            _ => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "offer.invalid", sentence),
+        }
+    }
+}
+
+pub(super) async fn assets(State(state): State<ManagementState>) -> Json<Value> {
+    let items: Vec<Value> = state.catalog.all().iter().map(|dataset| shown(dataset)).collect();
+    Json(json!({ "items": items }))
+}
+
+pub(super) async fn asset(State(state): State<ManagementState>, Path(id): Path<String>) -> ApiResult<Json<Value>> {
+    let found = state.catalog.known(&id.into());
+    found.map(|dataset| Json(shown(&dataset))).ok_or_else(|| ApiError::not_found("asset"))
+}
+
+pub(super) async fn put_asset(
+    State(state): State<ManagementState>,
+    Path(id): Path<String>,
+    Body(asset): Body<AssetDefinition>,
+) -> ApiResult<Json<AssetDefinition>> {
+    same_id(&id, asset.id.as_str())?;
+    state.store.put_document(DocumentKind::Asset, &id, &json!(asset)).await?;
+    state.catalog.put_asset(asset.clone());
+    Ok(Json(asset))
+}
+
+pub(super) async fn remove_asset(
+    State(state): State<ManagementState>,
+    Path(id): Path<String>,
+) -> ApiResult<StatusCode> {
+    let kept = state.store.remove_document(DocumentKind::Asset, &id).await?;
+    removed(state.catalog.remove_asset(&id.into()) || kept, "asset")
+}
+
+pub(super) async fn policies(State(state): State<ManagementState>) -> Json<Value> {
+    let all = state.catalog.policies();
+    let items: Vec<Value> = all.into_iter().map(|(id, policy)| json!({"id": id, "policy": policy})).collect();
+    Json(json!({ "items": items }))
+}
+
+pub(super) async fn policy(State(state): State<ManagementState>, Path(id): Path<String>) -> ApiResult<Json<Value>> {
+    let found = state.catalog.policies().into_iter().find(|(name, _)| *name == id);
+    found.map(|(_, policy)| Json(policy)).ok_or_else(|| ApiError::not_found("policy"))
+}
+
+pub(super) async fn put_policy(
+    State(state): State<ManagementState>,
+    Path(id): Path<String>,
+    Body(policy): Body<Value>,
+) -> ApiResult<Json<Value>> {
+    state.catalog.put_policy(&id, &policy)?;
+    state.store.put_document(DocumentKind::Policy, &id, &policy).await?;
+    Ok(Json(policy))
+}
+
+pub(super) async fn remove_policy(
+    State(state): State<ManagementState>,
+    Path(id): Path<String>,
+) -> ApiResult<StatusCode> {
+    let known = state.catalog.remove_policy(&id)?;
+    let kept = state.store.remove_document(DocumentKind::Policy, &id).await?;
+    removed(known || kept, "policy")
+}
+
+pub(super) async fn offers(State(state): State<ManagementState>) -> Json<Value> {
+    Json(json!({ "items": state.catalog.offers() }))
+}
+
+pub(super) async fn offer(
+    State(state): State<ManagementState>,
+    Path(id): Path<String>,
+) -> ApiResult<Json<OfferDefinition>> {
+    let found = state.catalog.offers().into_iter().find(|offer| offer.id.as_str() == id);
+    found.map(Json).ok_or_else(|| ApiError::not_found("offer"))
+}
+
+pub(super) async fn put_offer(
+    State(state): State<ManagementState>,
+    Path(id): Path<String>,
+    Body(offer): Body<OfferDefinition>,
+) -> ApiResult<Json<OfferDefinition>> {
+    same_id(&id, offer.id.as_str())?;
+    state.catalog.put_offer(offer.clone())?;
+    state.store.put_document(DocumentKind::Offer, &id, &json!(offer)).await?;
+    Ok(Json(offer))
+}
+
+pub(super) async fn remove_offer(
+    State(state): State<ManagementState>,
+    Path(id): Path<String>,
+) -> ApiResult<StatusCode> {
+    let kept = state.store.remove_document(DocumentKind::Offer, &id).await?;
+    removed(state.catalog.remove_offer(&id.into()) || kept, "offer")
+}
+
+fn removed(was_there: bool, what: &str) -> ApiResult<StatusCode> {
+    if was_there { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::not_found(what)) }
+}
+
+fn same_id(path: &str, body: &str) -> ApiResult<()> {
+    if path == body {
+        return Ok(());
+    }
+    Err(ApiError::bad("id.mismatch", format!("the path says {path}, the body {body}; they must be the same")))
+}
+
+fn shown(dataset: &Dataset) -> Value {
+    json!({
+        "id": dataset.id,
+        "service": dataset.service,
+        "title": dataset.title,
+        "description": dataset.description,
+        "version": dataset.version,
+        "keywords": dataset.keywords,
+        "license": dataset.license,
+        "themes": dataset.themes,
+        "purpose": dataset.purpose,
+        "listed": dataset.listed,
+        "operations": dataset.operations.iter().map(|o| o.endpoint.to_string()).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,44 @@
+//! Keyset pages: `after` is the key of the last entry of the page before.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// How many entries a page has when nothing is said, and at most.
+const USUAL: u32 = 100;
+const MOST: u32 = 500;
+
+/// Which page is wanted.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PageQuery {
+    after: Option<String>,
+    limit: Option<u32>,
+}
+
+impl PageQuery {
+    pub(super) fn after(&self) -> Option<&str> {
+        self.after.as_deref()
+    }
+
+    /// How many to fetch: one more than the page holds, to know whether there is a next one.
+    pub(super) fn fetch(&self) -> u32 {
+        self.limit() + 1
+    }
+
+    fn limit(&self) -> u32 {
+        self.limit.unwrap_or(USUAL).clamp(1, MOST)
+    }
+
+    /// The page as JSON: `items`, and `next` when there are more.
+    pub(super) fn cut<T>(&self, mut found: Vec<T>, key: impl Fn(&T) -> String, show: impl Fn(&T) -> Value) -> Value {
+        let limit = self.limit() as usize;
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let next = if more { found.last().map(key) } else { None };
+        let items: Vec<Value> = found.iter().map(show).collect();
+        match next {
+            Some(next) => json!({"items": items, "next": next}),
+            None => json!({ "items": items }),
+        }
+    }
+}

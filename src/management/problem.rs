@@ -1,0 +1,119 @@
+//! Errors as RFC 9457 problems.
+
+use axum::extract::FromRequestParts;
+use axum::extract::rejection::JsonRejection;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::request::Parts;
+
+use crate::engine::EngineError;
+use crate::evidence::EvidenceError;
+use crate::net::problem::Problem;
+use crate::net::trace::Traceparent;
+use crate::store::StoreError;
+
+/// What went wrong with a request to the API.
+pub(super) struct ApiError(Problem);
+
+/// The outcome of an operation.
+pub(super) type ApiResult<T> = Result<T, ApiError>;
+
+impl ApiError {
+    pub(super) fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
+        Self(Problem::new(status, code, detail))
+    }
+
+    pub(super) fn bad(code: &str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, detail)
+    }
+
+    pub(super) fn not_found(what: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, &format!("{what}.unknown"), format!("there is no such {what}"))
+    }
+
+    pub(super) fn with(self, name: &str, value: serde_json::Value) -> Self {
+        Self(self.0.with(name, value))
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let Self(problem) = self;
+        let problem = if problem.trace_id.is_some() { problem } else { problem.traced(Traceparent::fresh()) };
+        if problem.status.is_server_error() {
+            tracing::error!(code = problem.code, detail = problem.detail, trace = problem.trace_id, "a request failed");
+        }
+        problem.into_response()
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "store.unavailable", error.to_string())
+    }
+}
+
+impl From<EvidenceError> for ApiError {
+    fn from(error: EvidenceError) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "evidence.unavailable", error.to_string())
+    }
+}
+
+impl From<EngineError> for ApiError {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::NotFound(what) => Self::not_found(what),
+            EngineError::Refused { code, sentence, process } => {
+                let refusal = Self::new(StatusCode::CONFLICT, code, sentence);
+                match process {
+                    Some(process) => refusal.with("state", process.state.as_str().into()),
+                    None => refusal,
+                }
+            }
+            EngineError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<JsonRejection> for ApiError {
+    fn from(rejection: JsonRejection) -> Self {
+        Self::new(rejection.status(), "request.malformed", rejection.body_text())
+    }
+}
+
+/// A JSON body; what cannot be read is a problem.
+pub(super) struct Body<T>(pub(super) T);
+
+impl<S, T> axum::extract::FromRequest<S> for Body<T>
+where
+    S: Send + Sync,
+    T: serde::de::DeserializeOwned,
+{
+    type Rejection = ApiError;
+
+    async fn from_request(request: axum::extract::Request, state: &S) -> Result<Self, Self::Rejection> {
+        let axum::Json(value) = axum::Json::<T>::from_request(request, state).await?;
+        Ok(Self(value))
+    }
+}
+
+/// Query parameters; what cannot be read is a problem.
+pub(super) struct Parameters<T>(pub(super) T);
+
+impl<S, T> FromRequestParts<S> for Parameters<T>
+where
+    S: Send + Sync,
+    T: serde::de::DeserializeOwned,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let query = axum::extract::Query::<T>::from_request_parts(parts, state).await;
+        query.map(|q| Self(q.0)).map_err(|e| ApiError::bad("request.query", e.body_text()))
+    }
+}
+
+/// Whatever has no route.
+pub(super) async fn unknown_path() -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, "path.unknown", "there is no such path; see /openapi.json")
+}

@@ -1,0 +1,132 @@
+//! The table of routes: what the router serves and what the OpenAPI document tells.
+
+use axum::Router;
+use axum::routing::{delete, get, post, put};
+
+use super::{ManagementState, agreements, exchanges, health, offering, openapi, peers, processes};
+
+/// One operation.
+pub(super) struct Route {
+    pub(super) method: &'static str,
+    pub(super) path: &'static str,
+    pub(super) summary: &'static str,
+    /// The schema of the body it takes, by name.
+    pub(super) body: Option<&'static str>,
+    /// The schema of what it answers, by name.
+    pub(super) answer: &'static str,
+    pub(super) status: u16,
+    /// Whether it is a page of a list.
+    pub(super) paged: bool,
+    /// Whether it needs the key.
+    pub(super) guarded: bool,
+}
+
+const fn route(method: &'static str, path: &'static str, summary: &'static str, answer: &'static str) -> Route {
+    Route { method, path, summary, body: None, answer, status: 200, paged: false, guarded: true }
+}
+
+impl Route {
+    const fn takes(self, body: &'static str) -> Self {
+        Self { body: Some(body), ..self }
+    }
+
+    const fn creates(self) -> Self {
+        Self { status: 201, ..self }
+    }
+
+    const fn empties(self) -> Self {
+        Self { status: 204, ..self }
+    }
+
+    const fn paged(self) -> Self {
+        Self { paged: true, ..self }
+    }
+
+    const fn open(self) -> Self {
+        Self { guarded: false, ..self }
+    }
+}
+
+/// Every operation of the API.
+pub(super) const ROUTES: &[Route] = &[
+    route("get", "/health", "Whether the process lives", "Health").open(),
+    route("get", "/ready", "Whether it serves; 503 while starting and draining", "Health").open(),
+    route("get", "/metrics", "Metrics in Prometheus' text form", "Text").open(),
+    route("get", "/openapi.json", "This document", "Json").open(),
+    route("get", "/api/v1/participants", "Who is served here", "Participants"),
+    route("post", "/api/v1/catalog/request", "A peer's catalogue", "PeerCatalog").takes("CatalogRequest"),
+    route("get", "/api/v1/assets", "Assets: services with what is known of them", "Assets"),
+    route("get", "/api/v1/assets/{id}", "One asset", "Asset"),
+    route("put", "/api/v1/assets/{id}", "Describe a service", "Asset").takes("AssetDefinition"),
+    route("delete", "/api/v1/assets/{id}", "Forget a description", "Nothing").empties(),
+    route("get", "/api/v1/policies", "Policies that offers may name", "Policies"),
+    route("get", "/api/v1/policies/{id}", "One policy", "Json"),
+    route("put", "/api/v1/policies/{id}", "Add or replace a policy", "Json").takes("Json"),
+    route("delete", "/api/v1/policies/{id}", "Remove a policy", "Nothing").empties(),
+    route("get", "/api/v1/offers", "Offers", "Offers"),
+    route("get", "/api/v1/offers/{id}", "One offer", "OfferDefinition"),
+    route("put", "/api/v1/offers/{id}", "Add or replace an offer", "OfferDefinition").takes("OfferDefinition"),
+    route("delete", "/api/v1/offers/{id}", "Remove an offer", "Nothing").empties(),
+    route("get", "/api/v1/negotiations", "Negotiations, oldest first", "Processes").paged(),
+    route("post", "/api/v1/negotiations", "Negotiate as consumer, or offer as provider", "Process")
+        .takes("NegotiationRequest")
+        .creates(),
+    route("get", "/api/v1/negotiations/{pid}", "One negotiation; may wait for a state", "Process"),
+    route("post", "/api/v1/negotiations/{pid}/actions", "Take a step by hand", "Process").takes("Action"),
+    route("get", "/api/v1/agreements", "Agreements", "Agreements").paged(),
+    route("post", "/api/v1/agreements", "Import an agreement made elsewhere", "Agreement").takes("Agreement").creates(),
+    route("get", "/api/v1/agreements/{id}", "One agreement", "Agreement"),
+    route("get", "/api/v1/transfers", "Transfers, oldest first", "Processes").paged(),
+    route("post", "/api/v1/transfers", "Start a transfer as consumer", "Process").takes("TransferRequest").creates(),
+    route("get", "/api/v1/transfers/{pid}", "One transfer; may wait for a state", "Process"),
+    route("post", "/api/v1/transfers/{pid}/actions", "Take a step by hand", "Process").takes("Action"),
+    route("get", "/api/v1/transfers/{pid}/endpoint", "Where and with what token to call", "Endpoint"),
+    route("get", "/api/v1/exchanges", "Exchanges, newest first", "Exchanges").paged(),
+    route("get", "/api/v1/exchanges/{id}", "One exchange with all its records", "Exchange"),
+    route("get", "/api/v1/decisions/{id}", "Why an exchange was permitted or refused", "Decision"),
+];
+
+type Routes = Router<ManagementState>;
+
+/// Operations that need no key.
+pub(super) fn open(router: Routes) -> Routes {
+    router
+        .route("/health", get(health::health))
+        .route("/ready", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .route("/openapi.json", get(openapi::serve))
+}
+
+/// Operations that need the key.
+pub(super) fn guarded(router: Routes) -> Routes {
+    router
+        .route("/api/v1/participants", get(peers::participants))
+        .route("/api/v1/catalog/request", post(peers::catalog))
+        .route("/api/v1/assets", get(offering::assets))
+        .route("/api/v1/assets/{id}", get(offering::asset))
+        .route("/api/v1/assets/{id}", put(offering::put_asset))
+        .route("/api/v1/assets/{id}", delete(offering::remove_asset))
+        .route("/api/v1/policies", get(offering::policies))
+        .route("/api/v1/policies/{id}", get(offering::policy))
+        .route("/api/v1/policies/{id}", put(offering::put_policy))
+        .route("/api/v1/policies/{id}", delete(offering::remove_policy))
+        .route("/api/v1/offers", get(offering::offers))
+        .route("/api/v1/offers/{id}", get(offering::offer))
+        .route("/api/v1/offers/{id}", put(offering::put_offer))
+        .route("/api/v1/offers/{id}", delete(offering::remove_offer))
+        .route("/api/v1/negotiations", get(processes::negotiations))
+        .route("/api/v1/negotiations", post(processes::negotiate))
+        .route("/api/v1/negotiations/{pid}", get(processes::negotiation))
+        .route("/api/v1/negotiations/{pid}/actions", post(processes::act_in_negotiation))
+        .route("/api/v1/agreements", get(agreements::list))
+        .route("/api/v1/agreements", post(agreements::import))
+        .route("/api/v1/agreements/{id}", get(agreements::one))
+        .route("/api/v1/transfers", get(processes::transfers))
+        .route("/api/v1/transfers", post(processes::transfer))
+        .route("/api/v1/transfers/{pid}", get(processes::one_transfer))
+        .route("/api/v1/transfers/{pid}/actions", post(processes::act_in_transfer))
+        .route("/api/v1/transfers/{pid}/endpoint", get(processes::endpoint))
+        .route("/api/v1/exchanges", get(exchanges::list))
+        .route("/api/v1/exchanges/{id}", get(exchanges::one))
+        .route("/api/v1/decisions/{id}", get(exchanges::decision))
+}
