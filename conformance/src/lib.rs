@@ -1,3 +1,8 @@
 //! Security-server double, scripted peers and suites.
 
 pub mod double;
+pub mod dsp;
+mod http;
+mod kit;
+pub mod report;
+mod subject;
