@@ -18,5 +18,6 @@ pub mod net;
 pub mod policy;
 pub mod schemas;
 pub mod store;
+pub mod suites;
 pub mod telemetry;
 pub mod xroad;

@@ -48,6 +48,8 @@ enum Command {
     /// Check and decide policies
     #[command(subcommand)]
     Policy(Policy),
+    /// Run a conformance suite. Exit code 0 only if everything that ran passed
+    Conformance(sliproad::suites::Arguments),
 }
 
 #[derive(Subcommand)]
@@ -90,9 +92,11 @@ fn main() -> ExitCode {
         }
     };
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    // A suite's report is what it has to say.
+    let level = if matches!(arguments.command, Command::Conformance(_)) { "warn" } else { "info" };
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()))
+        .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| level.into()))
         .init();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
@@ -135,6 +139,7 @@ async fn run(command: Command) -> anyhow::Result<u8> {
         }
         Command::Evidence(Evidence::Verify { directory, json }) => Ok(verify(&directory, json)),
         Command::Policy(Policy::Decide { policy, world, json }) => Ok(decide(&policy, &world, json)),
+        Command::Conformance(arguments) => Ok(sliproad::suites::run(arguments).await?),
     }
 }
 

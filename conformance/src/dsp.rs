@@ -74,19 +74,11 @@ pub async fn run(options: &Options, seen: Seen<'_>) -> Report {
 
 /// All sequences with a process, in the suite's order.
 pub(crate) fn sequences() -> impl Iterator<Item = &'static Sequence> {
-    negotiations::PROVIDER
-        .iter()
-        .chain(&negotiations::CONSUMER)
-        .chain(&transfers::PROVIDER)
-        .chain(&transfers::CONSUMER)
+    negotiations::PROVIDER.iter().chain(&negotiations::CONSUMER).chain(&transfers::PROVIDER).chain(&transfers::CONSUMER)
 }
 
 /// The double and the connector under test, started for a peer.
-pub(crate) async fn set_up(
-    program: &Path,
-    peer: &str,
-    delay_ms: u64,
-) -> Result<(Double, Ground, Subject), String> {
+pub(crate) async fn set_up(program: &Path, peer: &str, delay_ms: u64) -> Result<(Double, Ground, Subject), String> {
     let config = DoubleConfig { samples: true, ..DoubleConfig::default() };
     let double = Double::start(config).await.map_err(|e| e.to_string())?;
     let ground = Ground::new(peer, delay_ms, &double.url());

@@ -11,7 +11,7 @@ use crate::http;
 
 mod management;
 
-pub(crate) use management::{Management, Noun, text};
+pub(crate) use management::{Management, text};
 
 /// How long the connector may take until it is ready.
 const START: Duration = Duration::from_secs(20);
@@ -90,7 +90,8 @@ impl Subject {
 
     fn launch(program: &Path, toml: &impl Fn(&Place) -> String) -> Result<Self, String> {
         let failed = |what: &'static str| move |e: std::io::Error| format!("{what}: {e}");
-        let directory = tempfile::Builder::new().prefix("sliproad-subject-").tempdir().map_err(failed("no directory"))?;
+        let directory =
+            tempfile::Builder::new().prefix("sliproad-subject-").tempdir().map_err(failed("no directory"))?;
         let [public_port, management_port] = free_ports().map_err(failed("no free port"))?;
         let store = directory.path().join("store");
         let place = Place { public_port, management_port, key: secret(), store };

@@ -8,6 +8,7 @@
     clippy::indexing_slicing
 )]
 
+mod conformance;
 mod crash;
 mod dataplane;
 mod dsp;

@@ -1,6 +1,6 @@
 //! One conversation: the peer plays its sequence step by step, each step under a time limit.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use serde_json::json;
@@ -17,6 +17,10 @@ use crate::subject::{Management, text};
 
 /// How long the connector under test may take for one step.
 const STEP: Duration = Duration::from_secs(10);
+/// How long a consumer may take to learn the provider's pid from our answer.
+const LEARNING: Duration = Duration::from_secs(2);
+/// Stands for a pid that is not known yet, where the protocol wants one.
+const NO_PID: &str = "urn:uuid:00000000-0000-0000-0000-000000000000";
 
 /// What all conversations of a run share.
 pub(super) struct Stage {
@@ -117,16 +121,28 @@ impl Conversation<'_> {
                 arrived.answer(StatusCode::OK, None);
                 Ok(())
             }
-            Step::State(state) => {
-                let noun = if self.negotiates() { "negotiations" } else { "transfers" };
-                let url = format!("{}/{noun}/{}", self.base, segment(self.topic.subject_pid()));
-                let request = self.stage.http.get(url).header("authorization", &self.stage.ground.says);
-                let answer = http::send(&self.stage.http, request).await?;
-                if answer.status != 200 || !answer.content_type.starts_with("application/json") {
-                    return Err(format!("expected 200 and JSON: {answer}"));
-                }
-                check::process(&answer.json()?, self.negotiates(), &self.topic, state)
+            Step::State(state) => self.state(state).await,
+        }
+    }
+
+    /// Asks for the process until it names both pids: a consumer may be asked before it has read our answer, which tells it ours.
+    async fn state(&self, state: &str) -> Result<(), String> {
+        let noun = if self.negotiates() { "negotiations" } else { "transfers" };
+        let url = format!("{}/{noun}/{}", self.base, segment(self.topic.subject_pid()));
+        let deadline = Instant::now() + LEARNING;
+        loop {
+            let request = self.stage.http.get(&url).header("authorization", &self.stage.ground.says);
+            let answer = http::send(&self.stage.http, request).await?;
+            if answer.status != 200 || !answer.content_type.starts_with("application/json") {
+                return Err(format!("expected 200 and JSON: {answer}"));
             }
+            let body = answer.json()?;
+            let unaware = body.get("providerPid").is_some_and(|pid| pid == NO_PID) && Instant::now() < deadline;
+            if !unaware {
+                return check::process(&body, self.negotiates(), &self.topic, state);
+            }
+            // What another process has read cannot be awaited.
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 

@@ -25,12 +25,8 @@ pub(super) fn document(report: &Report) -> String {
 
 fn write_case(xml: &mut String, suite: &str, case: &Case) {
     let name = escaped(&format!("{} {}", case.id, case.title));
-    let _ = write!(
-        xml,
-        "  <testcase classname=\"{}\" name=\"{name}\" time=\"{}\">",
-        escaped(suite),
-        seconds(case.took)
-    );
+    let _ =
+        write!(xml, "  <testcase classname=\"{}\" name=\"{name}\" time=\"{}\">", escaped(suite), seconds(case.took));
     let _ = match &case.outcome {
         Outcome::Passed => Ok(()),
         Outcome::Failed(reason) => write!(xml, "<failure message=\"{0}\">{0}</failure>", escaped(reason)),
