@@ -286,6 +286,28 @@ async fn a_server_that_does_not_read_holds_the_upload_back() {
 }
 
 #[tokio::test]
+async fn a_fault_in_the_middle_of_an_upload_ends_the_call_with_that_fault() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let held: tokio::task::JoinHandle<TcpStream> = tokio::spawn(async move {
+        let mut socket = listener.accept().await.unwrap().0;
+        let mut begun = vec![0; 65_536];
+        assert!(socket.read(&mut begun).await.unwrap() > 0);
+        let body = r#"{"message":"logging_failed: Message size exceeds maximum loggable size"}"#;
+        let head = "HTTP/1.1 500 x\r\nX-Road-Error: server.clientproxy.io_error\r\nConnection: close";
+        let answer = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        socket.write_all(answer.as_bytes()).await.unwrap();
+        socket
+    });
+    let endless = stream::repeat_with(|| Ok::<_, io::Error>(Frame::data(Bytes::from_static(&[0; 65_536]))));
+    let body = RequestBody::stream(StreamBody::new(endless));
+    let client = client(&address, None, Limits::default());
+    let error = failure_of(&client, call(Method::POST, "/a", body)).await;
+    assert_eq!((error.status(), error.code()), (502, "xroad.body-too-large"));
+    drop(held.await);
+}
+
+#[tokio::test]
 async fn what_x_road_does_not_carry_is_refused_before_it_is_sent() {
     let server = Server::start(|head| answered(head, "", "")).await;
     let client = server.client(Limits::default());
