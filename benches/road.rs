@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
+#[path = "road/contract.rs"]
+mod contract;
 #[path = "road/load.rs"]
 mod load;
 #[path = "road/nginx.rs"]
@@ -74,6 +76,7 @@ fn compare(arguments: &[String]) -> Result<()> {
     report.half_rate = half;
     streams(&mut report, (&nginx_target, proxy.pid()), (&our_target, road.pid()))?;
     report.evidence = plane::evidence(directory.path())?;
+    report.contracts = contract::measure(directory.path())?;
     report.print(arguments.iter().any(|a| a == "--json"));
     Ok(())
 }

@@ -16,6 +16,7 @@ use crate::env::Clock;
 use crate::model::exchange::{BodyDigest, Digest, Exchange, ExchangeId};
 use crate::model::time::Timestamp;
 
+mod disk;
 mod export;
 mod index;
 mod line;
@@ -29,8 +30,9 @@ pub use export::export;
 pub use index::Query;
 pub use verify::{Broken, Reason, Verification, verify};
 
+use disk::Disk;
 use index::Index;
-use writer::{Disk, Job, Writer};
+use writer::{Job, Writer};
 
 /// Why evidence cannot be kept or read.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +77,7 @@ pub struct EvidenceSettings {
 
 impl Default for EvidenceSettings {
     fn default() -> Self {
-        Self { queue: 4096, segment_size: 64 * 1024 * 1024 }
+        Self { queue: 4096, segment_size: 16 * 1024 * 1024 }
     }
 }
 
@@ -137,10 +139,9 @@ impl Evidence {
         let published = Arc::new(Mutex::new(head));
         let (jobs, queue) = mpsc::channel(settings.queue);
         let writer = Writer {
-            medium: Disk { directory: directory.to_owned(), file: recovered.file },
+            medium: Disk::new(directory.to_owned(), recovered.file, settings.segment_size),
             head,
             published: Arc::clone(&published),
-            segment_size: settings.segment_size,
             clock,
             littered: false,
         };

@@ -1,5 +1,6 @@
 //! What was measured, side by side, and whether the aims were met.
 
+use super::contract::Contracts;
 use super::load::Figures;
 use serde_json::json;
 
@@ -21,6 +22,7 @@ pub(crate) struct Report {
     pub(crate) our_resident: u64,
     /// Records verified after the run.
     pub(crate) evidence: u64,
+    pub(crate) contracts: Contracts,
 }
 
 fn median<T>(runs: &[T], of: impl Fn(&T) -> u64) -> u64 {
@@ -50,6 +52,10 @@ impl Report {
                 "mebibytesPerSecond": {"nginx": stream.0, "sliproad": stream.1, "percent": stream_ratio},
                 "kibibytes": {"growth": growth, "nginx": self.nginx_resident, "sliproad": self.our_resident},
                 "evidenceRecords": self.evidence,
+                "contractToFirstByteMicroseconds": self.contracts.first_byte,
+                "idleKibibytes": self.contracts.idle,
+                "readyMilliseconds": self.contracts.start,
+                "programKibibytes": self.contracts.program,
             });
             println!("{figures:#}");
             return;
@@ -67,6 +73,16 @@ impl Report {
         row("1 GiB stream, MiB per second", stream.0, stream.1, &aim);
         println!("{:<44}{:>10}{growth:>10}   {}", "resident memory grown by it, KiB", "", met(growth <= 16 * 1024));
         row("resident memory after all, KiB", self.nginx_resident, self.our_resident, "");
+        let c = &self.contracts;
+        row(
+            "contract to first byte, p50, microseconds",
+            0,
+            c.first_byte,
+            &format!("{} 15 ms", met(c.first_byte <= 15_000)),
+        );
+        row("idle provider, resident KiB", 0, c.idle, &format!("{} 30 MB", met(c.idle <= 30_000)));
+        row("ready after its start, ms", 0, c.start, &format!("{} 300 ms", met(c.start <= 300)));
+        row("program, KiB", 0, c.program, "");
         println!("\nevidence: {} records, verified whole", self.evidence);
     }
 }
@@ -80,5 +96,6 @@ fn met(met: bool) -> &'static str {
 }
 
 fn row(what: &str, nginx: u64, ours: u64, aim: &str) {
+    let nginx = if nginx == 0 { String::new() } else { nginx.to_string() };
     println!("{what:<44}{nginx:>10}{ours:>10}   {aim}");
 }

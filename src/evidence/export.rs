@@ -100,7 +100,8 @@ fn copy_segment(segment: &Segment, out: &Path, statement: &mut Statement) -> Res
     let mut copy = BufWriter::new(File::create_new(&path).map_err(to)?);
     for item in Lines::open(&segment.path, 0).map_err(from)? {
         let found = item.map_err(from)?;
-        if !found.whole && found.bytes.len() <= line::LONGEST {
+        // The end may be half written, or laid out as zeros.
+        if !found.whole && (found.bytes.len() <= line::LONGEST || found.bytes.iter().all(|b| *b == 0)) {
             break;
         }
         copy.write_all(&found.bytes).and_then(|()| copy.write_all(b"\n")).map_err(to)?;

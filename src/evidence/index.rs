@@ -1,6 +1,6 @@
 //! Finding records: an SQLite index over the log, made from the log alone and never in an exchange's way.
 //!
-//! It catches up when the log is quiet and when somebody asks. Deleted, it is made anew.
+//! It follows the log at an easy pace, faster when the log is quiet, and catches up when somebody asks. Deleted, it is made anew.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -19,9 +19,7 @@ use crate::model::exchange::{Effect, Exchange, ExchangeId};
 
 const BATCH: usize = 2000;
 const LARGEST_PAGE: u32 = 1000;
-/// When the index lags so far behind, it catches up even while the log is busy.
-const LARGEST_LAG: u64 = 200_000;
-const QUIET: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Which records are wanted, newest first.
 #[derive(Clone, Debug, Default)]
@@ -107,23 +105,25 @@ impl Index {
     }
 
     async fn catch_up(&self, head: Head) -> Result<(), EvidenceError> {
+        while self.step(head).await? {}
+        Ok(())
+    }
+
+    /// Takes in the next records; whether there may be more.
+    async fn step(&self, head: Head) -> Result<bool, EvidenceError> {
         let _alone = self.catching_up.lock().await;
-        loop {
-            let (sequence, segment, position) = self.last().await?;
-            if sequence >= head.sequence {
-                return Ok(());
-            }
-            let directory = self.directory.clone();
-            let rows = blocking(move || read_rows(&directory, segment, position, head.sequence)).await?;
-            if rows.is_empty() {
-                return Ok(());
-            }
-            let sql = "INSERT OR REPLACE INTO record \
-                       (sequence, exchange, agreement, transfer, effect, segment, position, length) \
-                       SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
-                       value ->> 6, value ->> 7 FROM json_each($1)";
-            sqlx::query(sql).bind(json!(rows).to_string()).execute(&self.pool).await?;
+        let (sequence, segment, position) = self.last().await?;
+        if sequence >= head.sequence {
+            return Ok(false);
         }
+        let directory = self.directory.clone();
+        let rows = blocking(move || read_rows(&directory, segment, position, head.sequence)).await?;
+        let sql = "INSERT OR REPLACE INTO record \
+                   (sequence, exchange, agreement, transfer, effect, segment, position, length) \
+                   SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
+                   value ->> 6, value ->> 7 FROM json_each($1)";
+        sqlx::query(sql).bind(json!(rows).to_string()).execute(&self.pool).await?;
+        Ok(!rows.is_empty())
     }
 
     async fn load(&self, places: Vec<Place>) -> Result<Vec<Kept>, EvidenceError> {
@@ -132,27 +132,27 @@ impl Index {
     }
 }
 
-/// Lets the index catch up whenever the log has been quiet for a moment, for as long as the log is in use.
+/// Lets the index follow the log for as long as the log is in use: a batch a second, and all of it when the log is quiet.
 pub(super) fn keep_up(evidence: &Evidence) {
     let weak = Arc::downgrade(&evidence.0);
-    let mut seen = evidence.head().sequence;
+    let (mut seen, mut more) = (0, true);
     tokio::spawn(async move {
         loop {
-            tokio::time::sleep(QUIET).await;
+            tokio::time::sleep(PAUSE).await;
             let Some(inner) = weak.upgrade() else { return };
             let evidence = Evidence(inner);
             let head = evidence.head();
-            let behind = match evidence.0.index.last().await {
-                Ok((sequence, ..)) => head.sequence.saturating_sub(sequence),
-                Err(_) => return,
-            };
-            if behind > 0
-                && (head.sequence == seen || behind > LARGEST_LAG)
-                && let Err(e) = evidence.0.index.catch_up(head).await
-            {
-                tracing::warn!(error = %e, "the evidence index could not catch up");
-            }
+            more |= head.sequence != seen;
             seen = head.sequence;
+            while more && evidence.head() == head {
+                match evidence.0.index.step(head).await {
+                    Ok(rest) => more = rest,
+                    Err(e) => {
+                        tracing::warn!(error = %e, "the evidence index could not follow the log");
+                        break;
+                    }
+                }
+            }
         }
     });
 }

@@ -149,33 +149,27 @@ fn last_hash(segment: &Segment, sequence: u64) -> Result<Digest, EvidenceError> 
     hash.ok_or_else(|| EvidenceError::Broken(segment.path.clone()))
 }
 
+/// Moves what stands behind `keep` to a file of its own and cuts it off; zeros laid out ahead are just cut off.
 fn set_aside(directory: &Path, mut file: &File, keep: u64) -> io::Result<Option<BodyDigest>> {
-    let size = file.metadata()?.len().saturating_sub(keep);
-    if size == 0 {
-        return Ok(None);
-    }
-    let path = (0..)
-        .map(|n: u32| directory.join(format!("set-aside-{keep}-{n}.bin")))
-        .find(|p| !p.exists())
-        .unwrap_or_default();
-    let mut aside = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
     file.seek(SeekFrom::Start(keep))?;
-    let mut sha256 = Sha256::new();
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => break,
-            read => {
-                let bytes = buffer.get(..read).unwrap_or_default();
-                sha256.update(bytes);
-                aside.write_all(bytes)?;
-            }
-        }
+    let mut rest = Vec::new();
+    file.read_to_end(&mut rest)?;
+    let written = rest.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1);
+    rest.truncate(written);
+    let mut found = None;
+    if !rest.is_empty() {
+        let free = |n: &u32| !directory.join(format!("set-aside-{keep}-{n}.bin")).exists();
+        let number = (0..).find(free).unwrap_or_default();
+        let path = directory.join(format!("set-aside-{keep}-{number}.bin"));
+        let mut aside = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        aside.write_all(&rest)?;
+        aside.sync_all()?;
+        File::open(directory)?.sync_all()?;
+        let size = rest.len() as u64;
+        tracing::warn!(path = %path.display(), size, "the evidence log had unfinished bytes at its end; they were set aside");
+        found = Some(BodyDigest { sha256: Digest(Sha256::digest(&rest).into()), size });
     }
-    aside.sync_all()?;
-    File::open(directory)?.sync_all()?;
     file.set_len(keep)?;
     file.sync_all()?;
-    tracing::warn!(path = %path.display(), size, "the evidence log had unfinished bytes at its end; they were set aside");
-    Ok(Some(BodyDigest { sha256: Digest(sha256.finalize().into()), size }))
+    Ok(found)
 }

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::writer::Medium;
+use super::disk::Medium;
 use super::*;
 use crate::model::exchange::*;
 
@@ -223,6 +223,36 @@ async fn a_torn_end_is_set_aside_recorded_and_the_chain_goes_on() {
 }
 
 #[tokio::test]
+async fn zeros_laid_out_ahead_are_not_records_and_no_incident() {
+    let place = Place::new();
+    let settings = EvidenceSettings { segment_size: 1_000_000, ..EvidenceSettings::default() };
+    let open = async || Evidence::open(&place.log, settings.clone(), Clock::standing(AT)).await.unwrap();
+    let evidence = open().await;
+    let laid_out = || {
+        let last = segment::list(&place.log).unwrap().pop().unwrap().path;
+        let bytes = fs::read(&last).unwrap();
+        bytes.ends_with(&[0; 1000]).then_some((last, bytes))
+    };
+    let (records, file, bytes) = loop {
+        let records = evidence.append(&whole()).await.unwrap().sequence;
+        if let Some((file, bytes)) = laid_out() {
+            break (records, file, bytes);
+        }
+        assert!(records < 100_000, "no segment was laid out ahead");
+    };
+    let found = place.exported().await;
+    assert_eq!((found.records, found.broken), (records, None));
+    evidence.close().await;
+    assert!(laid_out().is_none(), "closed, a segment ends with its last record");
+    drop(evidence);
+    // As after kill -9.
+    fs::write(&file, bytes).unwrap();
+    let evidence = open().await;
+    assert_eq!(evidence.head().sequence, records);
+    assert_eq!(evidence.append(&whole()).await.unwrap().sequence, records + 1);
+}
+
+#[tokio::test]
 async fn an_export_is_whole_while_the_log_is_in_use() {
     let place = Place::new();
     let evidence = place.open().await;
@@ -355,7 +385,10 @@ struct Filling {
 }
 
 impl Medium for Filling {
-    fn write_at(&self, bytes: &[u8], position: u64) -> io::Result<()> {
+    fn is_over(&mut self, length: u64) -> bool {
+        self.disk.is_over(length)
+    }
+    fn write_at(&mut self, bytes: &[u8], position: u64) -> io::Result<()> {
         let fits = usize::try_from(self.room.load(Ordering::SeqCst).saturating_sub(position)).unwrap();
         let part = bytes.get(..fits).unwrap_or(bytes);
         self.disk.write_at(part, position)?;
@@ -364,11 +397,11 @@ impl Medium for Filling {
     fn sync(&self) -> io::Result<()> {
         self.disk.sync()
     }
-    fn cut(&self, length: u64) -> io::Result<()> {
+    fn cut(&mut self, length: u64) -> io::Result<()> {
         self.disk.cut(length)
     }
-    fn next_segment(&mut self, first: u64) -> io::Result<()> {
-        self.disk.next_segment(first)
+    fn next_segment(&mut self, first: u64, length: u64) -> io::Result<()> {
+        self.disk.next_segment(first, length)
     }
 }
 
@@ -380,10 +413,9 @@ async fn a_full_disk_fails_the_record_and_the_writer_recovers() {
     let room = Arc::new(AtomicU64::new(2500));
     let published = Arc::new(Mutex::new(recovered.head));
     let writer = Writer {
-        medium: Filling { disk: Disk { directory: place.log.clone(), file: recovered.file }, room: Arc::clone(&room) },
+        medium: Filling { disk: Disk::new(place.log.clone(), recovered.file, 1_000_000), room: Arc::clone(&room) },
         head: recovered.head,
         published: Arc::clone(&published),
-        segment_size: 1_000_000,
         clock: Clock::standing(AT),
         littered: false,
     };

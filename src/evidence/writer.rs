@@ -1,19 +1,16 @@
 //! The one writer: a thread that seals what waits, writes it, makes it durable and only then says so.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{EvidenceError, Head, Receipt, line, segment};
+use super::disk::Medium;
+use super::{EvidenceError, Head, Receipt, line};
 use crate::env::Clock;
 
 /// At most this many records become durable together.
 const LARGEST_GROUP: usize = 1024;
-
 /// What the writer is asked.
 pub(super) enum Job {
     /// To append a record's body (a JSON object).
@@ -22,50 +19,11 @@ pub(super) enum Job {
     Close(oneshot::Sender<()>),
 }
 
-/// The file under the writer; a trait so that tests can let the disk fill up.
-pub(super) trait Medium: Send + 'static {
-    /// Writes all of `bytes` at `position`.
-    fn write_at(&self, bytes: &[u8], position: u64) -> io::Result<()>;
-    /// Makes what was written survive power loss.
-    fn sync(&self) -> io::Result<()>;
-    /// Cuts the file.
-    fn cut(&self, length: u64) -> io::Result<()>;
-    /// Goes on in a new segment.
-    fn next_segment(&mut self, first: u64) -> io::Result<()>;
-}
-
-/// Segments on disk.
-pub(super) struct Disk {
-    pub(super) directory: PathBuf,
-    pub(super) file: File,
-}
-
-impl Medium for Disk {
-    fn write_at(&self, bytes: &[u8], position: u64) -> io::Result<()> {
-        self.file.write_all_at(bytes, position)
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
-    }
-
-    fn cut(&self, length: u64) -> io::Result<()> {
-        self.file.set_len(length)?;
-        self.file.sync_all()
-    }
-
-    fn next_segment(&mut self, first: u64) -> io::Result<()> {
-        self.file = segment::create(&self.directory, first)?.1;
-        Ok(())
-    }
-}
-
 /// The writer's state between groups.
 pub(super) struct Writer<M> {
     pub(super) medium: M,
     pub(super) head: Head,
     pub(super) published: Arc<Mutex<Head>>,
-    pub(super) segment_size: u64,
     pub(super) clock: Clock,
     /// Bytes of a failed group may lie after the head.
     pub(super) littered: bool,
@@ -101,18 +59,27 @@ impl<M: Medium> Writer<M> {
             let outcome = if bytes.is_empty() { Ok(()) } else { self.commit(&bytes, head) };
             answer(&mut waiting, &outcome);
             if let Some(done) = close {
+                self.end();
                 let _ = done.send(());
                 return;
             }
+        }
+        self.end();
+    }
+
+    /// Leaves the file without the zeros laid out ahead; left there, they do no harm.
+    fn end(&mut self) {
+        if let Err(error) = self.medium.cut(self.head.length) {
+            tracing::warn!(%error, "the evidence log could not be cut to its length");
         }
     }
 
     /// Makes a group durable and moves the head; on failure nothing of the group remains.
     fn commit(&mut self, bytes: &[u8], mut head: Head) -> io::Result<()> {
         self.tidy()?;
-        if self.head.length >= self.segment_size {
+        if self.medium.is_over(self.head.length) {
             let first = self.head.sequence + 1;
-            self.medium.next_segment(first)?;
+            self.medium.next_segment(first, self.head.length)?;
             self.head.segment = first;
             self.head.length = 0;
         }
