@@ -1,0 +1,36 @@
+//! `sliproad config`.
+#![expect(clippy::print_stdout, reason = "commands speak to who called them")]
+
+use std::path::PathBuf;
+
+use crate::config::{Config, schema};
+
+/// What to do with a configuration.
+#[derive(clap::Subcommand)]
+pub(super) enum Command {
+    /// Read and check a configuration file; says file, line, field and what was expected
+    Check {
+        /// The configuration file
+        file: PathBuf,
+    },
+    /// Print the JSON Schema of configuration files
+    Schema,
+}
+
+pub(super) fn run(command: &Command) -> anyhow::Result<u8> {
+    match command {
+        Command::Check { file } => {
+            let config = Config::load(file)?;
+            println!(
+                "{}: good; {} participants, {} assets, {} policies, {} offers",
+                file.display(),
+                config.participant.len(),
+                config.asset.len(),
+                config.policy.len(),
+                config.offer.len()
+            );
+        }
+        Command::Schema => println!("{:#}", schema()),
+    }
+    Ok(0)
+}
