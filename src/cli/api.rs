@@ -34,7 +34,8 @@ impl Connection {
         };
         let key = match (&self.api_key_file, &config) {
             (Some(file), _) => {
-                let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+                let text =
+                    std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
                 SecretString::from(text.trim().to_owned())
             }
             (None, Some(config)) => config.management_key().context("the management key cannot be read")?,

@@ -148,8 +148,7 @@ impl Peer {
         if let Some(map) = chosen.as_object_mut() {
             map.insert("target".to_owned(), json!(dataset));
         }
-        let begun =
-            post(&self.connection, "/api/v1/negotiations", &self.body(json!({ "offer": chosen }))).await?;
+        let begun = post(&self.connection, "/api/v1/negotiations", &self.body(json!({ "offer": chosen }))).await?;
         wait(&self.connection, "negotiations", &field(&begun, "pid"), "FINALIZED,TERMINATED").await
     }
 }
@@ -288,7 +287,8 @@ fn entries(value: &Value, name: &str) -> Vec<Value> {
 
 fn ended(process: &Value) -> String {
     let reasons = process.get("reasons").cloned().unwrap_or_default();
-    let sentences: Vec<String> = entries(&reasons, "reason").iter().filter_map(|r| r.as_str().map(str::to_owned)).collect();
+    let sentences: Vec<String> =
+        entries(&reasons, "reason").iter().filter_map(|r| r.as_str().map(str::to_owned)).collect();
     let failure = field(process, "deliveryFailure");
     let why = if sentences.is_empty() { failure } else { sentences.join("; ") };
     format!("{} ended as {}: {} ({})", field(process, "pid"), field(process, "state"), why, field(&reasons, "code"))
