@@ -229,7 +229,6 @@ fn public_router(rooms: &Rooms) -> Router {
         limits: BodyLimits {
             size: usize::try_from(limits.max_body_bytes).unwrap_or(usize::MAX),
             time: limits.body_timeout(),
-            ..BodyLimits::default()
         },
     };
     let routes = crate::dsp::routes(state);

@@ -2,7 +2,7 @@
 //!
 //! Exit codes: 0 done; 1 refused, failed or not whole; 2 a policy that may not be published here; 64 bad arguments or files that
 //! cannot be read.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "commands speak to who called them")]
+#![expect(clippy::print_stderr, reason = "commands speak to who called them")]
 
 use std::path::PathBuf;
 use std::process::ExitCode;

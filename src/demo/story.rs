@@ -166,7 +166,9 @@ pub async fn negotiate(road: &Road, dataset: &str) -> Result<String> {
         .and_then(|d| list(&d, "hasPolicy").into_iter().next())
         .with_context(|| format!("{dataset} is not offered"))?;
     let mut offer = offer;
-    offer["target"] = json!(dataset);
+    if let Some(map) = offer.as_object_mut() {
+        map.insert("target".to_owned(), json!(dataset));
+    }
     let request = json!({"counterparty": PROVIDER, "address": address, "offer": offer});
     let begun = road.consumer.management.post("/api/v1/negotiations", &request).await?;
     let done = road.consumer.management.wait("negotiations", &text(&begun, "pid")?, "FINALIZED").await?;

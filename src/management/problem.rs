@@ -13,14 +13,14 @@ use crate::net::trace::Traceparent;
 use crate::store::StoreError;
 
 /// What went wrong with a request to the API.
-pub(super) struct ApiError(Problem);
+pub(super) struct ApiError(Box<Problem>);
 
 /// The outcome of an operation.
 pub(super) type ApiResult<T> = Result<T, ApiError>;
 
 impl ApiError {
     pub(super) fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
-        Self(Problem::new(status, code, detail))
+        Self(Box::new(Problem::new(status, code, detail)))
     }
 
     pub(super) fn bad(code: &str, detail: impl Into<String>) -> Self {
@@ -32,13 +32,13 @@ impl ApiError {
     }
 
     pub(super) fn with(self, name: &str, value: serde_json::Value) -> Self {
-        Self(self.0.with(name, value))
+        Self(Box::new(self.0.with(name, value)))
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let Self(problem) = self;
+        let problem = *self.0;
         let problem = if problem.trace_id.is_some() { problem } else { problem.traced(Traceparent::fresh()) };
         if problem.status.is_server_error() {
             tracing::error!(code = problem.code, detail = problem.detail, trace = problem.trace_id, "a request failed");
