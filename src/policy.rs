@@ -2,6 +2,11 @@
 //!
 //! Three-valued throughout: what cannot be known is *unknown*; an unknown permission does not permit, an unknown prohibition
 //! refuses. Nothing here does I/O: time, facts and taxonomies come in as a [`World`].
+//!
+//! The way of a policy: [`Policy::parse`] reads JSON-LD, [`compile`] checks every word against a [`Registry`] and builds a decision
+//! tree whose places are clauses of the policy. [`Compiled::decide`] answers for a world at once. Where the same policy is decided
+//! for every call, [`Compiled::sheet`] lays out once what does not change, [`Compiled::fill`] puts in what the call tells, and
+//! [`Compiled::judge`] decides without allocating.
 
 use serde::Serialize;
 
@@ -10,20 +15,28 @@ pub use crate::model::odrl::Policy;
 mod compile;
 mod conflict;
 mod datapath;
-mod decide;
 mod document;
+mod explain;
+mod hash;
+mod judge;
 mod parse;
+mod sheet;
 #[cfg(test)]
 mod tests;
+mod truth;
 mod value;
 mod vocabulary;
 mod world;
 
-pub use compile::{Compiled, CounterUse, compile};
-pub use decide::{Because, Decision, Truth};
-pub use document::{DocumentDecision, decide_document};
+pub use compile::{Compiled, CounterUse, DutyUse, compile};
+pub use document::{DocumentDecision, decide_document, read_json};
+pub use explain::{Audience, Because, Decision, Explanation, Language, Part};
+pub use hash::hash;
+pub use judge::{Trace, Verdict};
 pub use parse::MOST_NESTED;
-pub use vocabulary::{Registry, profile};
+pub use sheet::{Filling, Place, Sheet};
+pub use truth::Truth;
+pub use vocabulary::{Assurance, DutyReading, Kind, Operand, Registry, Source, profile};
 pub use world::{DutyPerformed, Fact, Phase, World};
 
 /// A part of a policy that cannot be evaluated here, so that the policy may not be published.
@@ -40,48 +53,5 @@ pub struct Invalid {
 impl Invalid {
     pub(crate) fn new(clause: &str, code: &'static str, reason: impl Into<String>) -> Self {
         Self { clause: clause.to_owned(), code, reason: reason.into() }
-    }
-}
-
-/// SHA-256 of a policy's JSON in a form that does not depend on the order of its keys; lower-case hex.
-#[must_use]
-pub fn hash(policy: &serde_json::Value) -> String {
-    use sha2::{Digest, Sha256};
-    let mut digest = Sha256::new();
-    feed(policy, &mut |bytes| digest.update(bytes));
-    hex::encode(digest.finalize())
-}
-
-/// Feeds JSON to `sink` with sorted keys and no white space (as RFC 8785, but numbers as written).
-fn feed(value: &serde_json::Value, sink: &mut impl FnMut(&[u8])) {
-    use serde_json::Value;
-    match value {
-        Value::Object(map) => {
-            let mut keys: Vec<_> = map.keys().collect();
-            keys.sort();
-            sink(b"{");
-            for (n, key) in keys.into_iter().enumerate() {
-                if n > 0 {
-                    sink(b",");
-                }
-                sink(Value::from(key.as_str()).to_string().as_bytes());
-                sink(b":");
-                if let Some(inner) = map.get(key) {
-                    feed(inner, sink);
-                }
-            }
-            sink(b"}");
-        }
-        Value::Array(list) => {
-            sink(b"[");
-            for (n, inner) in list.iter().enumerate() {
-                if n > 0 {
-                    sink(b",");
-                }
-                feed(inner, sink);
-            }
-            sink(b"]");
-        }
-        other => sink(other.to_string().as_bytes()),
     }
 }

@@ -54,7 +54,12 @@ impl Assets for Shelf {
     }
 
     fn world(&self, agreement: &Agreement) -> World {
-        World { assignee: Some(agreement.counterparty.to_string()), ..World::default() }
+        World {
+            target: Some(agreement.dataset.to_string()),
+            assigner: Some(agreement.participant.to_string()),
+            assignee: Some(agreement.counterparty.to_string()),
+            ..World::default()
+        }
     }
 }
 

@@ -1,32 +1,43 @@
 //! The syntax tree of an ODRL 2.2 policy, as read from JSON-LD in any of the compact forms met in practice.
 //!
-//! Terms are local names where they belong to ODRL (`use`, `lteq`, `dateTime`) and as written otherwise (`xroad:datapath`, IRIs).
+//! Terms are local names where they belong to ODRL (`use`, `lteq`, `dateTime`), `prefix:name` where they belong to a vocabulary
+//! that is known here (`xroad:datapath`), and as written or as IRIs otherwise. A *clause* is always a JSON Pointer (RFC 6901) into
+//! the policy as received.
 
-use serde_json::Value;
-
-/// A policy (ODRL Information Model 2.2 §2.1).
-#[derive(Clone, Debug, PartialEq)]
+/// A policy (ODRL Information Model 2.2 §2.1), compact forms spread over its rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// Set, Offer or Agreement.
     pub kind: PolicyKind,
+    /// Where the type stands; empty when nothing is said.
+    pub kind_clause: String,
     /// `uid`, if any.
     pub uid: Option<String>,
     /// Profiles that it claims to follow.
-    pub profiles: Vec<String>,
+    pub profiles: Vec<Reference>,
     /// How permissions and prohibitions that both apply are reconciled.
     pub conflict: Conflict,
-    /// Policy-level target, copied to rules without one.
-    pub target: Vec<Party>,
-    /// Who grants.
-    pub assigner: Option<Party>,
-    /// Who receives.
-    pub assignee: Option<Party>,
+    /// Whether the strategy was said, rather than left to the default.
+    pub conflict_said: bool,
+    /// Policies that it inherits from and that have not been merged in.
+    pub parents: Vec<Reference>,
     /// What is allowed.
     pub permissions: Vec<Rule>,
     /// What is not allowed.
     pub prohibitions: Vec<Rule>,
     /// What must be done.
     pub obligations: Vec<Rule>,
+    /// Prefixes of the policy's own `@context`, with what they stand for.
+    pub prefixes: Vec<(String, String)>,
+}
+
+/// Something named by an identifier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// Where it stands.
+    pub clause: String,
+    /// Its identifier.
+    pub id: String,
 }
 
 /// The subclasses of policy.
@@ -38,6 +49,18 @@ pub enum PolicyKind {
     Offer,
     /// Rules granted by an assigner to an assignee.
     Agreement,
+}
+
+impl PolicyKind {
+    /// The class's local name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Set => "Set",
+            Self::Offer => "Offer",
+            Self::Agreement => "Agreement",
+        }
+    }
 }
 
 /// The conflict strategy (ODRL Information Model 2.2 §2.10).
@@ -52,34 +75,47 @@ pub enum Conflict {
 }
 
 /// A permission, prohibition or duty.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// JSON Pointer of the rule in the policy as received.
+    /// Where it stands.
     pub clause: String,
     /// `uid`, if any.
     pub uid: Option<String>,
-    /// Its actions; compact policies with several are read as several.
+    /// Its actions; any of them, in a duty all of them (compact form, §2.7.1).
     pub actions: Vec<Action>,
-    /// What it is about; empty means anything.
+    /// What it is about; any of them; empty means anything.
     pub targets: Vec<Party>,
-    /// Who grants, if said on the rule.
-    pub assigner: Option<Party>,
-    /// For whom, if said on the rule.
-    pub assignee: Option<Party>,
+    /// Who grants; any of them; empty means anybody.
+    pub assigners: Vec<Party>,
+    /// For whom; any of them; empty means anybody.
+    pub assignees: Vec<Party>,
     /// Constraints, all of which must hold.
     pub constraints: Vec<Constraint>,
-    /// Duties to be fulfilled before a permission is active.
+    /// Duties of a permission.
     pub duties: Vec<Rule>,
     /// Duties that follow an unfulfilled duty.
     pub consequences: Vec<Rule>,
     /// Duties that heal an infringed prohibition.
     pub remedies: Vec<Rule>,
+    /// When the duty is due, where the vocabulary says so (IDS `preDuty`, `postDuty`).
+    pub timing: Option<DutyTiming>,
+}
+
+/// When a duty of a permission is to be done, seen from the use that it belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DutyTiming {
+    /// Before the use: consent, payment.
+    Before,
+    /// With each use: log, inform, pseudonymise.
+    With,
+    /// After the use: delete, retain.
+    After,
 }
 
 /// An action with its refinements.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Action {
-    /// JSON Pointer of the action.
+    /// Where it stands.
     pub clause: String,
     /// Its name.
     pub name: String,
@@ -88,49 +124,64 @@ pub struct Action {
 }
 
 /// An asset or a party, alone or as a collection.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Party {
-    /// JSON Pointer.
+    /// Where it stands.
     pub clause: String,
-    /// Its identifier.
-    pub id: String,
-    /// Whether it stands for its members.
+    /// Its identifiers: `uid`, and `source` of a collection; none for everything that the refinements admit.
+    pub ids: Vec<String>,
+    /// Whether it is said to stand for its members.
     pub collection: bool,
     /// Which members.
     pub refinements: Vec<Constraint>,
 }
 
 /// A constraint.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Constraint {
     /// A comparison.
-    Atomic(Atomic),
+    Atomic(Box<Atomic>),
     /// A combination.
     Logical {
-        /// JSON Pointer of the combination.
+        /// Where it stands.
         clause: String,
+        /// Its `uid`, if any.
+        uid: Option<String>,
         /// How its parts are combined.
         operator: Logic,
-        /// Its parts.
+        /// Its parts, at least one.
         parts: Vec<Constraint>,
     },
 }
 
 /// A comparison of a left operand with a right one.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Atomic {
-    /// JSON Pointer of the comparison.
+    /// Where it stands.
     pub clause: String,
+    /// Its `uid`, if any.
+    pub uid: Option<String>,
     /// The left operand's name.
     pub left: String,
     /// The operator's name.
     pub operator: String,
-    /// The values compared with; several make a set.
-    pub right: Vec<Value>,
+    /// The values compared with; several make a set. Never empty.
+    pub right: Vec<Literal>,
     /// Whether the right operand is only referred to (`rightOperandReference`).
     pub referenced: bool,
-    /// `unit`, if any.
+    /// `unit`, if any; facts are given in that unit.
     pub unit: Option<String>,
+}
+
+/// A right operand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Literal {
+    /// As written.
+    pub text: String,
+    /// Written as a number, a truth value or a typed value: the local name of its XML Schema type.
+    pub datatype: Option<String>,
+    /// The IRI that a compact identifier stands for, when that differs from the text.
+    pub iri: Option<String>,
 }
 
 /// How the parts of a logical constraint are combined.
@@ -144,4 +195,17 @@ pub enum Logic {
     Xone,
     /// All, in that order in time.
     AndSequence,
+}
+
+impl Logic {
+    /// The operand's local name in ODRL.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::And => "and",
+            Self::Or => "or",
+            Self::Xone => "xone",
+            Self::AndSequence => "andSequence",
+        }
+    }
 }

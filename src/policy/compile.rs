@@ -1,117 +1,48 @@
 //! From syntax tree to decision tree: words checked, right operands typed, done once for each agreement.
 
-use super::value::{Typed, plain_text};
-use super::vocabulary::{Kind, OPERATORS, Registry, knows_action};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::value::Right;
+use super::vocabulary::{DutyReading, Kind, Operand, Operator, Registry, SINCE_AGREEMENT};
 use super::{Invalid, conflict};
-use crate::model::odrl::{Atomic, Conflict, Constraint, Logic, Party, Policy, PolicyKind, Rule};
+use crate::model::odrl::{
+    Action, Atomic, Conflict, Constraint, DutyTiming, Literal, Party, Policy, PolicyKind, Reference, Rule,
+};
+
+mod counters;
+mod duties;
+mod tree;
+
+pub use counters::CounterUse;
+pub use duties::DutyUse;
+pub(crate) use tree::{Alternative, Atom, CompiledRule, Index, Node, NodeId, Slot, Told};
+
+use super::vocabulary::Actions;
 
 /// A policy ready to be decided. Immutable; share it by reference.
 #[derive(Clone, Debug)]
 pub struct Compiled {
     pub(super) kind: PolicyKind,
+    pub(super) kind_clause: Box<str>,
     pub(super) conflict: Conflict,
-    pub(super) permissions: Vec<CompiledRule>,
-    pub(super) prohibitions: Vec<CompiledRule>,
-    pub(super) obligations: Vec<CompiledRule>,
-    counters: Vec<CounterUse>,
-}
-
-/// A durable counter that an exchange reserves before the call and settles after it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CounterUse {
-    /// The constraint that compares it.
-    pub clause: String,
-    /// The left operand: `count` (exchanges under the agreement, this one included), `timeInterval` (time since the last one) or
-    /// `xroad:callsPerMinute` (exchanges within the last minute, this one included).
-    pub operand: String,
-    /// The highest permitted whole value, where the constraint sets one.
-    pub limit: Option<i64>,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct CompiledRule {
-    pub(super) clause: String,
-    pub(super) uid: Option<String>,
-    pub(super) actions: Vec<(String, String)>,
-    pub(super) targets: Vec<Party>,
-    pub(super) assigner: Option<Party>,
-    pub(super) assignee: Option<Party>,
-    /// All of them must hold: constraints, and refinements of action, target and parties.
-    pub(super) constraints: Vec<Node>,
-    pub(super) duties: Vec<CompiledRule>,
-    pub(super) consequences: Vec<CompiledRule>,
-}
-
-#[derive(Clone, Debug)]
-pub(super) enum Node {
-    Atom(Box<Atom>),
-    Logical(Logic, Vec<Node>),
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Atom {
-    pub(super) clause: String,
-    pub(super) operand: String,
-    pub(super) kind: Kind,
-    pub(super) exchange_only: bool,
-    pub(super) operator: Operator,
-    pub(super) right: Vec<Typed>,
-    /// The right operand as people read it.
-    pub(super) required: String,
-    pub(super) referenced: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Operator {
-    Eq,
-    Neq,
-    Lt,
-    Lteq,
-    Gt,
-    Gteq,
-    IsAnyOf,
-    IsAllOf,
-    IsNoneOf,
-    IsA,
-    IsPartOf,
-    HasPart,
-}
-
-impl Operator {
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Eq => "eq",
-            Self::Neq => "neq",
-            Self::Lt => "lt",
-            Self::Lteq => "lteq",
-            Self::Gt => "gt",
-            Self::Gteq => "gteq",
-            Self::IsAnyOf => "isAnyOf",
-            Self::IsAllOf => "isAllOf",
-            Self::IsNoneOf => "isNoneOf",
-            Self::IsA => "isA",
-            Self::IsPartOf => "isPartOf",
-            Self::HasPart => "hasPart",
-        }
-    }
-
-    fn parse(name: &str) -> Option<Self> {
-        Some(match name {
-            "eq" => Self::Eq,
-            "neq" => Self::Neq,
-            "lt" => Self::Lt,
-            "lteq" | "term-lteq" => Self::Lteq,
-            "gt" => Self::Gt,
-            "gteq" => Self::Gteq,
-            "isAnyOf" => Self::IsAnyOf,
-            "isAllOf" => Self::IsAllOf,
-            "isNoneOf" => Self::IsNoneOf,
-            "isA" => Self::IsA,
-            "isPartOf" => Self::IsPartOf,
-            "hasPart" => Self::HasPart,
-            _ => return None,
-        })
-    }
+    /// The facts that it looks at, each once.
+    pub(super) slots: Box<[Slot]>,
+    pub(super) atoms: Box<[Atom]>,
+    /// Parts stand before the node that combines them.
+    pub(super) nodes: Box<[Node]>,
+    pub(super) permissions: Box<[CompiledRule]>,
+    pub(super) prohibitions: Box<[CompiledRule]>,
+    pub(super) obligations: Box<[CompiledRule]>,
+    /// Alternatives of actions, targets and parties in all rules.
+    pub(super) alternatives: usize,
+    /// Rules and duties, at any depth.
+    pub(super) rules: usize,
+    /// Parents that nobody merged in: what they say is not known.
+    pub(super) parents: Box<[Reference]>,
+    pub(super) actions: Arc<Actions>,
+    pub(super) prefixes: Box<[(String, String)]>,
+    pub(super) counters: Box<[CounterUse]>,
 }
 
 /// Compiles a policy, or says why it may not be published here.
@@ -120,131 +51,263 @@ impl Operator {
 /// Every unknown profile, operand, operator and action, every right operand of a wrong type, and every pair of a permission and a
 /// prohibition that may apply together without a conflict strategy (ODRL Information Model 2.2 §2.10).
 pub fn compile(policy: &Policy, registry: &Registry) -> Result<Compiled, Vec<Invalid>> {
-    let mut compiler = Compiler { registry, invalid: Vec::new(), counters: Vec::new() };
-    for profile in policy.profiles.iter().filter(|p| !registry.knows_profile(p)) {
-        let reason = format!("the profile {profile} is not known here");
-        compiler.invalid.push(Invalid::new("/profile", "profile.unknown", reason));
+    let compiled = compile_rules(policy, registry)?;
+    if policy.conflict == Conflict::Invalid {
+        let overlaps = conflict::overlaps(&compiled);
+        if !overlaps.is_empty() {
+            return Err(overlaps);
+        }
     }
-    let permissions = compiler.rules(&policy.permissions);
-    let counters = std::mem::take(&mut compiler.counters);
-    let compiled = Compiled {
-        kind: policy.kind,
-        conflict: policy.conflict,
-        permissions,
-        prohibitions: compiler.rules(&policy.prohibitions),
-        obligations: compiler.rules(&policy.obligations),
-        counters,
-    };
-    let mut invalid = compiler.invalid;
-    if invalid.is_empty() && policy.conflict == Conflict::Invalid {
-        invalid = conflict::overlaps(&compiled.permissions, &compiled.prohibitions);
-    }
-    if invalid.is_empty() { Ok(compiled) } else { Err(invalid) }
+    Ok(compiled)
 }
 
-impl Compiled {
-    /// The durable counters that its permissions compare.
-    #[must_use]
-    pub fn counters(&self) -> &[CounterUse] {
-        &self.counters
+/// As [`compile`], without looking for rules that overlap.
+pub(super) fn compile_rules(policy: &Policy, registry: &Registry) -> Result<Compiled, Vec<Invalid>> {
+    let mut compiler = Compiler::new(registry);
+    for profile in policy.profiles.iter().filter(|p| !registry.knows_profile(&p.id)) {
+        let reason = format!("the profile {} is not known here", profile.id);
+        compiler.invalid.push(Invalid::new(&profile.clause, "profile.unknown", reason));
     }
+    let permissions = compiler.rules(&policy.permissions);
+    let mut counters = counters::of(&compiler, 0, true);
+    let of_permissions = compiler.atoms.len();
+    let prohibitions = compiler.rules(&policy.prohibitions);
+    counters.extend(counters::of(&compiler, of_permissions, false));
+    let obligations = compiler.rules(&policy.obligations);
+    if !compiler.invalid.is_empty() {
+        return Err(compiler.invalid);
+    }
+    Ok(Compiled {
+        kind: policy.kind,
+        kind_clause: policy.kind_clause.as_str().into(),
+        conflict: policy.conflict,
+        permissions,
+        prohibitions,
+        obligations,
+        slots: compiler.slots.into(),
+        atoms: compiler.atoms.into(),
+        nodes: compiler.nodes.into(),
+        alternatives: compiler.alternatives,
+        rules: compiler.rules,
+        parents: policy.parents.as_slice().into(),
+        actions: Arc::clone(registry.actions()),
+        prefixes: policy.prefixes.as_slice().into(),
+        counters: counters.into(),
+    })
 }
 
 struct Compiler<'a> {
     registry: &'a Registry,
     invalid: Vec<Invalid>,
-    counters: Vec<CounterUse>,
+    slots: Vec<Slot>,
+    by_name: BTreeMap<String, usize>,
+    atoms: Vec<Atom>,
+    nodes: Vec<Node>,
+    alternatives: usize,
+    rules: usize,
 }
 
-impl Compiler<'_> {
-    fn rules(&mut self, rules: &[Rule]) -> Vec<CompiledRule> {
+impl<'a> Compiler<'a> {
+    const fn new(registry: &'a Registry) -> Self {
+        Self {
+            registry,
+            invalid: Vec::new(),
+            slots: Vec::new(),
+            by_name: BTreeMap::new(),
+            atoms: Vec::new(),
+            nodes: Vec::new(),
+            alternatives: 0,
+            rules: 0,
+        }
+    }
+
+    fn rules(&mut self, rules: &[Rule]) -> Box<[CompiledRule]> {
         rules.iter().map(|rule| self.rule(rule)).collect()
     }
 
     fn rule(&mut self, rule: &Rule) -> CompiledRule {
-        let mut constraints = self.nodes(&rule.constraints);
-        for action in &rule.actions {
-            if !knows_action(&action.name) {
-                let reason = format!("the action {} cannot be evaluated here", action.name);
-                self.invalid.push(Invalid::new(&action.clause, "action.unknown", reason));
-            }
-            constraints.extend(self.nodes(&action.refinements));
-        }
-        for party in rule.targets.iter().chain(&rule.assigner).chain(&rule.assignee) {
-            constraints.extend(self.nodes(&party.refinements));
-        }
+        let index = self.rules;
+        self.rules += 1;
         // Remedies are checked like other duties; what they heal is for a monitor to say.
         let _ = self.rules(&rule.remedies);
         CompiledRule {
-            clause: rule.clause.clone(),
-            uid: rule.uid.clone(),
-            actions: rule.actions.iter().map(|a| (a.clause.clone(), a.name.clone())).collect(),
-            targets: rule.targets.clone(),
-            assigner: rule.assigner.clone(),
-            assignee: rule.assignee.clone(),
-            constraints,
+            index,
+            clause: rule.clause.as_str().into(),
+            uid: rule.uid.as_deref().map(Into::into),
+            actions: rule.actions.iter().map(|action| self.action(action)).collect(),
+            targets: rule.targets.iter().map(|party| self.party(party)).collect(),
+            assigners: rule.assigners.iter().map(|party| self.party(party)).collect(),
+            assignees: rule.assignees.iter().map(|party| self.party(party)).collect(),
+            constraints: self.nodes(&rule.constraints),
             duties: self.rules(&rule.duties),
             consequences: self.rules(&rule.consequences),
+            timing: self.timing(rule),
         }
     }
 
-    fn nodes(&mut self, constraints: &[Constraint]) -> Vec<Node> {
-        constraints.iter().filter_map(|c| self.node(c)).collect()
+    /// When a duty is due: as its vocabulary says, or else as the profile in force reads duties; `None` at any time.
+    fn timing(&self, rule: &Rule) -> Option<DutyTiming> {
+        rule.timing.or_else(|| match self.registry.duties() {
+            DutyReading::PreCondition => Some(DutyTiming::Before),
+            DutyReading::ByAction => rule.actions.first().map(|action| self.registry.actions().timing(&action.name)),
+            DutyReading::Eventual => None,
+        })
     }
 
-    fn node(&mut self, constraint: &Constraint) -> Option<Node> {
-        match constraint {
-            Constraint::Atomic(atomic) => self.atom(atomic).map(|atom| Node::Atom(Box::new(atom))),
-            Constraint::Logical { operator, parts, .. } => Some(Node::Logical(*operator, self.nodes(parts))),
+    fn action(&mut self, action: &Action) -> Alternative {
+        if !self.registry.actions().knows(&action.name) {
+            let reason = format!("the action {} cannot be evaluated here", action.name);
+            self.invalid.push(Invalid::new(&action.clause, "action.unknown", reason));
         }
+        self.alternative(&action.clause, std::slice::from_ref(&action.name), &action.refinements)
+    }
+
+    fn party(&mut self, party: &Party) -> Alternative {
+        let meant = self.alternative(&party.clause, &party.ids, &party.refinements);
+        Alternative { collection: party.collection, ..meant }
+    }
+
+    fn alternative(&mut self, clause: &str, ids: &[String], refinements: &[Constraint]) -> Alternative {
+        let index = self.alternatives;
+        self.alternatives += 1;
+        Alternative {
+            index,
+            clause: clause.into(),
+            ids: ids.iter().map(|id| id.as_str().into()).collect(),
+            collection: false,
+            refinements: self.nodes(refinements),
+        }
+    }
+
+    fn nodes(&mut self, constraints: &[Constraint]) -> Box<[NodeId]> {
+        constraints.iter().filter_map(|constraint| self.node(constraint)).collect()
+    }
+
+    fn node(&mut self, constraint: &Constraint) -> Option<NodeId> {
+        let node = match constraint {
+            Constraint::Atomic(atomic) => {
+                let atom = self.atom(atomic)?;
+                self.atoms.push(atom);
+                Node::Atom(self.atoms.len() - 1)
+            }
+            Constraint::Logical { clause, operator, parts, uid } => Node::Logical {
+                clause: clause.as_str().into(),
+                uid: uid.as_deref().map(Into::into),
+                logic: *operator,
+                parts: self.nodes(parts),
+            },
+        };
+        self.nodes.push(node);
+        Some(NodeId(self.nodes.len() - 1))
     }
 
     fn atom(&mut self, atomic: &Atomic) -> Option<Atom> {
-        let operand = self.registry.operand(&atomic.left);
+        let operand = self.registry.operand(&atomic.left).cloned();
         let operator = Operator::parse(&atomic.operator);
         if operand.is_none() {
             let reason = format!("the left operand {} cannot be evaluated here", atomic.left);
             self.invalid.push(Invalid::new(&atomic.clause, "operand.unknown", reason));
         }
         if operator.is_none() {
-            let reason = format!("{} is not an operator; there are {}", atomic.operator, OPERATORS.join(", "));
+            let names: Vec<&str> = Operator::ALL.iter().map(|operator| operator.as_str()).collect();
+            let reason = format!("{} is not an operator; there are {}", atomic.operator, names.join(", "));
             self.invalid.push(Invalid::new(&atomic.clause, "operator.unknown", reason));
         }
         let (operand, operator) = (operand?, operator?);
-        let kind = operand.kind;
-        let required: Vec<String> = atomic.right.iter().filter_map(plain_text).collect();
-        let right: Vec<Typed> = if atomic.referenced {
-            Vec::new()
-        } else {
-            atomic.right.iter().filter_map(|value| Typed::read(value, kind)).collect()
-        };
-        if !atomic.referenced && right.len() != atomic.right.len() {
-            let reason = format!("{} is not a value that {} can have", required.join(", "), atomic.left);
-            self.invalid.push(Invalid::new(&atomic.clause, "constraint.right-operand", reason));
-            return None;
+        if !operand.operators.is_empty() && !operand.operators.iter().any(|name| name == operator.as_str()) {
+            let reason = format!("{} is compared by {} only", atomic.left, operand.operators.join(", "));
+            self.invalid.push(Invalid::new(&atomic.clause, "operator.not-allowed", reason));
         }
-        if operand.counted {
-            let limit = match (operator, right.as_slice()) {
-                (Operator::Lteq | Operator::Eq, [Typed::Number(n)]) => n.floor(),
-                (Operator::Lt, [Typed::Number(n)]) => n.floor().map(|whole| {
-                    let exact =
-                        Typed::Number(*n).same(&Typed::read(&whole.into(), Kind::Number).unwrap_or(Typed::Number(*n)));
-                    if exact { whole - 1 } else { whole }
-                }),
-                _ => None,
-            };
-            let (clause, operand) = (atomic.clause.clone(), atomic.left.clone());
-            self.counters.push(CounterUse { clause, operand, limit });
-        }
+        let required = atomic.right.iter().map(|r| r.text.as_str()).collect::<Vec<_>>().join(", ");
+        let (name, operand, right) = self.right(atomic, operand, &required)?;
         Some(Atom {
-            clause: atomic.clause.clone(),
-            operand: atomic.left.clone(),
-            kind,
-            exchange_only: operand.exchange_only,
+            slot: self.slot(&name, &operand),
+            clause: atomic.clause.as_str().into(),
+            uid: atomic.uid.as_deref().map(Into::into),
             operator,
+            index: Index::of(&right, operator),
             right,
-            required: required.join(", "),
-            referenced: atomic.referenced,
+            required: required.into(),
+            unit: atomic.unit.as_deref().or(operand.unit.as_deref()).map(Into::into),
         })
+    }
+
+    /// The right operand by type; with the operand that it is compared with, which a relative date changes.
+    fn right(&mut self, atomic: &Atomic, operand: Operand, required: &str) -> Option<(String, Operand, Box<[Right]>)> {
+        if atomic.referenced {
+            return Some((atomic.left.clone(), operand, Box::default()));
+        }
+        if operand.kind == Kind::Instant
+            && let [literal] = atomic.right.as_slice()
+            && let Some(length) = since_agreement(&literal.text)
+            && let Some(since) = self.registry.operand(SINCE_AGREEMENT)
+        {
+            let literal = Literal { text: length, datatype: None, iri: None };
+            let right = Right::read(&literal, Kind::Duration)?;
+            return Some((SINCE_AGREEMENT.to_owned(), since.clone(), Box::new([right])));
+        }
+        let written = listed(&atomic.right, operand.kind);
+        let right: Option<Box<[Right]>> = written.iter().map(|value| Right::read(value, operand.kind)).collect();
+        if right.is_none() {
+            let reason = format!("{required} is not a value that {} can have", atomic.left);
+            self.invalid.push(Invalid::new(&atomic.clause, "constraint.right-operand", reason));
+        }
+        right.map(|right| (atomic.left.clone(), operand, right))
+    }
+
+    fn slot(&mut self, name: &str, operand: &Operand) -> usize {
+        if let Some(known) = self.by_name.get(name) {
+            return *known;
+        }
+        self.by_name.insert(name.to_owned(), self.slots.len());
+        self.slots.push(Slot::new(name, operand));
+        self.slots.len() - 1
+    }
+}
+
+/// X-Road 8 writes several paths as a JSON list in one string.
+fn listed(written: &[Literal], kind: Kind) -> Vec<Literal> {
+    if let ([literal], Kind::DataPath) = (written, kind)
+        && let Ok(paths) = serde_json::from_str::<Vec<String>>(&literal.text)
+    {
+        return paths.into_iter().map(|text| Literal { text, datatype: None, iri: None }).collect();
+    }
+    written.to_vec()
+}
+
+/// EDC's dates relative to the agreement, `contractAgreement+30d`, as an `xsd:duration`.
+fn since_agreement(text: &str) -> Option<String> {
+    let compact: String = text.split_whitespace().collect();
+    let rest = compact.strip_prefix("contractAgreement").or_else(|| compact.strip_prefix("contractagreement"))?;
+    let number = rest.strip_prefix('+')?;
+    let unit = number.chars().next_back()?;
+    let number = number.strip_suffix(unit)?;
+    let (sign, digits) = number.strip_prefix('-').map_or(("", number), |digits| ("-", digits));
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    match unit {
+        'd' => Some(format!("{sign}P{digits}D")),
+        'h' | 'm' | 's' => Some(format!("{sign}PT{digits}{}", unit.to_ascii_uppercase())),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relative_dates_of_edc_are_durations() {
+        for (text, length) in [
+            ("contractAgreement+30d", Some("P30D")),
+            ("contractAgreement + 50s", Some("PT50S")),
+            ("contractagreement+-2h", Some("-PT2H")),
+            ("contractAgreement+d", None),
+            ("contractAgreement", None),
+            ("2026-01-01T00:00:00Z", None),
+        ] {
+            assert_eq!(since_agreement(text).as_deref(), length, "{text}");
+        }
     }
 }

@@ -1,18 +1,19 @@
 //! One decision from two documents: what `sliproad policy decide` does, without its files.
 
-use std::collections::BTreeSet;
-use std::fmt;
-
 use serde::Serialize;
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::compile::compile;
-use super::decide::Because;
-use super::vocabulary::Registry;
+use super::compile::{Compiled, compile};
+use super::explain::Because;
+use super::value::instant;
+use super::vocabulary::{Registry, canonical};
 use super::world::{DutyPerformed, Fact, Phase, World};
 use super::{Invalid, Policy};
 use crate::model::time::Timestamp;
+
+mod json;
+
+pub use json::read_json;
 
 /// The outcome of `sliproad policy decide`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -42,125 +43,108 @@ impl DocumentDecision {
 /// # Errors
 /// A sentence saying what cannot be read: no JSON, repeated keys, a missing or malformed part of the world.
 pub fn decide_document(policy: &str, world: &str, registry: &Registry) -> Result<DocumentDecision, String> {
-    let policy = read("the policy", policy)?;
-    let world = read_world(&read("the world", world)?)?;
-    let refused = |invalid| DocumentDecision { decision: "refuse", invalid, because: Vec::new() };
-    let compiled = match Policy::parse(&policy).and_then(|policy| compile(&policy, registry)) {
+    let policy = read_json("the policy", policy)?;
+    let world = World::read(&read_json("the world", world)?)?;
+    let compiled = match Compiled::read(&policy, registry) {
         Ok(compiled) => compiled,
-        Err(invalid) => return Ok(refused(invalid)),
+        Err(invalid) => return Ok(DocumentDecision { decision: "refuse", invalid, because: Vec::new() }),
     };
     let decision = compiled.decide(&world);
-    Ok(DocumentDecision {
-        decision: if decision.permit { "permit" } else { "refuse" },
-        invalid: Vec::new(),
-        because: decision.because,
-    })
+    let said = if decision.permit { "permit" } else { "refuse" };
+    Ok(DocumentDecision { decision: said, invalid: Vec::new(), because: decision.because })
 }
 
-fn read(what: &str, text: &str) -> Result<Value, String> {
-    serde_json::from_str::<NoRepeats>(text).map_err(|e| format!("{what} cannot be read: {e}"))?;
-    serde_json::from_str(text).map_err(|e| format!("{what} cannot be read: {e}"))
-}
-
-fn read_world(world: &Value) -> Result<World, String> {
-    let text = |at: &str| world.pointer(at).and_then(Value::as_str).map(str::to_owned);
-    let now = text("/now").ok_or("the world needs now, as an xsd:dateTime")?;
-    let phase = text("/phase").ok_or("the world needs a phase: catalog, negotiation, transfer or exchange")?;
-    let mut out = World {
-        now: Timestamp::parse(&now).map_err(|e| format!("now is not an xsd:dateTime with a zone: {e}"))?,
-        phase: Phase::parse(&phase)
-            .ok_or_else(|| format!("{phase} is not a phase: catalog, negotiation, transfer or exchange"))?,
-        action: super::vocabulary::local(&text("/request/action").unwrap_or_else(|| "use".to_owned())).to_owned(),
-        target: text("/request/target"),
-        assigner: text("/request/assigner"),
-        assignee: text("/request/assignee"),
-        ..World::default()
-    };
-    for (operand, value) in world.get("facts").and_then(Value::as_object).into_iter().flatten() {
-        let fact = Fact::from_json(value).filter(|_| !value.is_object());
-        out.know(operand, fact.ok_or_else(|| format!("the fact {operand} is not a value or a list of values"))?);
+impl Compiled {
+    /// Reads and compiles a policy.
+    ///
+    /// # Errors
+    /// As [`Policy::parse`] and [`compile`].
+    pub fn read(policy: &Value, registry: &Registry) -> Result<Self, Vec<Invalid>> {
+        compile(&Policy::parse(policy)?, registry)
     }
-    for duty in list(world, "duties")? {
-        let (Some(id), Some(at)) =
-            (duty.get("id").and_then(Value::as_str), duty.get("performed").and_then(Value::as_str))
-        else {
-            return Err("a duty needs id and performed".to_owned());
+}
+
+impl World {
+    /// Reads a world as `sliproad policy decide` takes it.
+    ///
+    /// # Errors
+    /// A sentence naming the part that is missing or malformed.
+    pub fn read(world: &Value) -> Result<Self, String> {
+        let Value::Object(map) = world else { return Err("a world is a JSON object".to_owned()) };
+        let phase = text(map, "phase")?.ok_or("the world needs a phase: catalog, negotiation, transfer or exchange")?;
+        let none = Map::new();
+        let request = object(map, "request")?.unwrap_or(&none);
+        let mut out = Self {
+            now: time(map, "now")?.ok_or("the world needs now, as an xsd:dateTime")?,
+            phase: Phase::parse(phase)
+                .ok_or_else(|| format!("{phase} is not a phase: catalog, negotiation, transfer or exchange"))?,
+            action: canonical(text(request, "action")?.unwrap_or("use")),
+            target: text(request, "target")?.map(str::to_owned),
+            assigner: text(request, "assigner")?.map(str::to_owned),
+            assignee: text(request, "assignee")?.map(str::to_owned),
+            member_of: pairs(map, "memberOf", "member", "collection")?,
+            broader: pairs(map, "broader", "narrower", "broader")?,
+            ..Self::default()
         };
-        let at = Timestamp::parse(at).map_err(|e| format!("performed is not an xsd:dateTime with a zone: {e}"))?;
-        out.duties.push(DutyPerformed { id: id.to_owned(), at });
-    }
-    out.member_of = pairs(world, "memberOf", "member", "collection")?;
-    out.broader = pairs(world, "broader", "narrower", "broader")?;
-    Ok(out)
-}
-
-fn list<'a>(world: &'a Value, name: &str) -> Result<&'a [Value], String> {
-    match world.get(name) {
-        None => Ok(&[]),
-        Some(Value::Array(list)) => Ok(list),
-        Some(_) => Err(format!("{name} is a list")),
-    }
-}
-
-fn pairs(world: &Value, name: &str, one: &str, other: &str) -> Result<Vec<(String, String)>, String> {
-    list(world, name)?
-        .iter()
-        .map(|pair| {
-            let text = |key: &str| pair.get(key).and_then(Value::as_str).map(str::to_owned);
-            text(one).zip(text(other)).ok_or_else(|| format!("an entry of {name} needs {one} and {other}"))
-        })
-        .collect()
-}
-
-/// JSON in which no object repeats a key: two readers of a repeated key may see two policies.
-struct NoRepeats;
-
-impl<'de> Deserialize<'de> for NoRepeats {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NoRepeats)
-    }
-}
-
-impl<'de> Visitor<'de> for NoRepeats {
-    type Value = Self;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON without repeated keys")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
-        let mut seen = BTreeSet::new();
-        while let Some(key) = map.next_key::<String>()? {
-            map.next_value::<NoRepeats>()?;
-            if let Some(repeated) = seen.replace(key) {
-                return Err(serde::de::Error::custom(format!("the key {repeated} is repeated")));
+        for (operand, value) in object(map, "facts")?.unwrap_or(&none) {
+            let fact = Fact::from_json(value);
+            let fact = fact.ok_or_else(|| format!("the fact {operand} is not a value or a list of values"))?;
+            if out.facts.insert(canonical(operand), fact).is_some() {
+                return Err(format!("the fact {operand} is given twice, in two spellings"));
             }
         }
-        Ok(self)
+        out.read_duties(map)?;
+        Ok(out)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self, A::Error> {
-        while seq.next_element::<NoRepeats>()?.is_some() {}
-        Ok(self)
+    fn read_duties(&mut self, map: &Map<String, Value>) -> Result<(), String> {
+        for duty in list(map, "duties")? {
+            let none = Map::new();
+            let duty = duty.as_object().unwrap_or(&none);
+            let id = text(duty, "id")?.ok_or("a duty needs an id")?.to_owned();
+            match (time(duty, "performed")?, time(duty, "violated")?) {
+                (Some(at), _) => self.duties.push(DutyPerformed { id, at }),
+                (None, Some(_)) => self.violated.push(id),
+                (None, None) => return Err("a duty needs the time when it was performed".to_owned()),
+            }
+        }
+        Ok(())
     }
+}
 
-    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
-        Ok(self)
+fn text<'a>(map: &'a Map<String, Value>, key: &str) -> Result<Option<&'a str>, String> {
+    match map.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(format!("{key} is text")),
     }
+}
 
-    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
-        Ok(self)
-    }
+fn time(map: &Map<String, Value>, key: &str) -> Result<Option<Timestamp>, String> {
+    let Some(text) = text(map, key)? else { return Ok(None) };
+    instant(text).map(Some).ok_or_else(|| format!("{key} is not an xsd:dateTime: {text}"))
+}
 
-    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
-        Ok(self)
+fn object<'a>(map: &'a Map<String, Value>, key: &str) -> Result<Option<&'a Map<String, Value>>, String> {
+    match map.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Object(inner)) => Ok(Some(inner)),
+        Some(_) => Err(format!("{key} is an object")),
     }
+}
 
-    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
-        Ok(self)
+fn list<'a>(map: &'a Map<String, Value>, key: &str) -> Result<&'a [Value], String> {
+    match map.get(key) {
+        None | Some(Value::Null) => Ok(&[]),
+        Some(Value::Array(list)) => Ok(list),
+        Some(_) => Err(format!("{key} is a list")),
     }
+}
 
-    fn visit_unit<E>(self) -> Result<Self, E> {
-        Ok(self)
-    }
+fn pairs(map: &Map<String, Value>, key: &str, one: &str, other: &str) -> Result<Vec<(String, String)>, String> {
+    let pair = |pair: &Value| {
+        let side = |name: &str| pair.get(name).and_then(Value::as_str).map(str::to_owned);
+        side(one).zip(side(other)).ok_or_else(|| format!("an entry of {key} needs {one} and {other}"))
+    };
+    list(map, key)?.iter().map(pair).collect()
 }

@@ -1,206 +1,228 @@
-//! Values by type: decimals, instants, durations, text. No floating point anywhere.
+//! Values by type: decimals, instants, durations, versions, text, paths. No floating point anywhere.
 
 use std::cmp::Ordering;
+use std::fmt::Write as _;
 
-use serde_json::Value;
-
+use super::datapath::{self, Pattern};
 use super::vocabulary::Kind;
+use crate::model::odrl::Literal;
 use crate::model::time::Timestamp;
 
-/// A value of a constraint or a fact, typed by its left operand.
-#[derive(Clone, Debug, PartialEq, Eq)]
+mod decimal;
+mod time;
+
+pub(crate) use decimal::Decimal;
+pub(crate) use time::{Duration, instant};
+
+/// A value as its left operand's kind reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Typed {
     Number(Decimal),
     Instant(Timestamp),
-    /// Milliseconds; calendar parts are refused.
-    Duration(i64),
-    Text(String),
-}
-
-/// An exact decimal: `digits` scaled down by `10^scale`, without trailing zeros.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Decimal {
-    digits: i128,
-    scale: u32,
-}
-
-impl Decimal {
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (mantissa, exponent) = match text.find(['e', 'E']) {
-            Some(at) => (text.get(..at)?, text.get(at + 1..)?.parse::<i32>().ok()?),
-            None => (text, 0),
-        };
-        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        let unsigned = whole.strip_prefix(['+', '-']).unwrap_or(whole);
-        let plain = |t: &str| t.bytes().all(|b| b.is_ascii_digit());
-        if (unsigned.is_empty() && fraction.is_empty()) || !plain(unsigned) || !plain(fraction) {
-            return None;
-        }
-        let mut digits = format!("{unsigned}{fraction}").parse::<i128>().ok()?;
-        if whole.starts_with('-') {
-            digits = -digits;
-        }
-        let scale = i32::try_from(fraction.len()).ok()?.checked_sub(exponent)?;
-        if scale < 0 {
-            digits = digits.checked_mul(10_i128.checked_pow(u32::try_from(-scale).ok()?)?)?;
-        }
-        let mut out = Self { digits, scale: u32::try_from(scale.max(0)).ok()? };
-        while out.scale > 0 && out.digits % 10 == 0 {
-            out.digits /= 10;
-            out.scale -= 1;
-        }
-        Some(out)
-    }
-
-    pub(crate) fn compare(self, other: Self) -> Option<Ordering> {
-        let scale = self.scale.max(other.scale);
-        let lift = |d: Self| d.digits.checked_mul(10_i128.checked_pow(scale - d.scale)?);
-        Some(lift(self)?.cmp(&lift(other)?))
-    }
-
-    /// The whole part, for limits of counters.
-    pub(crate) fn floor(self) -> Option<i64> {
-        let divisor = 10_i128.checked_pow(self.scale)?;
-        i64::try_from(self.digits.div_euclid(divisor)).ok()
-    }
+    Duration(Duration),
+    Version,
+    Text,
+    /// A call `METHOD /path`; whether any pattern can match it.
+    Call {
+        plain: bool,
+    },
 }
 
 impl Typed {
-    /// Reads a JSON value as what a left operand needs; value objects (`@value`, `@id`) are read through.
-    pub(crate) fn read(value: &Value, kind: Kind) -> Option<Self> {
-        let text = plain_text(value)?;
+    pub(crate) fn read(text: &str, kind: Kind) -> Option<Self> {
         match kind {
             Kind::Number => Decimal::parse(text.trim()).map(Self::Number),
             Kind::Instant => instant(text.trim()).map(Self::Instant),
-            Kind::Duration => duration(text.trim()).map(Self::Duration),
-            Kind::Text | Kind::DataPath => Some(Self::Text(text)),
+            Kind::Duration => Duration::parse(text.trim()).map(Self::Duration),
+            Kind::Version => Some(Self::Version),
+            Kind::Text | Kind::Any => Some(Self::Text),
+            Kind::DataPath => Some(Self::Call { plain: datapath::is_plain(text) }),
+        }
+    }
+}
+
+/// A value seen in the world. Its text is kept only where it was given as text.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) text: String,
+    pub(crate) typed: Typed,
+}
+
+impl Seen {
+    /// Appends it as people read it.
+    pub(crate) fn show(&self, out: &mut String) {
+        if !self.text.is_empty() {
+            out.push_str(&self.text);
+            return;
+        }
+        // Writing to a string cannot fail.
+        let _ = match self.typed {
+            Typed::Number(number) => write!(out, "{number}"),
+            Typed::Instant(time) => write!(out, "{time}"),
+            Typed::Duration(length) => write!(out, "{length}"),
+            Typed::Version | Typed::Text | Typed::Call { .. } => Ok(()),
+        };
+    }
+}
+
+/// A right operand, ready to be compared.
+#[derive(Clone, Debug)]
+pub(crate) struct Right {
+    pub(crate) typed: Typed,
+    pub(crate) text: Box<str>,
+    /// The IRI that the text stands for, when it is a compact one.
+    pub(crate) iri: Option<Box<str>>,
+    pub(crate) pattern: Option<Pattern>,
+}
+
+impl Right {
+    /// Types a literal; `None` when the left operand can never have such a value.
+    pub(crate) fn read(literal: &Literal, kind: Kind) -> Option<Self> {
+        let kind = if kind == Kind::Any { kind_of(literal) } else { kind };
+        let pattern = match kind {
+            Kind::DataPath => Some(Pattern::parse(&literal.text)?),
+            _ => None,
+        };
+        Some(Self {
+            typed: Typed::read(&literal.text, kind)?,
+            text: literal.text.as_str().into(),
+            iri: literal.iri.as_deref().map(Into::into),
+            pattern,
+        })
+    }
+
+    /// Whether the value seen is this one; `None` where that cannot be told.
+    pub(crate) fn equals(&self, seen: &Seen) -> Option<bool> {
+        match (self.typed, seen.typed) {
+            (Typed::Text | Typed::Version, Typed::Text | Typed::Version) => Some(self.is_text(&seen.text)),
+            (_, Typed::Call { .. }) => Some(self.pattern.as_ref().is_some_and(|p| p.covers(&seen.text))),
+            _ => self.order(seen).map(Ordering::is_eq),
         }
     }
 
-    /// Order of two values of one type; text has none beyond equality.
-    pub(crate) fn order(&self, other: &Self) -> Option<Ordering> {
-        match (self, other) {
-            (Self::Number(a), Self::Number(b)) => a.compare(*b),
-            (Self::Instant(a), Self::Instant(b)) => Some(a.cmp(b)),
-            (Self::Duration(a), Self::Duration(b)) => Some(a.cmp(b)),
-            (Self::Text(a), Self::Text(b)) => match (Decimal::parse(a), Decimal::parse(b)) {
-                _ if a == b => Some(Ordering::Equal),
-                (Some(a), Some(b)) => a.compare(b),
-                _ => None,
-            },
+    /// How the value seen stands to this one: `Less` when it is below.
+    pub(crate) fn order(&self, seen: &Seen) -> Option<Ordering> {
+        match (seen.typed, self.typed) {
+            (Typed::Number(a), Typed::Number(b)) => a.compare(b),
+            (Typed::Instant(a), Typed::Instant(b)) => Some(a.cmp(&b)),
+            (Typed::Duration(a), Typed::Duration(b)) => a.compare(b),
+            (Typed::Version, Typed::Version) => versions(&seen.text, &self.text),
+            (Typed::Text, Typed::Number(b)) => Decimal::parse(seen.text.trim())?.compare(b),
+            (Typed::Text, Typed::Instant(b)) => Some(instant(seen.text.trim())?.cmp(&b)),
+            (Typed::Text, Typed::Duration(b)) => Duration::parse(seen.text.trim())?.compare(b),
+            (Typed::Text, Typed::Text) if self.is_text(&seen.text) => Some(Ordering::Equal),
+            // Text has no order unless both read as numbers or as times.
+            (Typed::Text, Typed::Text) => untyped(&seen.text, &self.text),
             _ => None,
         }
     }
 
-    /// Whether two values are the same; text by its characters.
-    pub(crate) fn same(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Text(a), Self::Text(b)) => a == b,
-            _ => self.order(other) == Some(Ordering::Equal),
+    fn is_text(&self, text: &str) -> bool {
+        *self.text == *text || self.iri.as_deref() == Some(text)
+    }
+
+    /// This right operand as a value of the world, for comparing right operands with each other.
+    pub(crate) fn as_seen(&self) -> Seen {
+        Seen { text: self.iri.as_deref().unwrap_or(&self.text).to_owned(), typed: self.typed }
+    }
+}
+
+/// What a literal says of itself, for left operands that take anything.
+fn kind_of(literal: &Literal) -> Kind {
+    match literal.datatype.as_deref() {
+        Some("dateTime" | "dateTimeStamp" | "date") => Kind::Instant,
+        Some("duration" | "dayTimeDuration" | "yearMonthDuration") => Kind::Duration,
+        Some(name) if NUMERIC.contains(&name) => Kind::Number,
+        _ => Kind::Text,
+    }
+}
+
+const NUMERIC: [&str; 16] = [
+    "decimal",
+    "integer",
+    "double",
+    "float",
+    "long",
+    "int",
+    "short",
+    "byte",
+    "nonNegativeInteger",
+    "positiveInteger",
+    "nonPositiveInteger",
+    "negativeInteger",
+    "unsignedLong",
+    "unsignedInt",
+    "unsignedShort",
+    "unsignedByte",
+];
+
+fn untyped(a: &str, b: &str) -> Option<Ordering> {
+    match (Decimal::parse(a), Decimal::parse(b)) {
+        (Some(a), Some(b)) => a.compare(b),
+        _ => Some(instant(a)?.cmp(&instant(b)?)),
+    }
+}
+
+/// The order of dotted numbers: `1.10` is above `1.9`.
+fn versions(a: &str, b: &str) -> Option<Ordering> {
+    let (mut a, mut b) = (a.split('.'), b.split('.'));
+    loop {
+        let (left, right) = (a.next(), b.next());
+        if left.is_none() && right.is_none() {
+            return Some(Ordering::Equal);
+        }
+        let number = |part: Option<&str>| part.map_or(Some(0), |text| text.parse::<u64>().ok());
+        match number(left)?.cmp(&number(right)?) {
+            Ordering::Equal => {}
+            other => return Some(other),
         }
     }
-}
-
-/// The text of a scalar, or of a JSON-LD value or reference object.
-pub(crate) fn plain_text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(flag) => Some(flag.to_string()),
-        Value::Object(map) => map.get("@value").or_else(|| map.get("@id")).and_then(plain_text),
-        _ => None,
-    }
-}
-
-/// An `xsd:dateTime` or `xsd:date`; without a zone it is read as UTC, without seconds as the full minute.
-fn instant(text: &str) -> Option<Timestamp> {
-    if let Ok(time) = Timestamp::parse(text) {
-        return Some(time);
-    }
-    let (date, time) = text.split_once('T').unwrap_or((text, "00:00:00Z"));
-    let zone_at = time.find(['Z', '+', '-']).unwrap_or(time.len());
-    let (clock, zone) = (time.get(..zone_at)?, time.get(zone_at..)?);
-    let clock = if clock.matches(':').count() == 1 { format!("{clock}:00") } else { clock.to_owned() };
-    let (date, zone) = match (text.contains('T'), date.strip_suffix('Z')) {
-        (false, Some(date)) => (date, "Z"),
-        _ => (date, if zone.is_empty() { "Z" } else { zone }),
-    };
-    Timestamp::parse(&format!("{date}T{clock}{zone}")).ok()
-}
-
-/// An `xsd:duration` in days, hours, minutes and seconds (and weeks); months and years have no fixed length.
-fn duration(text: &str) -> Option<i64> {
-    let (negative, text) = text.strip_prefix('-').map_or((false, text), |t| (true, t));
-    let rest = text.strip_prefix('P')?;
-    let (days, clock) = rest.split_once('T').unwrap_or((rest, ""));
-    if days.is_empty() && clock.is_empty() {
-        return None;
-    }
-    let mut millis = 0_i64;
-    for (part, units) in [
-        (days, &[('W', 604_800_000), ('D', 86_400_000)][..]),
-        (clock, &[('H', 3_600_000), ('M', 60_000), ('S', 1_000)][..]),
-    ] {
-        let mut number = String::new();
-        for c in part.chars() {
-            if c.is_ascii_digit() || c == '.' {
-                number.push(c);
-                continue;
-            }
-            let (_, unit) = units.iter().find(|(letter, _)| *letter == c)?;
-            millis = millis.checked_add(scaled(&number, *unit)?)?;
-            number.clear();
-        }
-        if !number.is_empty() {
-            return None;
-        }
-    }
-    Some(if negative { -millis } else { millis })
-}
-
-fn scaled(number: &str, unit: i64) -> Option<i64> {
-    let decimal = Decimal::parse(number)?;
-    let scaled = Decimal { digits: decimal.digits.checked_mul(i128::from(unit))?, scale: decimal.scale };
-    scaled.floor()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn number(text: &str) -> Decimal {
-        Decimal::parse(text).unwrap()
+    fn right(text: &str, datatype: Option<&str>, kind: Kind) -> Right {
+        let literal = Literal { text: text.into(), datatype: datatype.map(Into::into), iri: None };
+        Right::read(&literal, kind).unwrap()
+    }
+
+    fn seen(text: &str, kind: Kind) -> Seen {
+        Seen { text: text.into(), typed: Typed::read(text, kind).unwrap() }
     }
 
     #[test]
-    fn decimals_compare_exactly() {
-        assert_eq!(number("1.0"), number("1"));
-        assert_eq!(number("0.1").compare(number("0.10")), Some(Ordering::Equal));
-        assert_eq!(number("9007199254740993").compare(number("9007199254740992")), Some(Ordering::Greater));
-        assert_eq!(number("-2.5").compare(number("-2.49")), Some(Ordering::Less));
-        assert_eq!(number("1e3"), number("1000"));
-        assert_eq!(number("2.9").floor(), Some(2));
-        for bad in ["", ".", "1.2.3", "abc", "1e999", "NaN", "--1"] {
-            assert_eq!(Decimal::parse(bad), None, "{bad}");
-        }
+    fn text_has_no_order_unless_it_reads_as_numbers_or_times() {
+        let order = |a: &str, b: &str| right(b, None, Kind::Text).order(&seen(a, Kind::Text));
+        assert_eq!(order("9", "10"), Some(Ordering::Less));
+        assert_eq!(order("2026-01-02", "2026-01-01"), Some(Ordering::Greater));
+        assert_eq!(order("a", "a"), Some(Ordering::Equal));
+        assert_eq!(order("a", "b"), None);
     }
 
     #[test]
-    fn instants_are_read_as_they_are_met() {
-        let noon = instant("2026-11-23T12:00:00Z").unwrap();
-        for same in ["2026-11-23T14:00:00+02:00", "2026-11-23T12:00Z", "2026-11-23T12:00:00"] {
-            assert_eq!(instant(same), Some(noon), "{same}");
-        }
-        assert_eq!(instant("2026-11-23"), instant("2026-11-23T00:00:00Z"));
-        assert_eq!(instant("soon"), None);
+    fn versions_are_ordered_by_their_parts() {
+        let order = |a: &str, b: &str| right(b, None, Kind::Version).order(&seen(a, Kind::Version));
+        assert_eq!(order("1.10", "1.9"), Some(Ordering::Greater));
+        assert_eq!(order("2", "2.0.1"), Some(Ordering::Less));
+        assert_eq!(order("2-beta", "2"), None);
     }
 
     #[test]
-    fn durations_are_lengths() {
-        assert_eq!(duration("P1DT2H3M4.5S"), Some(93_784_500));
-        assert_eq!(duration("PT90M"), duration("PT1H30M"));
-        for bad in ["P1M", "1D", "P", "PT", "PT5"] {
-            assert_eq!(duration(bad), None, "{bad}");
+    fn an_untyped_operand_takes_the_type_of_its_right_operand() {
+        let number = right("5.00", Some("decimal"), Kind::Any);
+        assert_eq!(number.equals(&seen("5", Kind::Any)), Some(true));
+        assert_eq!(number.equals(&seen("five", Kind::Any)), None);
+        assert_eq!(right("5.00", None, Kind::Any).equals(&seen("5", Kind::Any)), Some(false));
+        assert_eq!(right("P1D", Some("duration"), Kind::Any).order(&seen("PT25H", Kind::Any)), Some(Ordering::Greater));
+    }
+
+    #[test]
+    fn what_an_operand_can_never_be_is_not_read() {
+        let literal = Literal { text: "many".into(), datatype: None, iri: None };
+        for kind in [Kind::Number, Kind::Instant, Kind::Duration, Kind::DataPath] {
+            assert!(Right::read(&literal, kind).is_none(), "{kind:?}");
         }
     }
 }

@@ -1,31 +1,17 @@
-//! The words that can be evaluated here: profiles, actions, operators, left operands.
+//! The words that can be evaluated here: profiles, actions, operators, left operands. Built in, and more by configuration.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// What the values of a left operand are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// A point in time, compared as such.
-    Instant,
-    /// A length of time (`xsd:duration`).
-    Duration,
-    /// A decimal number.
-    Number,
-    /// Text, compared case by case.
-    Text,
-    /// `METHOD /path` with `*` for one segment and `**` for any number (X-Road endpoint patterns).
-    DataPath,
-}
+mod actions;
+mod operands;
+mod operators;
+mod terms;
 
-/// A left operand that can be evaluated.
-#[derive(Clone, Debug)]
-pub(crate) struct Operand {
-    pub(crate) kind: Kind,
-    /// Only an exchange can supply it: before one, its absence refuses nothing.
-    pub(crate) exchange_only: bool,
-    /// Kept by a durable counter that an exchange reserves before and settles after.
-    pub(crate) counted: bool,
-}
+pub(crate) use actions::Actions;
+pub(crate) use operands::SINCE_AGREEMENT;
+pub(crate) use operators::Operator;
+pub(crate) use terms::{canonical, odrl_name};
 
 /// Identifiers of the built-in profiles.
 pub mod profile {
@@ -36,18 +22,129 @@ pub mod profile {
     /// Dataspace Protocol 2025-1.
     pub const DSP: &str = "https://w3id.org/dspace/2025/1/odrl-profile.jsonld";
     /// X-Road terms, as X-Road 8 writes them.
-    pub const XROAD: &str = "https://w3id.org/xroad/ns";
-    /// Catena-X policy vocabulary.
+    pub const XROAD: &str = "https://x-road.eu/v0.1/ns/";
+    /// Catena-X policy vocabulary; its dated profiles begin with it.
     pub const CATENA_X: &str = "https://w3id.org/catenax/policy/";
-    /// Gaia-X ODRL-VC.
+    /// Gaia-X credential constraints (ODRL-VC).
     pub const GAIA_X: &str = "https://w3id.org/gaia-x/ovc/1/";
+}
+
+/// What the values of a left operand are, and so how they are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A point in time, `xsd:dateTime` or `xsd:date`.
+    Instant,
+    /// A length of time, `xsd:duration`.
+    Duration,
+    /// A decimal number, in the unit that the constraint names.
+    Number,
+    /// Text, a code or an IRI, compared character by character.
+    Text,
+    /// Dotted numbers.
+    Version,
+    /// `METHOD /path` with `*` for one segment and `**` for any number.
+    DataPath,
+    /// Whatever the right operand is.
+    Any,
+}
+
+/// How far a constraint on a left operand holds the consumer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Assurance {
+    /// Seen here, on this exchange.
+    Enforced,
+    /// Declared by the consumer, and kept as evidence.
+    Attested,
+    /// Told by reports and audits after the exchange only.
+    Audited,
+}
+
+/// Where the value of a left operand comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The clock.
+    Clock,
+    /// The call itself, its channel and its parties.
+    Call,
+    /// A durable counter, reserved before the call and settled after.
+    Counter,
+    /// A claim of a verified credential, by its path.
+    Claim(String),
+    /// A request header, by its name.
+    Header(String),
+    /// A value of the request body, by its JSON Pointer.
+    Pointer(String),
+    /// A declaration of the consumer.
+    Declaration,
+}
+
+/// A left operand that can be evaluated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operand {
+    /// What its values are.
+    pub kind: Kind,
+    /// The unit of its values, where it has one always.
+    pub unit: Option<String>,
+    /// Operators that make sense with it, by their ODRL names; empty for all.
+    pub operators: Vec<String>,
+    /// Only an exchange can supply it: before one, its absence refuses nothing.
+    pub exchange_only: bool,
+    /// It has one value at a time, so that two sets without a common element exclude each other.
+    pub single: bool,
+    /// How far a constraint on it holds.
+    pub assurance: Assurance,
+    /// Where its value comes from.
+    pub source: Source,
+}
+
+impl Operand {
+    /// An operand whose values are text, known at every phase, declared by the consumer.
+    #[must_use]
+    pub const fn text() -> Self {
+        Self::of(Kind::Text)
+    }
+
+    /// An operand of that kind, known at every phase, declared by the consumer.
+    #[must_use]
+    pub const fn of(kind: Kind) -> Self {
+        Self {
+            kind,
+            unit: None,
+            operators: Vec::new(),
+            exchange_only: false,
+            single: !matches!(kind, Kind::Text | Kind::Any),
+            assurance: Assurance::Attested,
+            source: Source::Declaration,
+        }
+    }
+
+    /// Whether a durable counter keeps it.
+    #[must_use]
+    pub fn is_counted(&self) -> bool {
+        self.source == Source::Counter
+    }
+}
+
+/// When duties of permissions that do not say so themselves are due.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DutyReading {
+    /// Before the use, as the recommendation has it: a permission with an unperformed duty is not active.
+    #[default]
+    PreCondition,
+    /// By their action: consent and payment before, logging and informing with, deletion after the use.
+    ByAction,
+    /// At any time: only a duty that can no longer be performed makes a permission inactive.
+    Eventual,
 }
 
 /// The words that policies may use here.
 #[derive(Clone, Debug)]
 pub struct Registry {
     operands: BTreeMap<String, Operand>,
+    actions: Arc<Actions>,
     profiles: Vec<String>,
+    duties: DutyReading,
 }
 
 impl Default for Registry {
@@ -56,273 +153,67 @@ impl Default for Registry {
     }
 }
 
-const INSTANTS: [&str; 1] = ["dateTime"];
-const DURATIONS: [&str; 4] = ["delayPeriod", "elapsedTime", "meteredTime", "timeInterval"];
-const NUMBERS: [&str; 6] = ["absoluteSize", "count", "payAmount", "percentage", "relativeSize", "resolution"];
-const TEXTS: [&str; 21] = [
-    "absolutePosition",
-    "absoluteSpatialPosition",
-    "absoluteTemporalPosition",
-    "deliveryChannel",
-    "event",
-    "fileFormat",
-    "industry",
-    "language",
-    "media",
-    "product",
-    "purpose",
-    "recipient",
-    "relativePosition",
-    "relativeSpatialPosition",
-    "relativeTemporalPosition",
-    "spatial",
-    "spatialCoordinates",
-    "systemDevice",
-    "unitOfCount",
-    "version",
-    "virtualLocation",
-];
-const EXCHANGE_ONLY: [&str; 14] = [
-    "absoluteSize",
-    "absoluteTemporalPosition",
-    "count",
-    "delayPeriod",
-    "elapsedTime",
-    "event",
-    "meteredTime",
-    "percentage",
-    "relativeSize",
-    "relativeTemporalPosition",
-    "timeInterval",
-    "unitOfCount",
-    "xroad:callsPerMinute",
-    "xroad:datapath",
-];
-const COUNTED: [&str; 3] = ["count", "timeInterval", "xroad:callsPerMinute"];
-const CATENA_X: [&str; 14] = [
-    "AffiliatesBpnl",
-    "AffiliatesRegion",
-    "BusinessPartnerGroup",
-    "BusinessPartnerNumber",
-    "ConfidentialInformationMeasures",
-    "ConfidentialInformationSharing",
-    "ContractReference",
-    "ContractTermination",
-    "ExclusiveUsage",
-    "FrameworkAgreement",
-    "JurisdictionLocation",
-    "Membership",
-    "UsagePurpose",
-    "VersionChanges",
-];
-
-/// Every operator of ODRL 2.2; `term-lteq` stands in the DSP schema beside them and means `lteq`.
-pub(crate) const OPERATORS: [&str; 13] = [
-    "eq",
-    "gt",
-    "gteq",
-    "hasPart",
-    "isA",
-    "isAllOf",
-    "isAnyOf",
-    "isNoneOf",
-    "isPartOf",
-    "lt",
-    "lteq",
-    "neq",
-    "term-lteq",
-];
-
-/// Actions and what they are included in (ODRL Vocabulary 2.2 §4); roots are included in themselves.
-const ACTIONS: &[(&str, &str)] = &[
-    ("use", "use"),
-    ("transfer", "transfer"),
-    ("acceptTracking", "use"),
-    ("adHocShare", "share"),
-    ("aggregate", "use"),
-    ("annotate", "use"),
-    ("anonymize", "use"),
-    ("append", "modify"),
-    ("appendTo", "modify"),
-    ("archive", "use"),
-    ("attachPolicy", "use"),
-    ("attachSource", "use"),
-    ("attribute", "use"),
-    ("commercialize", "use"),
-    ("compensate", "use"),
-    ("concurrentUse", "use"),
-    ("copy", "reproduce"),
-    ("delete", "use"),
-    ("derive", "use"),
-    ("digitize", "use"),
-    ("display", "play"),
-    ("distribute", "use"),
-    ("ensureExclusivity", "use"),
-    ("execute", "use"),
-    ("export", "transform"),
-    ("extract", "reproduce"),
-    ("extractChar", "reproduce"),
-    ("extractPage", "reproduce"),
-    ("extractWord", "reproduce"),
-    ("give", "transfer"),
-    ("grantUse", "use"),
-    ("include", "use"),
-    ("index", "use"),
-    ("inform", "use"),
-    ("install", "use"),
-    ("lease", "transfer"),
-    ("lend", "transfer"),
-    ("license", "transfer"),
-    ("modify", "use"),
-    ("move", "use"),
-    ("nextPolicy", "use"),
-    ("obtainConsent", "use"),
-    ("pay", "compensate"),
-    ("play", "use"),
-    ("present", "use"),
-    ("preview", "use"),
-    ("print", "use"),
-    ("read", "use"),
-    ("reproduce", "use"),
-    ("reviewPolicy", "use"),
-    ("secondaryUse", "use"),
-    ("sell", "transfer"),
-    ("share", "distribute"),
-    ("shareAlike", "use"),
-    ("stream", "use"),
-    ("synchronize", "use"),
-    ("textToSpeech", "use"),
-    ("transform", "use"),
-    ("translate", "use"),
-    ("uninstall", "use"),
-    ("watermark", "use"),
-    ("write", "modify"),
-    ("writeTo", "modify"),
-    // What data spaces add, all forms of use.
-    ("access", "use"),
-    ("log", "use"),
-    ("retain", "use"),
-];
-
 impl Registry {
     /// The built-in profiles: ODRL core and common vocabulary, DSP, X-Road, Catena-X, Gaia-X.
     #[must_use]
     pub fn built_in() -> Self {
-        let mut operands = BTreeMap::new();
-        let mut add = |names: &[&str], kind: Kind, prefix: &str| {
-            for name in names {
-                let name = format!("{prefix}{name}");
-                let exchange_only = EXCHANGE_ONLY.contains(&name.as_str());
-                let counted = COUNTED.contains(&name.as_str());
-                operands.insert(name, Operand { kind, exchange_only, counted });
-            }
-        };
-        add(&INSTANTS, Kind::Instant, "");
-        add(&DURATIONS, Kind::Duration, "");
-        add(&NUMBERS, Kind::Number, "");
-        add(&TEXTS, Kind::Text, "");
-        add(&["clientId", "globalGroupMember", "localGroupMember"], Kind::Text, "xroad:");
-        add(&["datapath"], Kind::DataPath, "xroad:");
-        add(&["callsPerMinute"], Kind::Number, "xroad:");
-        add(&CATENA_X, Kind::Text, "cx-policy:");
-        add(&["inForceDate"], Kind::Instant, "edc:");
         let profiles = [profile::CORE, profile::ODRL, profile::DSP, profile::XROAD, profile::CATENA_X, profile::GAIA_X];
-        Self { operands, profiles: profiles.iter().map(ToString::to_string).collect() }
+        Self {
+            operands: operands::built_in(),
+            actions: Arc::new(Actions::built_in()),
+            profiles: profiles.iter().map(ToString::to_string).collect(),
+            duties: DutyReading::default(),
+        }
+    }
+
+    /// Lets policies use one more left operand, under an IRI or a compact name.
+    pub fn define(&mut self, name: &str, operand: Operand) {
+        self.operands.insert(canonical(name), operand);
     }
 
     /// Lets policies use one more left operand, whose values are text.
     pub fn add_text_operand(&mut self, name: &str, exchange_only: bool) {
-        let operand = Operand { kind: Kind::Text, exchange_only, counted: false };
-        self.operands.insert(canonical_operand(name), operand);
+        self.define(name, Operand { exchange_only, ..Operand::text() });
     }
 
-    pub(crate) fn operand(&self, name: &str) -> Option<&Operand> {
-        self.operands.get(name)
+    /// Lets policies use one more action, done whenever `part_of` allows it.
+    pub fn add_action(&mut self, name: &str, part_of: &str) {
+        Arc::make_mut(&mut self.actions).add(&canonical(name), &canonical(part_of));
+    }
+
+    /// Lets policies claim one more profile.
+    pub fn add_profile(&mut self, iri: &str) {
+        self.profiles.push(iri.to_owned());
+    }
+
+    /// How duties of permissions are read; at first as pre-conditions.
+    pub fn read_duties(&mut self, reading: DutyReading) {
+        self.duties = reading;
+    }
+
+    /// The operand of that name, however it is written.
+    #[must_use]
+    pub fn operand(&self, name: &str) -> Option<&Operand> {
+        let known = self.operands.get(name).or_else(|| self.operands.get(&canonical(name)));
+        // Gaia-X names its operands by a path into a credential, so there is no end of them.
+        known.or_else(|| self.operands.get("ovc:").filter(|_| name.starts_with("ovc:")))
+    }
+
+    /// All operands with their registered names.
+    pub fn operands(&self) -> impl Iterator<Item = (&str, &Operand)> {
+        self.operands.iter().map(|(name, operand)| (name.as_str(), operand))
+    }
+
+    pub(crate) fn actions(&self) -> &Arc<Actions> {
+        &self.actions
+    }
+
+    pub(crate) const fn duties(&self) -> DutyReading {
+        self.duties
     }
 
     pub(crate) fn knows_profile(&self, iri: &str) -> bool {
         let plain = |text: &str| text.trim_end_matches(['/', '#']).to_owned();
-        self.profiles.iter().any(|p| plain(p) == plain(iri))
-            || iri.starts_with(profile::CATENA_X)
-            || iri.starts_with("cx-policy:")
-            || matches!(iri, "odrl:core" | "odrl-core")
-    }
-}
-
-/// Whether the action can be evaluated here.
-pub(crate) fn knows_action(name: &str) -> bool {
-    ACTIONS.iter().any(|(action, _)| *action == name)
-}
-
-/// Whether doing `action` is doing `wider` (`includedIn`, reflexive and transitive).
-pub(crate) fn action_included(action: &str, wider: &str) -> bool {
-    let mut current = action;
-    loop {
-        if current == wider {
-            return true;
-        }
-        match ACTIONS.iter().find(|(name, _)| *name == current) {
-            Some((name, parent)) if name != parent => current = parent,
-            _ => return false,
-        }
-    }
-}
-
-/// The local name of an ODRL term however it is written; other terms as they are.
-pub(crate) fn local(term: &str) -> &str {
-    for prefix in ["odrl:", "http://www.w3.org/ns/odrl/2/"] {
-        if let Some(rest) = term.strip_prefix(prefix) {
-            return rest;
-        }
-    }
-    term
-}
-
-/// The name under which a left operand is registered, however it is written.
-pub(crate) fn canonical_operand(term: &str) -> String {
-    let term = local(term);
-    for (iri, prefix) in [
-        ("https://w3id.org/xroad/ns#", "xroad:"),
-        ("https://w3id.org/xroad/ns/", "xroad:"),
-        ("https://x-road.global/ns/", "xroad:"),
-        ("https://w3id.org/catenax/policy/", "cx-policy:"),
-        ("https://w3id.org/catenax/2025/9/policy/", "cx-policy:"),
-        ("https://w3id.org/edc/v0.0.1/ns/", "edc:"),
-    ] {
-        if let Some(rest) = term.strip_prefix(iri) {
-            return canonical_operand(&format!("{prefix}{rest}"));
-        }
-    }
-    match term {
-        "inForceDate" | "edc:inForceDate" => "edc:inForceDate".to_owned(),
-        bare if CATENA_X.contains(&bare) => format!("cx-policy:{bare}"),
-        other => other.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn inclusion_is_reflexive_and_transitive() {
-        assert!(action_included("use", "use"));
-        assert!(action_included("extract", "use"));
-        assert!(action_included("write", "use"));
-        assert!(!action_included("use", "read"));
-        assert!(!action_included("sell", "use"));
-    }
-
-    #[test]
-    fn every_parent_action_is_known() {
-        assert!(ACTIONS.iter().all(|(_, parent)| knows_action(parent)));
-    }
-
-    #[test]
-    fn an_operand_is_the_same_however_it_is_written() {
-        for written in ["count", "odrl:count", "http://www.w3.org/ns/odrl/2/count"] {
-            assert_eq!(canonical_operand(written), "count");
-        }
-        assert_eq!(canonical_operand("https://w3id.org/catenax/policy/Membership"), "cx-policy:Membership");
+        self.profiles.iter().any(|p| plain(p) == plain(iri)) || terms::is_dated_catena_x(iri)
     }
 }

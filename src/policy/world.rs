@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use serde_json::Value;
 
-use super::value::plain_text;
-use super::vocabulary::canonical_operand;
+use super::parse::text;
+use super::vocabulary::canonical;
 use crate::model::time::Timestamp;
 
 /// When a decision is made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Phase {
-    /// May this consumer see the offer: would an agreement on it ever permit?
+    /// May this consumer see the offer?
     Catalog,
     /// May this consumer have an agreement?
     Negotiation,
@@ -36,7 +38,7 @@ impl Phase {
     }
 }
 
-/// The values known for one left operand; more than one make a set.
+/// The values known for one left operand; more than one make a set, and none is known to be none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fact(Vec<String>);
 
@@ -45,8 +47,8 @@ impl Fact {
     #[must_use]
     pub fn from_json(value: &Value) -> Option<Self> {
         match value {
-            Value::Array(list) => list.iter().map(plain_text).collect::<Option<Vec<_>>>().map(Self),
-            one => plain_text(one).map(|text| Self(vec![text])),
+            Value::Array(list) => list.iter().map(scalar).collect::<Option<Vec<_>>>().map(Self),
+            one => scalar(one).map(|text| Self(vec![text])),
         }
     }
 
@@ -55,6 +57,10 @@ impl Fact {
     pub fn values(&self) -> &[String] {
         &self.0
     }
+}
+
+fn scalar(value: &Value) -> Option<String> {
+    text(value).filter(|_| !value.is_object())
 }
 
 impl From<&str> for Fact {
@@ -81,7 +87,7 @@ impl From<Vec<String>> for Fact {
     }
 }
 
-/// A duty that was done.
+/// What is reported of a duty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DutyPerformed {
     /// The duty's `uid`, or its JSON Pointer in the policy.
@@ -99,7 +105,7 @@ pub struct World {
     pub phase: Phase,
     /// What is to be done, such as `use`.
     pub action: String,
-    /// With what; `None` matches every target.
+    /// With what, if known; unknown where a rule names a target and this does not.
     pub target: Option<String>,
     /// Who grants, if known.
     pub assigner: Option<String>,
@@ -109,6 +115,8 @@ pub struct World {
     pub facts: BTreeMap<String, Fact>,
     /// Duties that were done.
     pub duties: Vec<DutyPerformed>,
+    /// Duties that are known not to be done any more, by `uid` or JSON Pointer.
+    pub violated: Vec<String>,
     /// Members of collections and groups: (member, collection).
     pub member_of: Vec<(String, String)>,
     /// Taxonomy: (narrower, broader).
@@ -118,7 +126,7 @@ pub struct World {
 impl World {
     /// Adds a fact about a left operand, however its name is written.
     pub fn know(&mut self, operand: &str, fact: impl Into<Fact>) {
-        self.facts.insert(canonical_operand(operand), fact.into());
+        self.facts.insert(canonical(operand), fact.into());
     }
 
     /// As [`World::know`], in a chain.
@@ -128,41 +136,31 @@ impl World {
         self
     }
 
-    /// What is known of a left operand by its registered name.
-    pub(crate) fn fact(&self, operand: &str) -> Option<&Fact> {
-        self.facts.get(operand)
-    }
-
-    /// Whether `one` is `other` or below it in the taxonomy; `None` where no taxonomy is known.
-    pub(crate) fn is_below(&self, one: &str, other: &str) -> Option<bool> {
-        if one == other {
-            return Some(true);
-        }
-        if self.broader.is_empty() {
-            return None;
-        }
-        Some(reaches(&self.broader, one, other))
-    }
-
     /// Whether `member` is `collection` or belongs to it, directly or through other collections.
     pub(crate) fn belongs(&self, member: &str, collection: &str) -> bool {
-        member == collection || reaches(&self.member_of, member, collection)
+        member == collection || reachable(&self.member_of, member, Way::Up).contains(&collection)
     }
 }
 
-fn reaches(edges: &[(String, String)], from: &str, to: &str) -> bool {
+/// Which way to go along edges from narrower to broader.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Way {
+    Up,
+    Down,
+}
+
+/// What can be reached from `from`, itself first, each once; circles end.
+pub(crate) fn reachable<'a>(edges: &'a [(String, String)], from: &'a str, way: Way) -> Vec<&'a str> {
     let mut seen = vec![from];
     let mut next = 0;
     while let Some(current) = seen.get(next).copied() {
         next += 1;
-        for (_, above) in edges.iter().filter(|(below, _)| below == current) {
-            if above == to {
-                return true;
-            }
-            if !seen.contains(&above.as_str()) {
-                seen.push(above);
+        for (narrower, broader) in edges {
+            let (here, there) = if way == Way::Up { (narrower, broader) } else { (broader, narrower) };
+            if here == current && !seen.contains(&there.as_str()) {
+                seen.push(there);
             }
         }
     }
-    false
+    seen
 }

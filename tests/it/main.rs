@@ -14,6 +14,5 @@ mod dataplane;
 mod dsp;
 mod handles;
 mod layers;
-mod policy;
 mod readme;
 mod xroad;

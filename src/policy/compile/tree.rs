@@ -1,0 +1,146 @@
+//! The decision tree. Positions in it are clauses of the policy, so that every answer can cite one.
+
+use std::collections::HashSet;
+
+use crate::model::odrl::{DutyTiming, Logic};
+use crate::policy::value::{Right, Typed};
+use crate::policy::vocabulary::{Assurance, Kind, Operand, Operator, SINCE_AGREEMENT, Source};
+
+/// A fact that the policy looks at.
+#[derive(Clone, Debug)]
+pub(crate) struct Slot {
+    pub(crate) name: Box<str>,
+    pub(crate) kind: Kind,
+    pub(crate) exchange_only: bool,
+    pub(crate) single: bool,
+    pub(crate) assurance: Assurance,
+    pub(crate) source: Source,
+    pub(crate) from: Told,
+}
+
+/// Where a slot is filled from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// What the world says under the operand's name.
+    Fact,
+    /// The time of the decision.
+    Now,
+    /// The time since the agreement.
+    Agreement,
+    /// Groups of the client: what the world says, or else its memberships.
+    Groups,
+}
+
+impl Slot {
+    pub(super) fn new(name: &str, operand: &Operand) -> Self {
+        let from = match name {
+            "dateTime" | "edc:inForceDate" => Told::Now,
+            SINCE_AGREEMENT => Told::Agreement,
+            "xroad:globalGroupMember" | "xroad:localGroupMember" => Told::Groups,
+            _ => Told::Fact,
+        };
+        Self {
+            name: name.into(),
+            kind: operand.kind,
+            exchange_only: operand.exchange_only,
+            single: operand.single,
+            assurance: operand.assurance,
+            source: operand.source.clone(),
+            from,
+        }
+    }
+}
+
+/// A comparison.
+#[derive(Clone, Debug)]
+pub(crate) struct Atom {
+    pub(crate) clause: Box<str>,
+    pub(crate) uid: Option<Box<str>>,
+    pub(crate) slot: usize,
+    pub(crate) operator: Operator,
+    /// Empty when the right operand is only referred to.
+    pub(crate) right: Box<[Right]>,
+    pub(crate) index: Option<Index>,
+    /// The right operand as people read it.
+    pub(crate) required: Box<str>,
+    pub(crate) unit: Option<Box<str>>,
+}
+
+/// Long lists of text, to be looked up rather than gone through.
+#[derive(Clone, Debug)]
+pub(crate) struct Index(HashSet<Box<str>>);
+
+/// From how many values on a look-up is faster.
+const WORTH_AN_INDEX: usize = 12;
+
+impl Index {
+    pub(super) fn of(right: &[Right], operator: Operator) -> Option<Self> {
+        let membership = matches!(operator, Operator::IsAnyOf | Operator::IsNoneOf);
+        if !membership || right.len() < WORTH_AN_INDEX || right.iter().any(|r| r.typed != Typed::Text) {
+            return None;
+        }
+        Some(Self(right.iter().flat_map(|r| std::iter::once(&r.text).chain(&r.iri)).cloned().collect()))
+    }
+
+    pub(crate) fn holds(&self, text: &str) -> bool {
+        self.0.contains(text)
+    }
+}
+
+/// The place of a node in the tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NodeId(pub(crate) usize);
+
+#[derive(Clone, Debug)]
+pub(crate) enum Node {
+    /// The place of a comparison.
+    Atom(usize),
+    /// A combination.
+    Logical { clause: Box<str>, uid: Option<Box<str>>, logic: Logic, parts: Box<[NodeId]> },
+}
+
+/// An action, target or party that a rule is about; a rule is about any one of each.
+#[derive(Clone, Debug)]
+pub(crate) struct Alternative {
+    /// Its number among all of the policy.
+    pub(crate) index: usize,
+    pub(crate) clause: Box<str>,
+    /// Its names; none for anything that the refinements admit.
+    pub(crate) ids: Box<[Box<str>]>,
+    pub(crate) collection: bool,
+    pub(crate) refinements: Box<[NodeId]>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct CompiledRule {
+    /// Its number among all rules and duties of the policy.
+    pub(crate) index: usize,
+    pub(crate) clause: Box<str>,
+    pub(crate) uid: Option<Box<str>>,
+    pub(crate) actions: Box<[Alternative]>,
+    pub(crate) targets: Box<[Alternative]>,
+    pub(crate) assigners: Box<[Alternative]>,
+    pub(crate) assignees: Box<[Alternative]>,
+    pub(crate) constraints: Box<[NodeId]>,
+    pub(crate) duties: Box<[CompiledRule]>,
+    pub(crate) consequences: Box<[CompiledRule]>,
+    /// When a duty of a permission is due; `None` at any time.
+    pub(crate) timing: Option<DutyTiming>,
+}
+
+impl CompiledRule {
+    /// Action, target, assigner and assignee with their alternatives.
+    pub(crate) fn aspects(&self) -> [(&'static str, &[Alternative]); 4] {
+        [
+            ("action", &self.actions),
+            ("target", &self.targets),
+            ("assigner", &self.assigners),
+            ("assignee", &self.assignees),
+        ]
+    }
+
+    /// The names of its actions, as people read them.
+    pub(crate) fn doing(&self) -> String {
+        self.actions.iter().flat_map(|a| a.ids.iter().map(AsRef::as_ref)).collect::<Vec<&str>>().join(", ")
+    }
+}

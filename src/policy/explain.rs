@@ -1,0 +1,370 @@
+//! The decision with its reasons: clause by clause, what was required and what was seen.
+
+use serde::Serialize;
+
+use super::compile::{Alternative, Atom, Compiled, CompiledRule, Node, NodeId};
+use super::judge::{Eval, Ground, Trace, Verdict};
+use super::sheet::Sheet;
+use super::truth::{Mask, Truth};
+use super::value::Typed;
+use super::vocabulary::Assurance;
+use super::world::World;
+use crate::model::odrl::Logic;
+
+mod sentence;
+mod tree;
+
+pub use sentence::Language;
+pub(crate) use sentence::Message;
+pub use tree::{Explanation, Part};
+
+/// Whether a request is permitted, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// Whether it is permitted.
+    pub permit: bool,
+    /// The clauses that decided: of a refusal those that refused, of a permit those that held.
+    pub because: Vec<Because>,
+}
+
+/// One clause and what was seen of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Because {
+    /// JSON Pointer (RFC 6901) into the policy as received.
+    pub clause: String,
+    /// Whether it holds.
+    pub state: Truth,
+    /// The left operand, or `action`, `target`, `assignee`, `assigner`, `duty`, `policy`.
+    pub operand: String,
+    /// The operator.
+    pub operator: String,
+    /// What is required.
+    pub required: String,
+    /// What was seen; `null` when nothing is known.
+    pub observed: Option<String>,
+    /// One sentence.
+    pub reason: String,
+    /// What to do about it.
+    pub remedy: String,
+    /// How far the clause holds the consumer; `null` for what is no constraint.
+    pub assurance: Option<Assurance>,
+}
+
+/// Who reads a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Those who run this connector: everything.
+    Operator,
+    /// The other party of the agreement: its clauses, not what is known here.
+    Counterparty,
+    /// Anybody: which kind of clause, nothing of its content.
+    Public,
+}
+
+impl Decision {
+    /// The same decision as the counterparty may see it: which clause, operand and operator, not what is known here.
+    #[must_use]
+    pub fn redacted(&self) -> Self {
+        self.for_audience(Audience::Counterparty)
+    }
+
+    /// The same decision with what these readers may see.
+    #[must_use]
+    pub fn for_audience(&self, audience: Audience) -> Self {
+        let because = self.because.iter().map(|b| b.for_audience(audience)).collect();
+        Self { permit: self.permit, because }
+    }
+}
+
+impl Because {
+    fn for_audience(&self, audience: Audience) -> Self {
+        let withheld = Message::Withheld { clause: &self.clause, operand: &self.operand };
+        match audience {
+            Audience::Operator => self.clone(),
+            Audience::Counterparty => {
+                Self { observed: None, reason: Language::default().say(withheld), ..self.clone() }
+            }
+            Audience::Public => Self {
+                observed: None,
+                required: String::new(),
+                reason: Language::default().say(withheld),
+                remedy: String::new(),
+                ..self.clone()
+            },
+        }
+    }
+}
+
+impl Compiled {
+    /// Decides a request in a state of the world.
+    #[must_use]
+    pub fn decide(&self, world: &World) -> Decision {
+        let (sheet, mut trace) = (self.sheet(world), Trace::default());
+        let verdict = self.judge(&sheet, &mut trace);
+        self.because(&sheet, verdict)
+    }
+
+    /// The reasons of a verdict on this sheet.
+    #[must_use]
+    pub fn because(&self, sheet: &Sheet, verdict: Verdict) -> Decision {
+        let mut reasons = Reasons { eval: Eval::quiet(self, sheet), found: Vec::new() };
+        match verdict.ground {
+            Ground::Permission(at) => self.permissions.get(at).into_iter().for_each(|rule| reasons.permitted(rule)),
+            Ground::Offer => reasons.offer(),
+            Ground::Parent => reasons.parents(),
+            Ground::Obligation => reasons.obligations(),
+            Ground::Prohibition => reasons.prohibitions(),
+            Ground::NoPermission => reasons.no_permission(),
+        }
+        Decision { permit: verdict.permit, because: reasons.found }
+    }
+}
+
+struct Reasons<'a> {
+    eval: Eval<'a>,
+    found: Vec<Because>,
+}
+
+impl Reasons<'_> {
+    fn permitted(&mut self, rule: &CompiledRule) {
+        for (_, alternatives) in rule.aspects() {
+            let held: Vec<&Alternative> =
+                alternatives.iter().filter(|one| self.eval.aspect(std::slice::from_ref(one)).lets()).collect();
+            held.first().into_iter().for_each(|one| self.collect_all(&one.refinements, Mask::lets));
+        }
+        self.collect_all(&rule.constraints, Mask::lets);
+        if self.found.is_empty() {
+            let asked = self.eval.sheet.asked.first().cloned().flatten();
+            self.found.push(entry(&rule.clause, Truth::True, "action", "isA", &rule.doing(), asked.as_deref()));
+        }
+    }
+
+    fn offer(&mut self) {
+        let entry = entry(&self.eval.policy.kind_clause, Truth::False, "policy", "isA", "Agreement", Some("Offer"));
+        self.found.push(said(entry, Message::Offer, Message::Negotiate));
+    }
+
+    fn parents(&mut self) {
+        for parent in &self.eval.policy.parents {
+            let entry = entry(&parent.clause, Truth::Unknown, "inheritFrom", "eq", &parent.id, None);
+            self.found.push(said(entry, Message::Parent { id: &parent.id }, Message::Remedy { operand: "policy" }));
+        }
+    }
+
+    fn obligations(&mut self) {
+        for duty in &self.eval.policy.obligations {
+            if self.eval.violates(duty) {
+                let action = duty.doing();
+                let entry = entry(&duty.clause, Truth::False, "duty", "eq", &action, None);
+                self.found.push(said(
+                    entry,
+                    Message::Violated { action: &action },
+                    Message::Fulfil { action: &action },
+                ));
+            }
+        }
+    }
+
+    fn prohibitions(&mut self) {
+        for rule in &self.eval.policy.prohibitions {
+            if !self.eval.rule(rule).bars() {
+                continue;
+            }
+            let before = self.found.len();
+            let refined = rule.aspects().into_iter().flat_map(|(_, all)| all).flat_map(|one| one.refinements.iter());
+            let nodes: Vec<NodeId> = refined.chain(rule.constraints.iter()).copied().collect();
+            self.collect_all(&nodes, Mask::bars);
+            for entry in self.found.iter_mut().skip(before) {
+                entry.reason = Language::default().say(match entry.state {
+                    Truth::Unknown => Message::MayBeProhibited { operand: &entry.operand },
+                    _ => Message::Prohibited { comparison: &entry.reason },
+                });
+            }
+            self.unknown_aspects(rule);
+            if self.found.len() == before {
+                let asked = self.eval.sheet.asked.first().cloned().flatten();
+                let entry = entry(&rule.clause, Truth::True, "action", "isA", &rule.doing(), asked.as_deref());
+                let action = asked.as_deref().unwrap_or("this");
+                let message = Message::ProhibitedAction { action };
+                self.found.push(said(entry, message, Message::Remedy { operand: "action" }));
+            }
+        }
+    }
+
+    /// Parts of the request that would have to be known to say that the rule is not about it.
+    fn unknown_aspects(&mut self, rule: &CompiledRule) {
+        for ((name, alternatives), asked) in rule.aspects().into_iter().zip(&self.eval.sheet.asked) {
+            if asked.is_none() && self.eval.aspect(alternatives).truth() == Truth::Unknown {
+                let entry = entry(&rule.clause, Truth::Unknown, name, "eq", &names(alternatives), None);
+                self.found.push(said(
+                    entry,
+                    Message::MayBeProhibited { operand: name },
+                    Message::Remedy { operand: name },
+                ));
+            }
+        }
+    }
+
+    fn no_permission(&mut self) {
+        let policy = self.eval.policy;
+        if policy.permissions.is_empty() {
+            let entry = entry("", Truth::False, "policy", "hasPart", "permission", None);
+            self.found.push(said(entry, Message::NoPermission, Message::Remedy { operand: "policy" }));
+            return;
+        }
+        let about: Vec<bool> = policy.permissions.iter().map(|rule| !self.eval.names(rule).fails()).collect();
+        let any = about.contains(&true);
+        for (rule, about) in policy.permissions.iter().zip(about) {
+            if about || !any {
+                self.not_permitted(rule);
+            }
+        }
+    }
+
+    fn not_permitted(&mut self, rule: &CompiledRule) {
+        for ((name, alternatives), asked) in rule.aspects().into_iter().zip(&self.eval.sheet.asked) {
+            if self.eval.aspect(alternatives).lets() {
+                continue;
+            }
+            let named: Vec<&Alternative> = alternatives.iter().filter(|one| !self.eval.named(one).fails()).collect();
+            if named.iter().any(|one| self.eval.named(one).lets()) {
+                // It is named, but its refinements do not hold.
+                named.iter().for_each(|one| self.collect_all(&one.refinements, |mask| !mask.lets()));
+            } else {
+                let state = if named.is_empty() { Truth::False } else { Truth::Unknown };
+                let operator = if name == "action" { "isA" } else { "eq" };
+                let required = names(alternatives);
+                self.found.push(entry(&rule.clause, state, name, operator, &required, asked.as_deref()));
+            }
+        }
+        if self.eval.names(rule).fails() {
+            return;
+        }
+        let failing: Vec<NodeId> =
+            rule.constraints.iter().copied().filter(|node| !self.eval.node(*node).lets()).collect();
+        self.collect_all(&failing, |mask| !mask.lets());
+        for duty in &rule.duties {
+            let state = self.eval.duty(duty);
+            if !state.lets() {
+                let action = duty.doing();
+                let entry = entry(&duty.clause, state.truth(), "duty", "eq", &action, None);
+                let (message, remedy) = (Message::Unfulfilled { action: &action }, Message::Fulfil { action: &action });
+                self.found.push(said(entry, message, remedy));
+            }
+        }
+    }
+
+    fn collect_all(&mut self, nodes: &[NodeId], wanted: fn(Mask) -> bool) {
+        nodes.iter().for_each(|node| self.collect(*node, wanted));
+    }
+
+    /// The atomic constraints below a node whose truth is wanted.
+    fn collect(&mut self, id: NodeId, wanted: fn(Mask) -> bool) {
+        let policy = self.eval.policy;
+        match policy.nodes.get(id.0) {
+            Some(Node::Atom(at)) => {
+                let mask = self.eval.node(id);
+                if wanted(mask) {
+                    self.found.extend(policy.atoms.get(*at).map(|atom| compared(&self.eval, atom, mask)));
+                }
+            }
+            Some(Node::Logical { logic, parts, .. }) => {
+                if !wanted(self.eval.node(id)) {
+                    return;
+                }
+                let before = self.found.len();
+                self.collect_all(parts, wanted);
+                // More than one part of a xone holds, or a sequence is open though each part holds: all of them decided.
+                if self.found.len() == before {
+                    self.collect_all(parts, |_| true);
+                    if *logic == Logic::AndSequence {
+                        for entry in self.found.iter_mut().skip(before) {
+                            entry.reason = format!("{}; {}", entry.reason, Language::default().say(Message::Sequence));
+                        }
+                    }
+                }
+            }
+            None => {}
+        }
+    }
+}
+
+impl Eval<'_> {
+    /// Whether the request is about what is named, refinements left aside.
+    fn named(&self, alternative: &Alternative) -> Mask {
+        self.sheet.about.get(alternative.index).copied().unwrap_or(Mask::UNKNOWN)
+    }
+
+    /// The same for all aspects of a rule.
+    fn names(&self, rule: &CompiledRule) -> Mask {
+        let any = |all: &[Alternative]| all.iter().map(|one| self.named(one)).reduce(Mask::or).unwrap_or(Mask::TRUE);
+        rule.aspects().into_iter().map(|(_, all)| any(all)).fold(Mask::TRUE, Mask::and)
+    }
+
+    /// What was seen of a comparison, as people read it.
+    pub(super) fn observed(&self, atom: &Atom) -> Option<String> {
+        let slot = self.policy.slots.get(atom.slot)?;
+        let mut shown = String::new();
+        if let Some(seen) = self.told_by_time(slot.from) {
+            seen.show(&mut shown);
+            return Some(shown);
+        }
+        let filled = self.sheet.facts.get(atom.slot)?;
+        if filled.known == super::sheet::Known::Absent {
+            return None;
+        }
+        for (n, value) in filled.values().iter().enumerate() {
+            shown.push_str(if n > 0 { ", " } else { "" });
+            value.show(&mut shown);
+        }
+        Some(shown)
+    }
+}
+
+/// What is said of a comparison.
+pub(super) fn compared(eval: &Eval<'_>, atom: &Atom, mask: Mask) -> Because {
+    let (operand, assurance) =
+        eval.policy.slots.get(atom.slot).map_or(("", None), |slot| (&*slot.name, Some(slot.assurance)));
+    let required = match &atom.unit {
+        Some(unit) => format!("{} {unit}", atom.required),
+        None => atom.required.to_string(),
+    };
+    let observed = eval.observed(atom);
+    let state = mask.truth();
+    let entry = entry(&atom.clause, state, operand, atom.operator.as_str(), &required, observed.as_deref());
+    let entry = Because { required: atom.required.to_string(), assurance, ..entry };
+    let values = eval.sheet.facts.get(atom.slot).map(super::sheet::Filled::values).unwrap_or_default();
+    let ambiguous = values.iter().find(|seen| seen.typed == Typed::Call { plain: false });
+    match ambiguous {
+        _ if atom.right.is_empty() => {
+            let reason = Language::default().say(Message::Referenced { reference: &atom.required });
+            Because { reason, ..entry }
+        }
+        Some(seen) => Because { reason: Language::default().say(Message::Ambiguous { path: &seen.text }), ..entry },
+        None => entry,
+    }
+}
+
+fn names(alternatives: &[Alternative]) -> String {
+    alternatives.iter().flat_map(|one| one.ids.iter().map(AsRef::as_ref)).collect::<Vec<&str>>().join(", ")
+}
+
+fn said(entry: Because, reason: Message<'_>, remedy: Message<'_>) -> Because {
+    let language = Language::default();
+    Because { reason: language.say(reason), remedy: language.say(remedy), ..entry }
+}
+
+fn entry(clause: &str, state: Truth, operand: &str, operator: &str, required: &str, observed: Option<&str>) -> Because {
+    let language = Language::default();
+    Because {
+        clause: clause.to_owned(),
+        state,
+        operand: operand.to_owned(),
+        operator: operator.to_owned(),
+        required: required.to_owned(),
+        observed: observed.map(str::to_owned),
+        reason: language.say(Message::Compared { operand, operator, required, observed, state }),
+        remedy: language.say(Message::Remedy { operand }),
+        assurance: None,
+    }
+}

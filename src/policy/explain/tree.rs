@@ -1,0 +1,143 @@
+//! The whole explanation: every rule, every constraint, as a tree.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{Because, compared};
+use crate::policy::compile::{Compiled, CompiledRule, Node, NodeId};
+use crate::policy::judge::{Eval, Trace};
+use crate::policy::truth::{Mask, Truth};
+use crate::policy::world::World;
+
+/// A decision with all that led to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// Whether the request is permitted.
+    pub permit: bool,
+    /// The clauses that decided.
+    pub because: Vec<Because>,
+    /// Every rule of the policy with what became of it.
+    pub rules: Vec<Part>,
+}
+
+/// A rule, an aspect of one, a constraint or a duty, with its own parts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Part {
+    /// Where it stands.
+    pub clause: String,
+    /// Its `uid`, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uid: Option<String>,
+    /// `permission`, `prohibition`, `obligation`, `duty`, `consequence`, `action`, `target`, `assigner`, `assignee`, `and`, `or`,
+    /// `xone`, `andSequence` or `constraint`.
+    pub kind: &'static str,
+    /// Of a rule: whether it is about the request and active. Of a duty: whether it is fulfilled, or not called for.
+    pub state: Truth,
+    /// Of a comparison: what was required and what was seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compared: Option<Because>,
+    /// What it consists of.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
+}
+
+impl Compiled {
+    /// Decides, and tells of every rule and constraint, also of those that did not decide.
+    #[must_use]
+    pub fn explain(&self, world: &World) -> Explanation {
+        let sheet = self.sheet(world);
+        let verdict = self.judge(&sheet, &mut Trace::default());
+        let mut eval = Eval::quiet(self, &sheet);
+        let mut rules = Vec::new();
+        for (kind, list) in
+            [("permission", &self.permissions), ("prohibition", &self.prohibitions), ("obligation", &self.obligations)]
+        {
+            rules.extend(list.iter().map(|rule| told(&mut eval, rule, kind)));
+        }
+        Explanation { permit: verdict.permit, because: self.because(&sheet, verdict).because, rules }
+    }
+}
+
+fn told(eval: &mut Eval<'_>, rule: &CompiledRule, kind: &'static str) -> Part {
+    let state = match kind {
+        "permission" => eval.permission(rule),
+        "prohibition" => eval.rule(rule),
+        "obligation" if eval.violates(rule) => Mask::FALSE,
+        "duty" => eval.duty(rule),
+        _ => Mask::known(eval.fulfilled(rule).then_some(true)),
+    };
+    let mut parts = Vec::new();
+    for (name, alternatives) in rule.aspects() {
+        if alternatives.is_empty() {
+            continue;
+        }
+        let state = eval.aspect(alternatives).truth();
+        let clause = alternatives.first().map(|one| one.clause.to_string()).unwrap_or_default();
+        let refined = alternatives.iter().flat_map(|one| one.refinements.iter());
+        let inner = refined.map(|node| constraint(eval, *node)).collect();
+        parts.push(Part { clause, uid: None, kind: name, state, compared: None, parts: inner });
+    }
+    parts.extend(rule.constraints.iter().map(|node| constraint(eval, *node)));
+    parts.extend(rule.duties.iter().map(|duty| told(eval, duty, "duty")));
+    parts.extend(rule.consequences.iter().map(|duty| told(eval, duty, "consequence")));
+    let uid = rule.uid.as_deref().map(str::to_owned);
+    Part { clause: rule.clause.to_string(), uid, kind, state: state.truth(), compared: None, parts }
+}
+
+fn constraint(eval: &mut Eval<'_>, id: NodeId) -> Part {
+    let mask = eval.node(id);
+    let policy = eval.policy;
+    let (clause, uid, kind, compared, parts) = match policy.nodes.get(id.0) {
+        Some(Node::Atom(at)) => {
+            let atom = policy.atoms.get(*at);
+            let compared = atom.map(|atom| compared(eval, atom, mask));
+            let clause = atom.map(|atom| atom.clause.to_string()).unwrap_or_default();
+            (clause, atom.and_then(|atom| atom.uid.as_deref()), "constraint", compared, Vec::new())
+        }
+        Some(Node::Logical { clause, uid, logic, parts }) => {
+            let parts = parts.iter().map(|part| constraint(eval, *part)).collect();
+            (clause.to_string(), uid.as_deref(), logic.as_str(), None, parts)
+        }
+        None => (String::new(), None, "constraint", None, Vec::new()),
+    };
+    Part { clause, uid: uid.map(str::to_owned), kind, state: mask.truth(), compared, parts }
+}
+
+impl fmt::Display for Explanation {
+    /// A tree of lines: a mark, what it is, where it stands, and the sentence.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", if self.permit { "permitted" } else { "refused" })?;
+        for because in &self.because {
+            writeln!(f, "  because {} ({})", because.reason, because.clause)?;
+            if !self.permit {
+                writeln!(f, "    {}", because.remedy)?;
+            }
+        }
+        for rule in &self.rules {
+            line(f, rule, 0)?;
+        }
+        Ok(())
+    }
+}
+
+fn line(f: &mut fmt::Formatter<'_>, part: &Part, depth: usize) -> fmt::Result {
+    let mark = match part.state {
+        Truth::True => "+",
+        Truth::False => "-",
+        Truth::Unknown => "?",
+    };
+    write!(f, "{:depth$}{mark} {} {}", "", part.kind, part.clause, depth = depth * 2)?;
+    match &part.compared {
+        Some(because) => {
+            let assurance = because.assurance.map_or("", |a| match a {
+                super::Assurance::Enforced => " [enforced]",
+                super::Assurance::Attested => " [attested]",
+                super::Assurance::Audited => " [audited]",
+            });
+            writeln!(f, ": {}{assurance}", because.reason)?;
+        }
+        None => writeln!(f)?,
+    }
+    part.parts.iter().try_for_each(|inner| line(f, inner, depth + 1))
+}

@@ -1,0 +1,170 @@
+//! The decision: a pure function of policy and sheet, three-valued, without allocating on its way to a permit.
+
+use super::compile::{Compiled, CompiledRule, Node, NodeId};
+use super::sheet::Sheet;
+use super::truth::{Mask, Xone};
+use super::world::Phase;
+use crate::model::odrl::{Conflict, Logic, PolicyKind};
+use crate::model::time::Timestamp;
+
+mod compare;
+mod duties;
+
+/// What became of each comparison in one decision; kept between decisions to spare its memory.
+#[derive(Clone, Debug, Default)]
+pub struct Trace {
+    pub(super) atoms: Vec<Mask>,
+}
+
+/// The outcome of one decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Whether the request is permitted.
+    pub permit: bool,
+    /// What it rests on.
+    pub(super) ground: Ground,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ground {
+    /// The permission at this place permits.
+    Permission(usize),
+    /// An offer grants nothing.
+    Offer,
+    /// A parent's rules are not known.
+    Parent,
+    /// An obligation is violated.
+    Obligation,
+    /// A prohibition applies, or may apply.
+    Prohibition,
+    /// No permission permits.
+    NoPermission,
+}
+
+impl Compiled {
+    /// Decides, and says only whether; [`Compiled::decide`] says why.
+    #[must_use]
+    pub fn judge(&self, sheet: &Sheet, trace: &mut Trace) -> Verdict {
+        trace.atoms.clear();
+        trace.atoms.resize(self.atoms.len(), Mask::NONE);
+        let mut eval = Eval { policy: self, sheet, now: sheet.now, only_time: false, trace: &mut trace.atoms };
+        let ground = self.ground(&mut eval);
+        Verdict { permit: matches!(ground, Ground::Permission(_)), ground }
+    }
+
+    fn ground(&self, eval: &mut Eval<'_>) -> Ground {
+        if self.kind == PolicyKind::Offer && matches!(eval.sheet.phase, Phase::Transfer | Phase::Exchange) {
+            return Ground::Offer;
+        }
+        if !self.parents.is_empty() {
+            return Ground::Parent;
+        }
+        if self.obligations.iter().any(|duty| eval.violates(duty)) {
+            return Ground::Obligation;
+        }
+        let permission = self.permissions.iter().position(|rule| eval.permission(rule).lets());
+        let mut barred = false;
+        for rule in &self.prohibitions {
+            barred |= eval.rule(rule).bars();
+        }
+        match permission {
+            _ if barred && (self.conflict != Conflict::Permissions || permission.is_none()) => Ground::Prohibition,
+            Some(rule) => Ground::Permission(rule),
+            None => Ground::NoPermission,
+        }
+    }
+}
+
+/// One evaluation under way.
+pub(super) struct Eval<'a> {
+    pub(super) policy: &'a Compiled,
+    pub(super) sheet: &'a Sheet,
+    /// The time that is looked at: now, or when a duty was performed.
+    pub(super) now: Timestamp,
+    /// Facts of the present are not those of the time looked at.
+    pub(super) only_time: bool,
+    /// Where states of comparisons go; empty to keep none.
+    pub(super) trace: &'a mut [Mask],
+}
+
+impl<'a> Eval<'a> {
+    /// An evaluation that keeps no trace.
+    pub(super) fn quiet(policy: &'a Compiled, sheet: &'a Sheet) -> Self {
+        Self { policy, sheet, now: sheet.now, only_time: false, trace: &mut [] }
+    }
+
+    /// Whether a permission is active and about this request.
+    pub(super) fn permission(&mut self, rule: &CompiledRule) -> Mask {
+        let mut mask = self.rule(rule);
+        for duty in &rule.duties {
+            mask = mask.and(self.duty(duty));
+        }
+        mask
+    }
+
+    /// Whether a rule is about this request and its constraints hold.
+    pub(super) fn rule(&mut self, rule: &CompiledRule) -> Mask {
+        let about = self.about(rule);
+        // Constraints of a rule about something else decide nothing, so they are not looked at.
+        if about.fails() {
+            return about;
+        }
+        about.and(self.all(&rule.constraints))
+    }
+
+    /// Whether a rule is about the request's action, target and parties, refinements included.
+    pub(super) fn about(&mut self, rule: &CompiledRule) -> Mask {
+        let mut mask = Mask::TRUE;
+        for (_, alternatives) in rule.aspects() {
+            mask = mask.and(self.aspect(alternatives));
+        }
+        mask
+    }
+
+    /// Whether the request is about any of the alternatives; none means anything.
+    pub(super) fn aspect(&mut self, alternatives: &[super::compile::Alternative]) -> Mask {
+        let mut any = if alternatives.is_empty() { Mask::TRUE } else { Mask::FALSE };
+        for alternative in alternatives {
+            let named = self.sheet.about.get(alternative.index).copied().unwrap_or(Mask::UNKNOWN);
+            let it = if named.fails() { named } else { named.and(self.all(&alternative.refinements)) };
+            any = any.or(it);
+        }
+        any
+    }
+
+    pub(super) fn all(&mut self, nodes: &[NodeId]) -> Mask {
+        let mut mask = Mask::TRUE;
+        for node in nodes {
+            mask = mask.and(self.node(*node));
+        }
+        mask
+    }
+
+    pub(super) fn node(&mut self, id: NodeId) -> Mask {
+        match self.policy.nodes.get(id.0) {
+            Some(Node::Atom(at)) => {
+                let mask = self.atom(*at);
+                if let Some(cell) = self.trace.get_mut(*at) {
+                    *cell = mask;
+                }
+                mask
+            }
+            Some(Node::Logical { logic, parts, .. }) => self.logical(*logic, parts),
+            None => Mask::UNKNOWN,
+        }
+    }
+
+    fn logical(&mut self, logic: Logic, parts: &[NodeId]) -> Mask {
+        match logic {
+            Logic::And => self.all(parts),
+            Logic::Or => parts.iter().fold(Mask::FALSE, |any, part| any.or(self.node(*part))),
+            Logic::Xone => {
+                let mut xone = Xone::new();
+                parts.iter().for_each(|part| xone.add(self.node(*part)));
+                xone.truth()
+            }
+            // The order of past events is not known here; what is false now is false in every order.
+            Logic::AndSequence => self.all(parts).and(Mask::UNKNOWN),
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! One comparison: a fact, an operator, a right operand.
+
+use std::cmp::Ordering;
+
+use super::Eval;
+use crate::policy::compile::{Atom, Told};
+use crate::policy::sheet::{Filled, Known};
+use crate::policy::truth::Mask;
+use crate::policy::value::{Duration, Right, Seen, Typed};
+use crate::policy::vocabulary::{Kind, Operator};
+use crate::policy::world::Phase;
+
+impl Eval<'_> {
+    /// The truth of the comparison at this place.
+    pub(super) fn atom(&self, at: usize) -> Mask {
+        let Some(atom) = self.policy.atoms.get(at) else { return Mask::UNKNOWN };
+        let (Some(slot), Some(filled)) = (self.policy.slots.get(atom.slot), self.sheet.facts.get(atom.slot)) else {
+            return Mask::UNKNOWN;
+        };
+        if let Some(seen) = self.told_by_time(slot.from) {
+            return values(atom, std::slice::from_ref(&seen));
+        }
+        if self.only_time {
+            return Mask::UNKNOWN;
+        }
+        match filled.known {
+            Known::Absent if slot.exchange_only && self.sheet.phase != Phase::Exchange => Mask::DEFERRED,
+            Known::Absent | Known::Unreadable => Mask::UNKNOWN,
+            Known::Groups => groups(atom, filled),
+            Known::Values if matches!(atom.operator, Operator::IsA | Operator::IsPartOf | Operator::HasPart) => {
+                self.by_taxonomy(at, atom, filled.values())
+            }
+            Known::Values => values(atom, filled.values()),
+        }
+    }
+
+    /// The value of an operand that the clock tells.
+    pub(in crate::policy) fn told_by_time(&self, from: Told) -> Option<Seen> {
+        let typed = match from {
+            Told::Now => Typed::Instant(self.now),
+            Told::Agreement => {
+                let since = self.now.millis().saturating_sub(self.sheet.agreed?.millis());
+                Typed::Duration(Duration::of_millis(since))
+            }
+            Told::Fact | Told::Groups => return None,
+        };
+        Some(Seen { text: String::new(), typed })
+    }
+
+    /// Every value below the right operand, or none of them; otherwise it cannot be told.
+    fn by_taxonomy(&self, at: usize, atom: &Atom, seen: &[Seen]) -> Mask {
+        let [right] = &*atom.right else { return Mask::UNKNOWN };
+        let terms = self.sheet.terms.get(at).and_then(Option::as_ref);
+        let below = |value: &Seen| match terms {
+            _ if right.equals(value) == Some(true) => Mask::TRUE,
+            Some(terms) => Mask::of(terms.contains(value.text.as_str())),
+            None => Mask::UNKNOWN,
+        };
+        let mut all = seen.iter().map(below);
+        let Some(first) = all.next() else { return Mask::UNKNOWN };
+        if all.all(|other| other == first) { first } else { Mask::UNKNOWN }
+    }
+}
+
+fn values(atom: &Atom, seen: &[Seen]) -> Mask {
+    if atom.right.is_empty() {
+        return Mask::UNKNOWN;
+    }
+    match atom.operator {
+        Operator::IsAnyOf => Mask::known(any(atom, seen)),
+        Operator::IsNoneOf => negative(seen, any(atom, seen)),
+        Operator::IsAllOf => every(&atom.right, |right| some(seen, |value| right.equals(value))),
+        operator => match (seen, &*atom.right) {
+            ([value], [right]) => single(operator, value, right),
+            _ => Mask::UNKNOWN,
+        },
+    }
+}
+
+fn single(operator: Operator, value: &Seen, right: &Right) -> Mask {
+    let ordered = |wanted: fn(Ordering) -> bool| Mask::known(right.order(value).map(wanted));
+    match operator {
+        Operator::Eq => Mask::known(right.equals(value)),
+        Operator::Neq => negative(std::slice::from_ref(value), right.equals(value)),
+        Operator::Lt => ordered(Ordering::is_lt),
+        Operator::Lteq => ordered(Ordering::is_le),
+        Operator::Gt => ordered(Ordering::is_gt),
+        Operator::Gteq => ordered(Ordering::is_ge),
+        _ => Mask::UNKNOWN,
+    }
+}
+
+/// Whether any value is any of the right operands.
+fn any(atom: &Atom, seen: &[Seen]) -> Option<bool> {
+    match &atom.index {
+        Some(index) => Some(seen.iter().any(|value| index.holds(&value.text))),
+        None => some(seen, |value| some(&atom.right, |right| right.equals(value))),
+    }
+}
+
+/// Whether one of them does; unknown when none surely does and one may.
+fn some<T>(all: &[T], test: impl Fn(&T) -> Option<bool>) -> Option<bool> {
+    let mut answer = Some(false);
+    for one in all {
+        match test(one) {
+            Some(true) => return Some(true),
+            Some(false) => {}
+            None => answer = None,
+        }
+    }
+    answer
+}
+
+fn every(all: &[Right], test: impl Fn(&Right) -> Option<bool>) -> Mask {
+    Mask::known(some(all, |right| test(right).map(|holds| !holds)).map(|missing| !missing))
+}
+
+/// The opposite of a match. A path that no pattern can match says nothing about not being meant.
+fn negative(seen: &[Seen], matched: Option<bool>) -> Mask {
+    if seen.iter().any(|value| value.typed == Typed::Call { plain: false }) {
+        return Mask::UNKNOWN;
+    }
+    Mask::known(matched.map(|it| !it))
+}
+
+/// Membership: `eq` means "belongs to", because X-Road writes it so.
+fn groups(atom: &Atom, filled: &Filled) -> Mask {
+    let holds = |right: &Right| some(filled.values(), |group| right.equals(group));
+    match (atom.operator, &*atom.right) {
+        (_, []) => Mask::UNKNOWN,
+        (Operator::Eq | Operator::IsA | Operator::IsPartOf, [right]) => Mask::known(holds(right)),
+        (Operator::Neq, [right]) => Mask::known(holds(right)).not(),
+        (Operator::IsAnyOf, all) => Mask::known(some(all, holds)),
+        (Operator::IsNoneOf, all) => Mask::known(some(all, holds)).not(),
+        (Operator::IsAllOf, all) => every(all, holds),
+        _ => Mask::UNKNOWN,
+    }
+}
+
+impl Eval<'_> {
+    /// Whether the comparison sets an upper bound to the time, and the bound has passed.
+    pub(super) fn has_passed(&self, at: usize) -> bool {
+        let Some((atom, slot)) = self.policy.atoms.get(at).and_then(|a| Some((a, self.policy.slots.get(a.slot)?)))
+        else {
+            return false;
+        };
+        if !matches!(atom.operator, Operator::Lt | Operator::Lteq | Operator::Eq) || atom.right.is_empty() {
+            return false;
+        }
+        let passed = |seen: &Seen| {
+            atom.right.iter().all(|bound| match bound.order(seen) {
+                Some(Ordering::Greater) => true,
+                Some(Ordering::Equal) => atom.operator == Operator::Lt,
+                _ => false,
+            })
+        };
+        match self.told_by_time(slot.from) {
+            Some(seen) => passed(&seen),
+            // Time that only adds up: elapsed, metered, delayed.
+            None if slot.kind == Kind::Duration => {
+                let filled = self.sheet.facts.get(atom.slot).map(Filled::values);
+                filled.is_some_and(|values| !values.is_empty() && values.iter().all(passed))
+            }
+            None => false,
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Duties: performed, due, overdue.
+
+use super::Eval;
+use crate::model::odrl::{DutyTiming, Logic};
+use crate::model::time::Timestamp;
+use crate::policy::compile::{CompiledRule, Node, NodeId};
+use crate::policy::truth::Mask;
+
+impl<'a> Eval<'a> {
+    /// Whether a duty leaves its permission active: it is fulfilled, or not called for, or due only later.
+    pub(in crate::policy) fn duty(&mut self, duty: &CompiledRule) -> Mask {
+        let violated = self.reported(duty).1 || self.is_overdue(duty);
+        if self.fulfilled(duty) {
+            return Mask::TRUE;
+        }
+        if violated {
+            return Mask::of(self.is_healed(duty));
+        }
+        match duty.timing {
+            Some(DutyTiming::Before) => self.all(&duty.constraints).not(),
+            _ => Mask::TRUE,
+        }
+    }
+
+    /// Whether an obligation can no longer be fulfilled, or may be such.
+    pub(in crate::policy) fn violates(&mut self, duty: &CompiledRule) -> bool {
+        let concerns = self.aspect(&duty.assignees).and(self.aspect(&duty.assigners));
+        if concerns.fails() || self.fulfilled(duty) {
+            return false;
+        }
+        let violated = self.reported(duty).1 || (self.is_overdue(duty) && !self.is_excused(duty));
+        violated && !self.is_healed(duty)
+    }
+
+    /// When the duty was performed, and whether it is reported violated.
+    fn reported(&self, duty: &CompiledRule) -> (&'a [Timestamp], bool) {
+        self.sheet.done.get(duty.index).map_or((&[], false), |done| (done.at.as_slice(), done.violated))
+    }
+
+    /// Done before now, and at a time that its constraints admit.
+    pub(in crate::policy) fn fulfilled(&mut self, duty: &CompiledRule) -> bool {
+        let (times, _) = self.reported(duty);
+        let before = times.iter().filter(|at| **at < self.now);
+        let mut then = before.map(|at| Eval { now: *at, only_time: true, ..Eval::quiet(self.policy, self.sheet) });
+        then.any(|mut then| {
+            let refined = duty.actions.iter().map(|action| then.all(&action.refinements)).fold(Mask::TRUE, Mask::and);
+            !then.all(&duty.constraints).and(refined).fails()
+        })
+    }
+
+    /// Done late, and what follows from that done too, after it was late (ODRL Information Model 2.2 §2.6.3: both must be done).
+    fn is_healed(&self, duty: &CompiledRule) -> bool {
+        let done_since = |rule: &CompiledRule, since: Option<Timestamp>| {
+            let (times, _) = self.reported(rule);
+            times.iter().any(|at| *at < self.now && since.is_none_or(|since| *at > since))
+        };
+        let late = self.reported(duty).0.iter().copied().filter(|at| *at < self.now).min();
+        late.is_some()
+            && !duty.consequences.is_empty()
+            && duty.consequences.iter().all(|next| done_since(next, self.due(duty)))
+    }
+
+    /// Whether a bound to the time among its constraints has passed.
+    fn is_overdue(&self, duty: &CompiledRule) -> bool {
+        let refined = duty.actions.iter().flat_map(|action| action.refinements.iter());
+        duty.constraints.iter().chain(refined).any(|node| self.passed(*node))
+    }
+
+    fn passed(&self, id: NodeId) -> bool {
+        match self.policy.nodes.get(id.0) {
+            Some(Node::Atom(at)) => self.has_passed(*at),
+            Some(Node::Logical { logic: Logic::And | Logic::AndSequence, parts, .. }) => {
+                parts.iter().any(|part| self.passed(*part))
+            }
+            Some(Node::Logical { parts, .. }) => parts.iter().all(|part| self.passed(*part)),
+            None => false,
+        }
+    }
+
+    /// Whether a constraint other than a passed bound says that the duty was never called for.
+    fn is_excused(&mut self, duty: &CompiledRule) -> bool {
+        let others: Vec<NodeId> = duty.constraints.iter().copied().filter(|node| !self.passed(*node)).collect();
+        self.all(&others).fails()
+    }
+
+    /// The last moment to do it.
+    fn due(&self, duty: &CompiledRule) -> Option<Timestamp> {
+        self.policy.deadline(duty)
+    }
+}

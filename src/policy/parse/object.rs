@@ -1,0 +1,152 @@
+//! Objects of a policy: their properties by name, whatever the spelling.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use super::Reader;
+use super::terms::Terms;
+
+/// Names that older tools write, which would otherwise be taken for annotations and passed over.
+const MISSPELT: [(&str, &str); 8] = [
+    ("permissions", "permission"),
+    ("prohibitions", "prohibition"),
+    ("obligations", "obligation"),
+    ("duties", "duty"),
+    ("constraints", "constraint"),
+    ("refinements", "refinement"),
+    ("remedies", "remedy"),
+    ("consequences", "consequence"),
+];
+
+/// A JSON object, with the names of its properties resolved.
+pub(super) struct Object<'a> {
+    /// Its JSON Pointer.
+    pub(super) clause: String,
+    fields: Vec<(Cow<'a, str>, &'a str, &'a Value)>,
+}
+
+impl<'a> Object<'a> {
+    /// A property by its name, with its pointer; `null` is as good as absent.
+    pub(super) fn field(&self, name: &str) -> Option<(String, &'a Value)> {
+        let (_, key, value) = self.fields.iter().find(|(known, ..)| known == name)?;
+        (!value.is_null()).then(|| (pointer(&self.clause, key), *value))
+    }
+
+    /// Whether it has the property with anything in it.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.field(name).is_some_and(|(at, value)| !many(value, &at).is_empty())
+    }
+
+    /// A property with one text as its value.
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        let (_, value) = self.field(name)?;
+        match value {
+            Value::Array(list) if list.len() == 1 => list.first().and_then(text),
+            other => text(other),
+        }
+    }
+
+    /// `@id` or `uid`.
+    pub(super) fn id(&self) -> Option<String> {
+        self.text("@id")
+    }
+
+    /// Whether it is no more than the name of something described elsewhere.
+    fn is_reference(&self) -> bool {
+        self.fields.len() == 1 && self.field("@id").is_some()
+    }
+}
+
+impl<'a> Reader<'a> {
+    /// Opens an object; what a `@graph` describes elsewhere is opened there.
+    pub(super) fn object(
+        &mut self,
+        clause: &str,
+        value: &'a Value,
+        code: &'static str,
+        reason: &str,
+    ) -> Option<Object<'a>> {
+        if !self.count(clause) {
+            return None;
+        }
+        let Value::Object(map) = value else {
+            self.refuse(clause, code, reason);
+            return None;
+        };
+        let mut fields: Vec<(Cow<'a, str>, &'a str, &'a Value)> = Vec::with_capacity(map.len());
+        for (key, value) in map {
+            let name = self.terms.property(key);
+            if let Some((_, right)) = MISSPELT.iter().find(|(wrong, _)| *wrong == name) {
+                self.refuse(&pointer(clause, key), "property.misspelt", format!("ODRL writes {right}, not {key}"));
+            }
+            if name == "@context" && !clause.is_empty() && many(value, "").iter().any(|(_, part)| part.is_object()) {
+                self.refuse(&pointer(clause, key), "context.nested", "a context belongs at the top of the document");
+            }
+            if let Some((_, other, earlier)) = fields.iter().find(|(known, ..)| *known == name) {
+                if *earlier != value {
+                    let reason = format!("{other} and {key} are the same property");
+                    self.refuse(&pointer(clause, key), "property.repeated", reason);
+                }
+                continue;
+            }
+            fields.push((name, key, value));
+        }
+        let object = Object { clause: clause.to_owned(), fields };
+        if !object.is_reference() {
+            return Some(object);
+        }
+        let known = object.field("@id").and_then(|(_, id)| self.graph.get(id.as_str()?).cloned());
+        match known {
+            Some((at, node)) if at != clause => self.object(&at, node, code, reason),
+            _ => Some(object),
+        }
+    }
+}
+
+/// Whether a node of a graph is a policy.
+pub(super) fn is_policy(terms: &Terms, node: &Value) -> bool {
+    let Value::Object(map) = node else { return false };
+    map.keys().any(|key| matches!(&*terms.property(key), "permission" | "prohibition" | "obligation"))
+}
+
+/// What a node inherits from.
+pub(super) fn parents(terms: &Terms, node: &Value) -> Vec<String> {
+    let Value::Object(map) = node else { return Vec::new() };
+    let named = map.iter().filter(|(key, _)| terms.property(key) == "inheritFrom");
+    named.flat_map(|(_, value)| many(value, "")).filter_map(|(_, value)| text(value)).collect()
+}
+
+/// The text of a scalar, or of a JSON-LD value or reference object.
+pub(crate) fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::Object(map) => match map.get("@value").or_else(|| map.get("@id"))? {
+            Value::Object(_) => None,
+            inner => text(inner),
+        },
+        _ => None,
+    }
+}
+
+/// The elements of a list with their pointers, or the single value itself. JSON-LD lists and sets may be written out as objects.
+pub(super) fn many<'a>(value: &'a Value, at: &str) -> Vec<(String, &'a Value)> {
+    match value {
+        Value::Array(list) => list.iter().enumerate().map(|(n, v)| (format!("{at}/{n}"), v)).collect(),
+        Value::Null => Vec::new(),
+        Value::Object(map) if map.len() == 1 => match map.iter().next() {
+            Some((key, inner)) if matches!(key.as_str(), "@list" | "@set") && !inner.is_object() => {
+                many(inner, &pointer(at, key))
+            }
+            _ => vec![(at.to_owned(), value)],
+        },
+        one => vec![(at.to_owned(), one)],
+    }
+}
+
+/// RFC 6901: the pointer of a key below a pointer.
+pub(super) fn pointer(at: &str, key: &str) -> String {
+    format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"))
+}

@@ -1,0 +1,132 @@
+//! Rules with their actions, parties and duties.
+
+use serde_json::Value;
+
+use super::Reader;
+use super::object::{Object, many, pointer, text};
+use crate::model::odrl::{Action, DutyTiming, Party, Rule};
+
+/// The roles of a rule, which differ in what it may hold (ODRL Information Model 2.2 §2.6).
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Role {
+    Permission,
+    Prohibition,
+    Obligation,
+    Duty(Option<DutyTiming>),
+    Consequence,
+    Remedy,
+}
+
+impl Role {
+    fn may_have(self, property: &str) -> bool {
+        match property {
+            "duty" | "ids:preDuty" | "ids:postDuty" => self == Self::Permission,
+            "remedy" => self == Self::Prohibition,
+            "consequence" => matches!(self, Self::Obligation | Self::Duty(_)),
+            _ => false,
+        }
+    }
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn rules(&mut self, object: &Object<'a>, name: &str, role: Role) -> Vec<Rule> {
+        let Some((at, value)) = object.field(name) else { return Vec::new() };
+        many(value, &at).into_iter().filter_map(|(clause, value)| self.rule(&clause, value, role)).collect()
+    }
+
+    fn rule(&mut self, clause: &str, value: &'a Value, role: Role) -> Option<Rule> {
+        let object = self.object(clause, value, "rule.malformed", "a rule is a JSON object")?;
+        for property in ["duty", "ids:preDuty", "ids:postDuty", "remedy", "consequence"] {
+            if object.has(property) && !role.may_have(property) {
+                let reason = format!("{property} has no meaning on this rule");
+                self.refuse(&pointer(&object.clause, property), "rule.misplaced", reason);
+                return None;
+            }
+        }
+        self.refuse_misplaced(
+            &object,
+            "refinement",
+            "a rule has constraints; refinements belong to action and parties",
+        );
+        let actions = self.actions(&object);
+        let shares = matches!(role, Role::Permission | Role::Prohibition | Role::Obligation);
+        if actions.is_empty() && !shares {
+            self.refuse(&object.clause, "rule.action-missing", "a duty needs an action");
+        }
+        let mut duties = self.rules(&object, "duty", Role::Duty(None));
+        duties.extend(self.rules(&object, "ids:preDuty", Role::Duty(Some(DutyTiming::Before))));
+        duties.extend(self.rules(&object, "ids:postDuty", Role::Duty(Some(DutyTiming::After))));
+        let mut constraints = self.constraints(&object, "constraint", 0);
+        constraints.extend(self.constraints(&object, "ovc:constraint", 0));
+        let assignees = self.parties(&object, "assignee");
+        Some(Rule {
+            uid: object.id(),
+            actions,
+            targets: self.parties(&object, "target"),
+            assigners: self.parties(&object, "assigner"),
+            assignees,
+            constraints,
+            duties,
+            consequences: self.rules(&object, "consequence", Role::Consequence),
+            remedies: self.rules(&object, "remedy", Role::Remedy),
+            timing: if let Role::Duty(timing) = role { timing } else { None },
+            clause: object.clause,
+        })
+    }
+
+    fn refuse_misplaced(&mut self, object: &Object<'a>, property: &str, reason: &str) {
+        if object.has(property) {
+            self.refuse(&pointer(&object.clause, property), "constraint.misplaced", reason);
+        }
+    }
+
+    pub(super) fn actions(&mut self, object: &Object<'a>) -> Vec<Action> {
+        let Some((at, value)) = object.field("action") else { return Vec::new() };
+        many(value, &at).into_iter().filter_map(|(clause, value)| self.action(clause, value)).collect()
+    }
+
+    fn action(&mut self, clause: String, value: &'a Value) -> Option<Action> {
+        if let Value::String(name) = value {
+            return Some(Action { clause, name: self.terms.name(name), refinements: Vec::new() });
+        }
+        let malformed = "an action is a term, or an object with rdf:value";
+        let object = self.object(&clause, value, "action.malformed", malformed)?;
+        self.refuse_misplaced(&object, "constraint", "an action is narrowed by refinements, not constraints");
+        let value = ["rdf:value", "http://www.w3.org/1999/02/22-rdf-syntax-ns#value", "value", "@value"];
+        let name = value.iter().find_map(|key| object.text(key)).or_else(|| object.id());
+        let typed = || object.text("@type").filter(|name| self.terms.name(name) != "Action");
+        let Some(name) = name.or_else(typed) else {
+            self.refuse(&clause, "action.malformed", malformed);
+            return None;
+        };
+        let refinements = self.constraints(&object, "refinement", 0);
+        Some(Action { clause, name: self.terms.name(&name), refinements })
+    }
+
+    pub(super) fn parties(&mut self, object: &Object<'a>, name: &str) -> Vec<Party> {
+        let Some((at, value)) = object.field(name) else { return Vec::new() };
+        many(value, &at).into_iter().filter_map(|(clause, value)| self.party(clause, value, name)).collect()
+    }
+
+    fn party(&mut self, clause: String, value: &'a Value, name: &str) -> Option<Party> {
+        let malformed = format!("the {name} is an identifier, or an object with uid or source");
+        if let Some(id) = text(value).filter(|_| !value.is_object()) {
+            let alone = Party { clause, ids: vec![self.terms.expand(&id)], collection: false, refinements: Vec::new() };
+            return self.count(&alone.clause).then_some(alone);
+        }
+        let object = self.object(&clause, value, "party.malformed", &malformed)?;
+        self.refuse_misplaced(&object, "constraint", "parties and assets are narrowed by refinements, not constraints");
+        let kinds = object.field("@type").map(|(at, v)| many(v, &at)).unwrap_or_default();
+        let collection = object.has("source")
+            || kinds.iter().filter_map(|(_, v)| self.terms.name_of(v)).any(|name| name.ends_with("Collection"));
+        let ids: Vec<String> =
+            object.id().into_iter().chain(object.text("source")).map(|id| self.terms.expand(&id)).collect();
+        let mut refinements = self.constraints(&object, "refinement", 0);
+        refinements.extend(self.constraints(&object, "ovc:constraint", 0));
+        if ids.is_empty() && refinements.is_empty() {
+            self.refuse(&clause, "party.malformed", malformed);
+            return None;
+        }
+        Some(Party { clause, ids, collection, refinements })
+    }
+}

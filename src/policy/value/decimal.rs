@@ -1,0 +1,146 @@
+//! Exact decimals.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+/// An exact decimal: `digits` scaled down by `10^scale`, without trailing zeros after the point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Decimal {
+    digits: i128,
+    scale: u32,
+}
+
+impl Decimal {
+    /// A whole number.
+    pub(crate) const fn whole(number: i64) -> Self {
+        // Lossless: `From` is not const.
+        Self { digits: number as i128, scale: 0 }
+    }
+
+    /// Reads `xsd:decimal`, `xsd:integer` and JSON numbers; no NaN, no infinity, nothing that 38 digits cannot hold.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (negative, unsigned) = match text.as_bytes() {
+            [b'-', rest @ ..] => (true, rest),
+            [b'+', rest @ ..] => (false, rest),
+            rest => (false, rest),
+        };
+        let (mut digits, mut scale, mut seen, mut fraction) = (0_i128, 0_i32, false, false);
+        let mut bytes = unsigned.iter();
+        let mut exponent = 0_i32;
+        while let Some(byte) = bytes.next() {
+            match byte {
+                b'0'..=b'9' => {
+                    digits = digits.checked_mul(10)?.checked_add(i128::from(byte - b'0'))?;
+                    scale = scale.checked_add(i32::from(fraction))?;
+                    seen = true;
+                }
+                b'.' if !fraction => fraction = true,
+                b'e' | b'E' if seen => {
+                    exponent = std::str::from_utf8(bytes.as_slice()).ok()?.parse().ok()?;
+                    break;
+                }
+                _ => return None,
+            }
+        }
+        if !seen {
+            return None;
+        }
+        Self::scaled(if negative { -digits } else { digits }, scale.checked_sub(exponent)?)
+    }
+
+    /// `digits * 10^-scale`.
+    fn scaled(mut digits: i128, scale: i32) -> Option<Self> {
+        if digits == 0 {
+            return Some(Self { digits: 0, scale: 0 });
+        }
+        if scale < 0 {
+            digits = digits.checked_mul(10_i128.checked_pow(scale.unsigned_abs())?)?;
+        }
+        let mut scale = scale.max(0).unsigned_abs();
+        while scale > 0 && digits % 10 == 0 {
+            digits /= 10;
+            scale -= 1;
+        }
+        (scale <= 38).then_some(Self { digits, scale })
+    }
+
+    /// This number times a whole one, rounded down to a whole number.
+    pub(crate) fn times(self, factor: i64) -> Option<i64> {
+        Self { digits: self.digits.checked_mul(i128::from(factor))?, scale: self.scale }.floor()
+    }
+
+    /// The order of two numbers; `None` only beyond 38 digits.
+    pub(crate) fn compare(self, other: Self) -> Option<Ordering> {
+        if self.scale == other.scale {
+            return Some(self.digits.cmp(&other.digits));
+        }
+        let scale = self.scale.max(other.scale);
+        let lift = |d: Self| d.digits.checked_mul(10_i128.checked_pow(scale - d.scale)?);
+        Some(lift(self)?.cmp(&lift(other)?))
+    }
+
+    /// The whole number at or below.
+    pub(crate) fn floor(self) -> Option<i64> {
+        let divisor = 10_i128.checked_pow(self.scale)?;
+        i64::try_from(self.digits.div_euclid(divisor)).ok()
+    }
+
+    /// Whether it has no fraction.
+    pub(crate) const fn is_whole(self) -> bool {
+        self.scale == 0
+    }
+}
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.scale == 0 {
+            return self.digits.fmt(f);
+        }
+        let sign = if self.digits < 0 { "-" } else { "" };
+        let width = self.scale as usize + 1;
+        let digits = format!("{:0>width$}", self.digits.unsigned_abs());
+        let (whole, fraction) = digits.split_at(digits.len() - self.scale as usize);
+        write!(f, "{sign}{whole}.{fraction}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn number(text: &str) -> Decimal {
+        Decimal::parse(text).unwrap()
+    }
+
+    #[test]
+    fn decimals_compare_exactly() {
+        assert_eq!(number("1.0"), number("1"));
+        assert_eq!(number("0.1").compare(number("0.10")), Some(Ordering::Equal));
+        assert_eq!(number("9007199254740993").compare(number("9007199254740992")), Some(Ordering::Greater));
+        assert_eq!(number("-2.5").compare(number("-2.49")), Some(Ordering::Less));
+        assert_eq!(number("1e3"), number("1000"));
+        assert_eq!(number("1.5e-1"), number(".15"));
+        assert_eq!(number("-0.0"), number("0"));
+        assert_eq!(number("2.9").floor(), Some(2));
+        assert_eq!(number("-2.1").floor(), Some(-3));
+    }
+
+    #[test]
+    fn what_is_no_decimal_is_not_read() {
+        for bad in ["", ".", "-", "1.2.3", "abc", "1e999", "NaN", "--1", "1e", "e3", "1 ", "INF", "1e99999999999"] {
+            assert_eq!(Decimal::parse(bad), None, "{bad}");
+        }
+        assert_eq!(Decimal::parse(&"9".repeat(60)), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_decimal_prints_as_it_reads(digits in any::<i64>(), scale in 0_u32..20) {
+            let text = format!("{digits}e-{scale}");
+            let read = number(&text);
+            prop_assert_eq!(number(&read.to_string()), read);
+        }
+    }
+}

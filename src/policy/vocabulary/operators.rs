@@ -1,0 +1,66 @@
+//! The twelve operators of ODRL 2.2.
+
+/// How a left operand is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Operator {
+    Eq,
+    Neq,
+    Lt,
+    Lteq,
+    Gt,
+    Gteq,
+    IsAnyOf,
+    IsAllOf,
+    IsNoneOf,
+    IsA,
+    IsPartOf,
+    HasPart,
+}
+
+impl Operator {
+    pub(crate) const ALL: [Self; 12] = [
+        Self::Eq,
+        Self::Neq,
+        Self::Lt,
+        Self::Lteq,
+        Self::Gt,
+        Self::Gteq,
+        Self::IsAnyOf,
+        Self::IsAllOf,
+        Self::IsNoneOf,
+        Self::IsA,
+        Self::IsPartOf,
+        Self::HasPart,
+    ];
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Eq => "eq",
+            Self::Neq => "neq",
+            Self::Lt => "lt",
+            Self::Lteq => "lteq",
+            Self::Gt => "gt",
+            Self::Gteq => "gteq",
+            Self::IsAnyOf => "isAnyOf",
+            Self::IsAllOf => "isAllOf",
+            Self::IsNoneOf => "isNoneOf",
+            Self::IsA => "isA",
+            Self::IsPartOf => "isPartOf",
+            Self::HasPart => "hasPart",
+        }
+    }
+
+    /// The operator of that local name; the published contexts have two slips: DSP's `term-lteq`, and `neg` as the IRI of `neq`.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        match name {
+            "term-lteq" => Some(Self::Lteq),
+            "neg" => Some(Self::Neq),
+            name => Self::ALL.into_iter().find(|operator| operator.as_str() == name),
+        }
+    }
+
+    /// Whether it compares by order.
+    pub(crate) const fn is_order(self) -> bool {
+        matches!(self, Self::Lt | Self::Lteq | Self::Gt | Self::Gteq)
+    }
+}
