@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 mod backend;
+mod checks;
 mod config;
 mod directory;
 mod exchange;

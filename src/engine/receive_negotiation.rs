@@ -34,22 +34,7 @@ impl Engine {
 
     async fn begin_by_peer(&self, inbound: Inbound<NegotiationMessage>) -> Result<Process, EngineError> {
         let Inbound { participant, caller, message, trace, .. } = inbound;
-        let malformed = |what: &str| EngineError::refused("negotiation.malformed", format!("the message needs {what}"));
-        let (role, peer_pid, offer, callback) = match message.body {
-            NegotiationBody::Request { offer, callback } => (Role::Provider, message.consumer_pid, offer, callback),
-            NegotiationBody::Offer { offer, callback } => (Role::Consumer, message.provider_pid, offer, callback),
-            other => {
-                let refusal = step(None, Role::Consumer, other.event());
-                return Err(EngineError::refused(
-                    "negotiation.wrong-state",
-                    refusal
-                        .err()
-                        .map_or_else(|| "a negotiation begins with a request or an offer".into(), |r| r.to_string()),
-                ));
-            }
-        };
-        let peer_pid = peer_pid.ok_or_else(|| malformed("the sender's pid"))?;
-        let callback = callback.ok_or_else(|| malformed("a callbackAddress"))?;
+        let First { role, peer_pid, offer, callback } = first(message)?;
         let (dataset, objection) = if role == Role::Provider {
             self.judge(&participant, &caller, &offer).await?
         } else {
@@ -172,6 +157,35 @@ impl Engine {
             Err(reasons) => Err(EngineError::refused("offer.unknown", reasons.reason.join("; "))),
         }
     }
+}
+
+/// A first message: our role in what it begins, and what it must carry.
+struct First {
+    role: Role,
+    peer_pid: Pid,
+    offer: Value,
+    callback: String,
+}
+
+fn first(message: NegotiationMessage) -> Result<First, EngineError> {
+    let (role, peer_pid, offer, callback) = match message.body {
+        NegotiationBody::Request { offer, callback } => (Role::Provider, message.consumer_pid, offer, callback),
+        NegotiationBody::Offer { offer, callback } => (Role::Consumer, message.provider_pid, offer, callback),
+        _ => {
+            let sentence = "a negotiation begins with a request or an offer";
+            return Err(EngineError::refused("negotiation.wrong-state", sentence));
+        }
+    };
+    Ok(First {
+        role,
+        peer_pid: peer_pid.ok_or_else(|| malformed("the sender's pid"))?,
+        offer,
+        callback: callback.ok_or_else(|| malformed("a callbackAddress"))?,
+    })
+}
+
+fn malformed(what: &str) -> EngineError {
+    EngineError::refused("negotiation.malformed", format!("the message needs {what}"))
 }
 
 /// What a final state does to the agreement.

@@ -38,6 +38,9 @@ async fn a_judge_can_drive_the_road_by_its_handles_and_ends_it_with_sigterm() {
         tokio::task::yield_now().await;
     }
     let handles: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/demo-handles.schema.json");
+    let schema: Value = serde_json::from_str(&std::fs::read_to_string(schema).unwrap()).unwrap();
+    jsonschema::validator_for(&schema).unwrap().validate(&handles).unwrap();
     let text = |pointer: &str| handles.pointer(pointer).unwrap().as_str().unwrap().to_owned();
 
     let transfer = (text("/transfer/endpoint"), text("/transfer/authorization"));

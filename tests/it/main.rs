@@ -14,5 +14,6 @@ mod dataplane;
 mod dsp;
 mod handles;
 mod layers;
+mod policy;
 mod readme;
 mod xroad;
