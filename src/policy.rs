@@ -3,7 +3,7 @@
 //! Three-valued throughout: what cannot be known is *unknown*; an unknown permission does not permit, an unknown prohibition
 //! refuses. Nothing here does I/O: time, facts and taxonomies come in as a [`World`].
 //!
-//! The way of a policy: [`Policy::parse`] reads JSON-LD, [`compile`] checks every word against a [`Registry`] and builds a decision
+//! The way of a policy: [`Policy::parse`] reads JSON-LD, [`compile()`] checks every word against a [`Registry`] and builds a decision
 //! tree whose places are clauses of the policy. [`Compiled::decide`] answers for a world at once. Where the same policy is decided
 //! for every call, [`Compiled::sheet`] lays out once what does not change, [`Compiled::fill`] puts in what the call tells, and
 //! [`Compiled::judge`] decides without allocating.
