@@ -1,6 +1,6 @@
 //! From syntax tree to decision tree: words checked, right operands typed, done once for each agreement.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::value::Right;
@@ -75,6 +75,9 @@ pub(super) fn compile_rules(policy: &Policy, registry: &Registry) -> Result<Comp
     counters.extend(counters::of(&compiler, of_permissions, false));
     let obligations = compiler.rules(&policy.obligations);
     if !compiler.invalid.is_empty() {
+        // What a compact policy shares between rules is wrong once, not once for each rule.
+        let mut told = BTreeSet::new();
+        compiler.invalid.retain(|invalid| told.insert((invalid.clause.clone(), invalid.code)));
         return Err(compiler.invalid);
     }
     Ok(Compiled {

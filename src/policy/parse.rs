@@ -169,8 +169,8 @@ impl<'a> Reader<'a> {
     }
 
     fn kind(&mut self, object: &Object<'a>) -> (PolicyKind, String) {
-        let Some((clause, value)) = object.field("@type") else { return (PolicyKind::Set, String::new()) };
-        let names: Vec<String> = many(value, &clause).iter().filter_map(|(_, v)| self.terms.name_of(v)).collect();
+        let Some((clause, _)) = object.field("@type") else { return (PolicyKind::Set, String::new()) };
+        let names = object.types(&self.terms);
         let kinds = [
             ("Agreement", PolicyKind::Agreement),
             ("ids:ContractAgreement", PolicyKind::Agreement),

@@ -149,8 +149,16 @@ impl Compiled {
         own.unwrap_or_else(|| name.to_owned())
     }
 
+    /// Whether something is, or belongs to, one of those named, whichever of them is written with a prefix.
+    fn is_one_of(&self, id: &str, named: &[Box<str>], world: &World) -> bool {
+        let is = |one: &str| named.iter().any(|name| **name == *one || **name == *self.expand(one));
+        let full = self.expand(id);
+        let reached = [id, full.as_str()].map(|id| reachable(&world.member_of, id, Way::Up));
+        reached.iter().flatten().any(|one| is(one))
+    }
+
     fn resolve(&self, rule: &CompiledRule, world: &World, sheet: &mut Sheet) {
-        let asked = canonical(&world.action);
+        let asked = canonical(&self.expand(&world.action));
         let mut about = |alternative: &Alternative, mask| {
             if let Some(cell) = sheet.about.get_mut(alternative.index) {
                 *cell = mask;
@@ -163,18 +171,20 @@ impl Compiled {
             [(&rule.targets, &world.target), (&rule.assigners, &world.assigner), (&rule.assignees, &world.assignee)]
         {
             for alternative in alternatives {
-                let belongs = |id: &String| alternative.ids.iter().any(|party| world.belongs(id, party));
                 about(
                     alternative,
                     match asked {
                         _ if alternative.ids.is_empty() => Mask::TRUE,
-                        Some(id) => Mask::of(belongs(id)),
+                        Some(id) => Mask::of(self.is_one_of(id, &alternative.ids, world)),
                         None => Mask::UNKNOWN,
                     },
                 );
             }
         }
-        let is_it = |id: &str| *rule.clause == *id || rule.uid.as_deref() == Some(id);
+        let is_it = |id: &str| {
+            *rule.clause == *id
+                || rule.uid.as_deref().is_some_and(|uid| uid == id || self.expand(uid) == self.expand(id))
+        };
         if let Some(done) = sheet.done.get_mut(rule.index) {
             done.at = world.duties.iter().filter(|duty| is_it(&duty.id)).map(|duty| duty.at).collect();
             done.violated = world.violated.iter().any(|id| is_it(id));

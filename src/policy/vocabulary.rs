@@ -213,7 +213,8 @@ impl Registry {
     }
 
     pub(crate) fn knows_profile(&self, iri: &str) -> bool {
-        let plain = |text: &str| text.trim_end_matches(['/', '#']).to_owned();
-        self.profiles.iter().any(|p| plain(p) == plain(iri)) || terms::is_dated_catena_x(iri)
+        let plain = |text: &str| canonical(text).trim_end_matches(['/', '#', ':']).to_owned();
+        let asked = plain(iri);
+        self.profiles.iter().any(|p| plain(p) == asked) || terms::is_vocabulary(iri)
     }
 }

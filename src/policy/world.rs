@@ -135,11 +135,6 @@ impl World {
         self.know(operand, fact);
         self
     }
-
-    /// Whether `member` is `collection` or belongs to it, directly or through other collections.
-    pub(crate) fn belongs(&self, member: &str, collection: &str) -> bool {
-        member == collection || reachable(&self.member_of, member, Way::Up).contains(&collection)
-    }
 }
 
 /// Which way to go along edges from narrower to broader.

@@ -14,6 +14,8 @@ const DEEPEST: usize = 300;
 /// # Errors
 /// A sentence beginning with `what`: no JSON, a repeated key, or nesting deeper than any policy needs.
 pub fn read_json(what: &str, text: &str) -> Result<Value, String> {
+    // Some editors begin a file with a byte order mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if depth(text) > DEEPEST {
         return Err(format!("{what} cannot be read: it is nested deeper than {DEEPEST}"));
     }

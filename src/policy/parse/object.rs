@@ -47,6 +47,12 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// The types that it is said to have, by their registered names.
+    pub(super) fn types(&self, terms: &Terms) -> Vec<String> {
+        let types = self.field("@type").map(|(at, value)| many(value, &at)).unwrap_or_default();
+        types.into_iter().filter_map(|(_, value)| terms.name_of(value)).collect()
+    }
+
     /// `@id` or `uid`.
     pub(super) fn id(&self) -> Option<String> {
         self.text("@id")
@@ -134,15 +140,22 @@ pub(crate) fn text(value: &Value) -> Option<String> {
 /// The elements of a list with their pointers, or the single value itself. JSON-LD lists and sets may be written out as objects.
 pub(super) fn many<'a>(value: &'a Value, at: &str) -> Vec<(String, &'a Value)> {
     match value {
-        Value::Array(list) => list.iter().enumerate().map(|(n, v)| (format!("{at}/{n}"), v)).collect(),
+        Value::Array(list) => {
+            let each = list.iter().enumerate().map(|(n, v)| (format!("{at}/{n}"), v));
+            each.flat_map(|(at, value)| written_out(value, &at)).collect()
+        }
         Value::Null => Vec::new(),
-        Value::Object(map) if map.len() == 1 => match map.iter().next() {
-            Some((key, inner)) if matches!(key.as_str(), "@list" | "@set") && !inner.is_object() => {
-                many(inner, &pointer(at, key))
-            }
-            _ => vec![(at.to_owned(), value)],
-        },
-        one => vec![(at.to_owned(), one)],
+        one => written_out(one, at),
+    }
+}
+
+fn written_out<'a>(value: &'a Value, at: &str) -> Vec<(String, &'a Value)> {
+    let only = value.as_object().filter(|map| map.len() == 1).and_then(|map| map.iter().next());
+    match only {
+        Some((key, inner @ Value::Array(_))) if matches!(key.as_str(), "@list" | "@set") => {
+            many(inner, &pointer(at, key))
+        }
+        _ => vec![(at.to_owned(), value)],
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Reader;
-use super::object::{Object, many, pointer, text};
+use super::object::{Object, many, text};
 use crate::model::odrl::{Action, DutyTiming, Party, Rule};
 
 /// The roles of a rule, which differ in what it may hold (ODRL Information Model 2.2 §2.6).
@@ -26,6 +26,15 @@ impl Role {
             _ => false,
         }
     }
+
+    /// The class of ODRL that such a rule is of.
+    const fn class(self) -> &'static str {
+        match self {
+            Self::Permission => "Permission",
+            Self::Prohibition => "Prohibition",
+            Self::Obligation | Self::Duty(_) | Self::Consequence | Self::Remedy => "Duty",
+        }
+    }
 }
 
 impl<'a> Reader<'a> {
@@ -37,11 +46,15 @@ impl<'a> Reader<'a> {
     fn rule(&mut self, clause: &str, value: &'a Value, role: Role) -> Option<Rule> {
         let object = self.object(clause, value, "rule.malformed", "a rule is a JSON object")?;
         for property in ["duty", "ids:preDuty", "ids:postDuty", "remedy", "consequence"] {
-            if object.has(property) && !role.may_have(property) {
-                let reason = format!("{property} has no meaning on this rule");
-                self.refuse(&pointer(&object.clause, property), "rule.misplaced", reason);
+            if let Some((at, _)) = object.field(property).filter(|_| object.has(property) && !role.may_have(property)) {
+                self.refuse(&at, "rule.misplaced", format!("{property} has no meaning on this rule"));
                 return None;
             }
+        }
+        let classes = ["Permission", "Prohibition", "Duty"];
+        let types = object.types(&self.terms);
+        if let Some(other) = types.iter().find(|name| classes.contains(&name.as_str()) && *name != role.class()) {
+            self.refuse(&object.clause, "rule.type", format!("a {other} cannot stand where a {} does", role.class()));
         }
         self.refuse_misplaced(
             &object,
@@ -75,8 +88,8 @@ impl<'a> Reader<'a> {
     }
 
     fn refuse_misplaced(&mut self, object: &Object<'a>, property: &str, reason: &str) {
-        if object.has(property) {
-            self.refuse(&pointer(&object.clause, property), "constraint.misplaced", reason);
+        if let Some((at, _)) = object.field(property).filter(|_| object.has(property)) {
+            self.refuse(&at, "constraint.misplaced", reason);
         }
     }
 
@@ -116,9 +129,8 @@ impl<'a> Reader<'a> {
         }
         let object = self.object(&clause, value, "party.malformed", &malformed)?;
         self.refuse_misplaced(&object, "constraint", "parties and assets are narrowed by refinements, not constraints");
-        let kinds = object.field("@type").map(|(at, v)| many(v, &at)).unwrap_or_default();
-        let collection = object.has("source")
-            || kinds.iter().filter_map(|(_, v)| self.terms.name_of(v)).any(|name| name.ends_with("Collection"));
+        let collection =
+            object.has("source") || object.types(&self.terms).iter().any(|name| name.ends_with("Collection"));
         let ids: Vec<String> =
             object.id().into_iter().chain(object.text("source")).map(|id| self.terms.expand(&id)).collect();
         let mut refinements = self.constraints(&object, "refinement", 0);

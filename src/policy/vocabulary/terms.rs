@@ -131,9 +131,14 @@ pub(super) fn catena_x() -> impl Iterator<Item = String> {
     CATENA_X.iter().map(|name| format!("cx-policy:{name}"))
 }
 
-/// Catena-X profiles carry a date: `cx-policy:profile2405`.
-pub(super) fn is_dated_catena_x(iri: &str) -> bool {
-    canonical(iri).strip_prefix("cx-policy:profile").is_some_and(|date| date.bytes().all(|b| b.is_ascii_digit()))
+/// Whether a profile is that of a vocabulary known here, by its namespace; Catena-X's carry a date: `cx-policy:profile2405`.
+pub(super) fn is_vocabulary(iri: &str) -> bool {
+    let end = |text: &str| text.trim_end_matches(['/', '#', ':']).to_owned();
+    let evaluated = NAMESPACES.iter().filter(|(_, prefix)| ["xroad:", "cx-policy:"].contains(prefix));
+    let dated = canonical(iri);
+    let dated = dated.strip_prefix("cx-policy:profile");
+    dated.is_some_and(|date| date.bytes().all(|b| b.is_ascii_digit()))
+        || evaluated.into_iter().any(|(known, _)| end(known) == end(iri))
 }
 
 #[cfg(test)]
@@ -156,8 +161,9 @@ mod tests {
 
     #[test]
     fn dated_profiles_of_catena_x_are_known() {
-        assert!(is_dated_catena_x("cx-policy:profile2405"));
-        assert!(is_dated_catena_x("https://w3id.org/catenax/policy/profile2509"));
-        assert!(!is_dated_catena_x("cx-policy:other"));
+        assert!(is_vocabulary("cx-policy:profile2405"));
+        assert!(is_vocabulary("https://w3id.org/catenax/policy/profile2509"));
+        assert!(is_vocabulary("https://w3id.org/catenax/2025/9/policy"));
+        assert!(!is_vocabulary("cx-policy:other"));
     }
 }

@@ -1,0 +1,214 @@
+//! A second evaluator, written to be read and not to be fast: it walks the policy's JSON and knows nothing of the decision tree.
+//! It covers what the generators of `properties` make.
+
+use serde_json::Value;
+
+use crate::model::time::Timestamp;
+
+type Kleene = Option<bool>;
+
+/// Whether the request is permitted.
+pub(super) fn permits(policy: &Value, world: &Value) -> bool {
+    let rules = |name: &str| policy.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let late = world["phase"] == "transfer" || world["phase"] == "exchange";
+    if policy["@type"] == "Offer" && late {
+        return false;
+    }
+    if rules("obligation").iter().enumerate().any(|(n, duty)| violated(duty, &format!("/obligation/{n}"), world)) {
+        return false;
+    }
+    let permitted = rules("permission").iter().enumerate().any(|(n, rule)| {
+        let clause = format!("/permission/{n}");
+        outcomes(rule, world).contains(&Some(true)) && duties_done(rule, &clause, world)
+    });
+    let barred = rules("prohibition").iter().any(|rule| !outcomes(rule, world).contains(&Some(false)));
+    permitted && (!barred || policy["conflict"] == "perm")
+}
+
+/// Every truth that a rule may have, for each choice of what only an exchange will tell.
+fn outcomes(rule: &Value, world: &Value) -> Vec<Kleene> {
+    let applies = about(rule, world);
+    let mut deferred = Vec::new();
+    let constraints = rule.get("constraint").and_then(Value::as_array).cloned().unwrap_or_default();
+    constraints.iter().for_each(|c| open_atoms(c, world, &mut deferred));
+    let choices = 1_u32 << deferred.len();
+    (0..choices)
+        .map(|choice| {
+            let mut next = 0;
+            let mut choose = || {
+                next += 1;
+                choice >> (next - 1) & 1 == 1
+            };
+            let parts: Vec<Kleene> = constraints.iter().map(|c| holds(c, world, &mut choose)).collect();
+            all(&[vec![applies], parts].concat())
+        })
+        .collect()
+}
+
+fn open_atoms(constraint: &Value, world: &Value, open: &mut Vec<()>) {
+    match parts(constraint) {
+        Some((_, parts)) => parts.iter().for_each(|part| open_atoms(part, world, open)),
+        None if is_deferred(constraint, world) => open.push(()),
+        None => {}
+    }
+}
+
+fn is_deferred(constraint: &Value, world: &Value) -> bool {
+    let operand = constraint["leftOperand"].as_str().unwrap();
+    operand == "count" && world["phase"] != "exchange" && world["facts"].get(operand).is_none()
+}
+
+fn parts(constraint: &Value) -> Option<(&'static str, &Vec<Value>)> {
+    ["and", "or", "xone", "andSequence"].iter().find_map(|name| Some((*name, constraint.get(name)?.as_array()?)))
+}
+
+fn about(rule: &Value, world: &Value) -> Kleene {
+    let request = &world["request"];
+    let action = match (rule["action"].as_str().unwrap(), request["action"].as_str().unwrap()) {
+        ("use", "use" | "read" | "display" | "play") | ("play", "display") => Some(true),
+        (wanted, asked) => Some(wanted == asked),
+    };
+    let party = |name: &str| match (rule.get(name).and_then(Value::as_str), request.get(name).and_then(Value::as_str)) {
+        (None, _) => Some(true),
+        (Some(_), None) => None,
+        (Some(wanted), Some(asked)) => Some(climbs(asked, wanted, &world["memberOf"], "member", "collection")),
+    };
+    all(&[action, party("target"), party("assignee")])
+}
+
+/// Whether one can come from `from` to `to` along the edges.
+fn climbs(from: &str, to: &str, edges: &Value, below: &str, above: &str) -> bool {
+    let mut reached = vec![from.to_owned()];
+    for _ in 0..20 {
+        for edge in edges.as_array().into_iter().flatten() {
+            let (low, high) = (edge[below].as_str().unwrap(), edge[above].as_str().unwrap());
+            if reached.iter().any(|r| r == low) {
+                reached.push(high.to_owned());
+                reached.sort();
+                reached.dedup();
+            }
+        }
+    }
+    reached.iter().any(|r| r == to)
+}
+
+fn holds(constraint: &Value, world: &Value, choose: &mut dyn FnMut() -> bool) -> Kleene {
+    let Some((logic, parts)) = parts(constraint) else {
+        return if is_deferred(constraint, world) { Some(choose()) } else { compares(constraint, world) };
+    };
+    let parts: Vec<Kleene> = parts.iter().map(|part| holds(part, world, choose)).collect();
+    let count = |state: Kleene| parts.iter().filter(|p| **p == state).count();
+    match logic {
+        "and" => all(&parts),
+        "or" if count(Some(true)) > 0 => Some(true),
+        "or" if count(None) > 0 => None,
+        "or" => Some(false),
+        "xone" if count(Some(true)) > 1 => Some(false),
+        "xone" if count(None) > 0 => None,
+        "xone" => Some(count(Some(true)) == 1),
+        _ if count(Some(false)) > 0 => Some(false),
+        _ => None,
+    }
+}
+
+fn all(parts: &[Kleene]) -> Kleene {
+    if parts.contains(&Some(false)) {
+        Some(false)
+    } else if parts.contains(&None) {
+        None
+    } else {
+        Some(true)
+    }
+}
+
+fn compares(constraint: &Value, world: &Value) -> Kleene {
+    let operand = constraint["leftOperand"].as_str().unwrap();
+    let operator = constraint["operator"].as_str().unwrap();
+    let list = |value: &Value| -> Vec<String> {
+        let one = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
+        value.as_array().map_or_else(|| vec![one(value)], |list| list.iter().map(one).collect())
+    };
+    let right = list(&constraint["rightOperand"]);
+    let seen = match operand {
+        "dateTime" => vec![world["now"].as_str().unwrap().to_owned()],
+        _ => list(world["facts"].get(operand)?),
+    };
+    let number = |text: &str| match operand {
+        "dateTime" => Timestamp::parse(text).unwrap().millis(),
+        _ => text.parse::<i64>().unwrap(),
+    };
+    let same = |a: &str, b: &str| if matches!(operand, "count" | "dateTime") { number(a) == number(b) } else { a == b };
+    let any = seen.iter().any(|s| right.iter().any(|r| same(s, r)));
+    match (operator, seen.as_slice(), right.as_slice()) {
+        ("isAnyOf", ..) => Some(any),
+        ("isNoneOf", ..) => Some(!any),
+        ("isAllOf", ..) => Some(right.iter().all(|r| seen.iter().any(|s| same(s, r)))),
+        ("isA" | "isPartOf" | "hasPart", values, [wanted]) if !values.is_empty() => {
+            if operand == "dateTime" {
+                return None;
+            }
+            let each: Vec<Kleene> =
+                values.iter().map(|v| taxonomy(operator, v, wanted, world, same(v, wanted))).collect();
+            each.iter().all(|e| *e == each[0]).then_some(each[0]).flatten()
+        }
+        ("eq", [value], [wanted]) => Some(same(value, wanted)),
+        ("neq", [value], [wanted]) => Some(!same(value, wanted)),
+        ("lt" | "lteq" | "gt" | "gteq", [value], [wanted]) if matches!(operand, "count" | "dateTime") => {
+            let (value, wanted) = (number(value), number(wanted));
+            Some(match operator {
+                "lt" => value < wanted,
+                "lteq" => value <= wanted,
+                "gt" => value > wanted,
+                _ => value >= wanted,
+            })
+        }
+        ("lteq" | "gteq", [value], [wanted]) if value == wanted => Some(true),
+        ("lt" | "gt", [value], [wanted]) if value == wanted => Some(false),
+        _ => None,
+    }
+}
+
+fn taxonomy(operator: &str, value: &str, wanted: &str, world: &Value, same: bool) -> Kleene {
+    if same {
+        return Some(true);
+    }
+    let (from, to) = if operator == "hasPart" { (wanted, value) } else { (value, wanted) };
+    let broader = climbs(from, to, &world["broader"], "narrower", "broader");
+    let member = climbs(from, to, &world["memberOf"], "member", "collection");
+    let known = world["broader"].as_array().is_some_and(|edges| !edges.is_empty());
+    let memberships = world["memberOf"].as_array().into_iter().flatten();
+    let side = if operator == "hasPart" { "member" } else { "collection" };
+    let mentioned = memberships.into_iter().any(|edge| edge[side] == *wanted);
+    (known || mentioned).then_some(broader || member)
+}
+
+fn performed(clause: &str, uid: Option<&str>, world: &Value) -> Vec<i64> {
+    let now = Timestamp::parse(world["now"].as_str().unwrap()).unwrap();
+    let duties = world["duties"].as_array().into_iter().flatten();
+    duties
+        .filter(|duty| duty["id"] == *clause || uid.is_some_and(|uid| duty["id"] == *uid))
+        .map(|duty| Timestamp::parse(duty["performed"].as_str().unwrap()).unwrap().millis())
+        .filter(|at| *at < now.millis())
+        .collect()
+}
+
+/// Duties here have at most a deadline.
+fn deadline(duty: &Value) -> Option<i64> {
+    let text = duty["constraint"].as_array()?.first()?["rightOperand"].as_str()?;
+    Some(Timestamp::parse(text).unwrap().millis())
+}
+
+fn in_time(duty: &Value, clause: &str, world: &Value) -> bool {
+    let times = performed(clause, duty["uid"].as_str(), world);
+    times.iter().any(|at| deadline(duty).is_none_or(|deadline| *at <= deadline))
+}
+
+fn duties_done(rule: &Value, clause: &str, world: &Value) -> bool {
+    let duties = rule["duty"].as_array().cloned().unwrap_or_default();
+    duties.iter().enumerate().all(|(n, duty)| in_time(duty, &format!("{clause}/duty/{n}"), world))
+}
+
+fn violated(duty: &Value, clause: &str, world: &Value) -> bool {
+    let now = Timestamp::parse(world["now"].as_str().unwrap()).unwrap().millis();
+    deadline(duty).is_some_and(|deadline| now > deadline) && !in_time(duty, clause, world)
+}

@@ -1,0 +1,150 @@
+//! Duties, obligations, consequences; inheritance.
+
+use super::*;
+
+fn done(duties: &[(&str, &str)]) -> Value {
+    let mut world = exchange(json!({}));
+    world["duties"] = duties.iter().map(|(id, at)| json!({"id": id, "performed": at})).collect();
+    world
+}
+
+#[test]
+fn a_duty_whose_constraints_do_not_hold_is_not_called_for() {
+    let policy = json!({"permission": [{"action": "use", "duty": [
+        {"action": "compensate", "constraint": [atom("spatial", "eq", json!("FI"))]}]}]});
+    code(&policy, &exchange(json!({"spatial": "EE"})), 0);
+    code(&policy, &exchange(json!({"spatial": "FI"})), 1);
+    code(&policy, &exchange(json!({})), 1);
+}
+
+#[test]
+fn all_duties_of_a_permission_are_to_be_done() {
+    let policy = json!({"permission": [{"action": "use", "duty": [
+        {"uid": "urn:1", "action": "compensate"}, {"uid": "urn:2", "action": "inform"}]}]});
+    code(&policy, &done(&[("urn:1", "2026-11-01T00:00:00Z")]), 1);
+    code(&policy, &done(&[("urn:1", "2026-11-01T00:00:00Z"), ("urn:2", "2026-11-01T00:00:00Z")]), 0);
+}
+
+#[test]
+fn a_duty_with_a_deadline_is_done_in_time_or_not_at_all() {
+    let policy = json!({"permission": [{"action": "use", "duty": [
+        {"uid": "urn:1", "action": {"rdf:value": "compensate", "refinement": [atom("payAmount", "eq", json!(5))]},
+         "constraint": [atom("dateTime", "lt", json!("2026-11-10T00:00:00Z"))]}]}]});
+    code(&policy, &done(&[("urn:1", "2026-11-09T00:00:00Z")]), 0);
+    code(&policy, &done(&[("urn:1", "2026-11-11T00:00:00Z")]), 1);
+    code(&policy, &exchange(json!({})), 1);
+    code(&policy, &exchange(json!({"payAmount": 3})), 1);
+}
+
+#[test]
+fn what_is_done_late_is_healed_by_its_consequence_done_after() {
+    let policy = json!({"permission": [{"action": "use"}], "obligation": [
+        {"uid": "urn:1", "action": "delete", "constraint": [atom("dateTime", "lteq", json!("2026-11-10T00:00:00Z"))],
+         "consequence": [{"uid": "urn:2", "action": "compensate"}]}]});
+    let (late, early) = ("2026-11-12T00:00:00Z", "2026-11-09T00:00:00Z");
+    code(&policy, &done(&[("urn:1", early)]), 0);
+    code(&policy, &done(&[("urn:1", late)]), 1);
+    code(&policy, &done(&[("urn:2", late)]), 1);
+    code(&policy, &done(&[("urn:1", late), ("urn:2", late)]), 0);
+    code(&policy, &done(&[("urn:1", late), ("urn:2", early)]), 1);
+}
+
+#[test]
+fn an_obligation_of_another_party_or_not_called_for_refuses_nobody() {
+    let obligation = |more: Value| {
+        let mut duty =
+            json!({"action": "delete", "constraint": [atom("dateTime", "lteq", json!("2026-11-10T00:00:00Z"))]});
+        duty.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({"permission": [{"action": "use"}], "obligation": [duty]})
+    };
+    code(&obligation(json!({})), &exchange(json!({})), 1);
+    code(&obligation(json!({"assignee": "did:web:other"})), &exchange(json!({})), 0);
+    code(&obligation(json!({"assignee": "did:web:c"})), &exchange(json!({})), 1);
+    let mut conditional = obligation(json!({}));
+    conditional["obligation"][0]["constraint"].as_array_mut().unwrap().push(atom("spatial", "eq", json!("FI")));
+    code(&conditional, &exchange(json!({"spatial": "EE"})), 0);
+    code(&conditional, &exchange(json!({"spatial": "FI"})), 1);
+}
+
+#[test]
+fn an_obligation_without_a_deadline_can_always_still_be_met() {
+    code(&json!({"permission": [{"action": "use"}], "obligation": [{"action": "delete"}]}), &exchange(json!({})), 0);
+}
+
+#[test]
+fn time_that_has_run_out_violates_too() {
+    let policy = json!({"permission": [{"action": "use"}], "obligation": [
+        {"action": "delete", "constraint": [atom("elapsedTime", "lteq", json!("P30D"))]}]});
+    code(&policy, &exchange(json!({"elapsedTime": "P29D"})), 0);
+    code(&policy, &exchange(json!({"elapsedTime": "P31D"})), 1);
+}
+
+#[test]
+fn duties_may_be_read_by_their_action_or_as_due_at_any_time() {
+    let policy = json!({"permission": [{"action": "use", "duty": [{"action": "delete"}, {"action": "inform"}]}]});
+    let paid = json!({"permission": [{"action": "use", "duty": [{"uid": "urn:1", "action": "compensate"}]}]});
+    let world = World::read(&exchange(json!({}))).unwrap();
+    for (reading, open, unpaid) in [
+        (DutyReading::PreCondition, false, false),
+        (DutyReading::ByAction, true, false),
+        (DutyReading::Eventual, true, true),
+    ] {
+        let mut registry = Registry::built_in();
+        registry.read_duties(reading);
+        let permits = |policy: &Value, world: &World| Compiled::read(policy, &registry).unwrap().decide(world).permit;
+        assert_eq!((permits(&policy, &world), permits(&paid, &world)), (open, unpaid), "{reading:?}");
+        let violated = World { violated: vec!["urn:1".into()], ..world.clone() };
+        assert!(!permits(&paid, &violated), "{reading:?}");
+    }
+}
+
+#[test]
+fn duties_are_told_with_their_deadlines() {
+    let policy = json!({"permission": [{"action": "use", "duty": [{"action": "inform"}]}], "obligation": [
+        {"uid": "urn:1", "action": "delete", "constraint": [atom("dateTime", "lteq", json!("2027-01-01T00:00:00Z"))],
+         "consequence": [{"action": "compensate"}]}]});
+    let compiled = Compiled::read(&policy, &Registry::built_in()).unwrap();
+    assert_eq!(compiled.duties()[0].clause, "/permission/0/duty/0");
+    let [obligation] = &compiled.obligations()[..] else { panic!() };
+    assert_eq!(obligation.deadline.map(|t| t.to_string()).as_deref(), Some("2027-01-01T00:00:00.000Z"));
+    assert_eq!(obligation.consequences[0].actions, ["compensate"]);
+}
+
+#[test]
+fn a_child_takes_the_rules_of_its_parents() {
+    let policy = json!({"uid": "urn:child", "conflict": "prohibit", "permission": [{"action": "use"}],
+        "inheritFrom": {"uid": "urn:parent", "prohibition": [{"action": "use", "constraint": [atom("purpose", "eq", json!("x"))]}],
+            "inheritFrom": [{"uid": "urn:grandparent", "obligation": [{"action": "inform"}]}]}});
+    let decided = code(&policy, &exchange(json!({"purpose": "x"})), 1);
+    assert_eq!(decided.because[0].clause, "/inheritFrom/prohibition/0/constraint/0");
+    code(&policy, &exchange(json!({"purpose": "y"})), 0);
+    let mut child =
+        Policy::parse(&json!({"uid": "urn:child", "inheritFrom": "urn:parent", "permission": [{"action": "use"}]}))
+            .unwrap();
+    let parent = json!({"uid": "urn:parent", "conflict": "prohibit", "prohibition": [{"action": "use"}]});
+    let unmerged = compile(&child, &Registry::built_in()).unwrap();
+    assert!(!unmerged.decide(&World::read(&exchange(json!({}))).unwrap()).permit);
+    child.inherit(&Policy::parse(&parent).unwrap()).unwrap();
+    assert!(child.parents.is_empty() && child.prohibitions.len() == 1);
+    assert!(compile(&child, &Registry::built_in()).is_ok());
+}
+
+#[test]
+fn a_parent_that_is_not_known_leaves_the_decision_unknown() {
+    let policy = json!({"inheritFrom": "urn:parent", "permission": [{"action": "use"}]});
+    let decided = code(&policy, &exchange(json!({})), 1);
+    assert_eq!((decided.because[0].clause.as_str(), decided.because[0].state), ("/inheritFrom", Truth::Unknown));
+}
+
+#[test]
+fn inheritance_has_no_circles_and_one_strategy() {
+    let circle = json!({"@graph": [
+        {"uid": "urn:head", "inheritFrom": "urn:a", "permission": [{"action": "use"}]},
+        {"uid": "urn:a", "inheritFrom": "urn:b", "permission": [{"action": "use"}]},
+        {"uid": "urn:b", "inheritFrom": "urn:a", "permission": [{"action": "use"}]},
+    ]});
+    code(&circle, &exchange(json!({})), 2);
+    let two = json!({"conflict": "perm", "permission": [{"action": "use"}],
+        "inheritFrom": {"uid": "urn:p", "conflict": "prohibit", "permission": [{"action": "use"}]}});
+    code(&two, &exchange(json!({})), 2);
+}

@@ -1,0 +1,227 @@
+//! What holds for every policy and every world.
+
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde_json::{Value, json};
+
+use super::naive;
+use crate::policy::{Compiled, Policy, Registry, World, compile};
+
+static WORDS: LazyLock<Registry> = LazyLock::new(Registry::built_in);
+
+const TERMS: [&str; 4] = ["a", "b", "c", "d"];
+const TIMES: [&str; 4] =
+    ["2026-11-22T00:00:00Z", "2026-11-23T10:00:00Z", "2026-11-23T12:30:00+02:00", "2026-11-25T00:00:00Z"];
+
+fn value(operand: &'static str) -> BoxedStrategy<Value> {
+    match operand {
+        "count" => (0..4_i64).prop_map(|n| json!(n)).boxed(),
+        "dateTime" => select(&TIMES[..]).prop_map(|t| json!(t)).boxed(),
+        _ => select(&TERMS[..]).prop_map(|t| json!(t)).boxed(),
+    }
+}
+
+fn atom() -> impl Strategy<Value = Value> {
+    let operators =
+        ["eq", "neq", "lt", "lteq", "gt", "gteq", "isAnyOf", "isAllOf", "isNoneOf", "isA", "isPartOf", "hasPart"];
+    (select(&["purpose", "spatial", "count", "dateTime"][..]), select(operators.to_vec())).prop_flat_map(
+        |(operand, operator)| {
+            let one = value(operand);
+            let right = if operator.starts_with("is") && operator.ends_with("Of") && operator != "isPartOf" {
+                prop::collection::vec(one, 1..4).prop_map(Value::from).boxed()
+            } else {
+                one
+            };
+            right.prop_map(move |right| json!({"leftOperand": operand, "operator": operator, "rightOperand": right}))
+        },
+    )
+}
+
+fn constraint() -> impl Strategy<Value = Value> {
+    atom().prop_recursive(3, 6, 3, |inner| {
+        (select(&["and", "or", "xone", "andSequence"][..]), prop::collection::vec(inner, 1..3))
+            .prop_map(|(logic, parts)| json!({logic: parts}))
+    })
+}
+
+fn optional(
+    name: &'static str,
+    values: &'static [&'static str],
+) -> impl Strategy<Value = Option<(&'static str, Value)>> {
+    prop::option::weighted(0.4, select(values).prop_map(move |v| (name, json!(v))))
+}
+
+fn rule() -> impl Strategy<Value = Value> {
+    let constraints = prop::collection::vec(constraint(), 0..3);
+    let target = optional("target", &["urn:t", "urn:all", "urn:other"]);
+    let assignee = optional("assignee", &["did:c", "did:friends", "did:other"]);
+    (select(&["use", "use", "use", "play", "sell"][..]), constraints, target, assignee).prop_map(
+        |(action, constraints, target, assignee)| {
+            let mut rule = json!({"action": action, "constraint": constraints});
+            for (name, value) in target.into_iter().chain(assignee) {
+                rule[name] = value;
+            }
+            rule
+        },
+    )
+}
+
+fn duty() -> impl Strategy<Value = Value> {
+    let deadline = prop::option::of(select(&TIMES[..]));
+    deadline.prop_map(|deadline| match deadline {
+        Some(time) => {
+            json!({"uid": "urn:duty", "action": "inform",
+                   "constraint": [{"leftOperand": "dateTime", "operator": "lteq", "rightOperand": time}]})
+        }
+        None => json!({"uid": "urn:duty", "action": "inform"}),
+    })
+}
+
+fn policy() -> impl Strategy<Value = Value> {
+    let permission = (rule(), prop::collection::vec(duty(), 0..2)).prop_map(|(mut rule, duties)| {
+        rule["duty"] = json!(duties);
+        rule
+    });
+    (
+        select(&["Set", "Set", "Offer"][..]),
+        select(&["perm", "prohibit", "prohibit"][..]),
+        prop::collection::vec(permission, 1..3),
+        prop::collection::vec(rule(), 0..3),
+        prop::collection::vec(duty(), 0..2),
+    )
+        .prop_map(|(kind, conflict, permissions, prohibitions, obligations)| {
+            json!({"@type": kind, "conflict": conflict, "permission": permissions, "prohibition": prohibitions,
+                   "obligation": obligations})
+        })
+}
+
+fn fact(operand: &'static str) -> impl Strategy<Value = Option<Value>> {
+    let one = value(operand);
+    prop::option::weighted(
+        0.8,
+        prop_oneof![4 => one.clone(), 1 => prop::collection::vec(one, 0..3).prop_map(Value::from)],
+    )
+}
+
+fn edges(low: &'static str, high: &'static str, names: &'static [&'static str]) -> impl Strategy<Value = Value> {
+    let edge = (select(names), select(names)).prop_map(move |(a, b)| json!({low: a, high: b}));
+    prop::collection::vec(edge, 0..4).prop_map(Value::from)
+}
+
+fn world() -> impl Strategy<Value = Value> {
+    let request = (
+        select(&["use", "read", "display", "sell"][..]),
+        prop::option::weighted(0.9, Just("urn:t")),
+        prop::option::weighted(0.9, Just("did:c")),
+    );
+    let duties =
+        prop::collection::vec((select(&["urn:duty", "/permission/0/duty/0", "urn:x"][..]), select(&TIMES[..])), 0..3);
+    let members = edges("member", "collection", &["urn:t", "urn:all", "did:c", "did:friends", "a", "b"]);
+    (
+        select(&["catalog", "negotiation", "transfer", "exchange", "exchange", "exchange"][..]),
+        select(&TIMES[..]),
+        request,
+        (fact("purpose"), fact("spatial"), fact("count")),
+        duties,
+        members,
+        edges("narrower", "broader", &TERMS),
+    )
+        .prop_map(
+            |(phase, now, (action, target, assignee), (purpose, spatial, count), duties, members, broader)| {
+                let mut request = json!({"action": action});
+                target.into_iter().for_each(|t| request["target"] = json!(t));
+                assignee.into_iter().for_each(|a| request["assignee"] = json!(a));
+                let mut facts = json!({});
+                for (name, value) in [("purpose", purpose), ("spatial", spatial), ("count", count)] {
+                    value.into_iter().for_each(|v| facts[name] = v);
+                }
+                let duties: Vec<Value> = duties.iter().map(|(id, at)| json!({"id": id, "performed": at})).collect();
+                json!({"now": now, "phase": phase, "request": request, "facts": facts, "duties": duties,
+                   "memberOf": members, "broader": broader})
+            },
+        )
+}
+
+fn permits(policy: &Value, world: &Value) -> bool {
+    Compiled::read(policy, &WORDS).unwrap().decide(&World::read(world).unwrap()).permit
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_decision_tree_agrees_with_the_naive_evaluator(policy in policy(), world in world()) {
+        prop_assert_eq!(permits(&policy, &world), naive::permits(&policy, &world));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn one_more_prohibition_never_permits_more(policy in policy(), more in rule(), world in world()) {
+        let mut stricter = policy.clone();
+        stricter["prohibition"].as_array_mut().unwrap().push(more);
+        prop_assert!(permits(&policy, &world) || !permits(&stricter, &world));
+    }
+
+    #[test]
+    fn one_more_constraint_or_duty_on_a_permission_never_permits_more(
+        policy in policy(), more in constraint(), duty in duty(), world in world(),
+    ) {
+        let mut stricter = policy.clone();
+        for rule in stricter["permission"].as_array_mut().unwrap() {
+            rule["constraint"].as_array_mut().unwrap().push(more.clone());
+            rule["duty"].as_array_mut().unwrap().push(duty.clone());
+        }
+        prop_assert!(permits(&policy, &world) || !permits(&stricter, &world));
+    }
+
+    #[test]
+    fn knowing_more_never_turns_a_known_truth(policy in policy(), world in world(), value in value("purpose")) {
+        // A fact that was unknown may decide what was undecided, and nothing else.
+        let mut known = world.clone();
+        if world["phase"] == "exchange" && world["facts"].get("purpose").is_none() {
+            known["facts"]["purpose"] = value;
+            let compiled = Compiled::read(&policy, &WORDS).unwrap();
+            let told = |world: &Value| compiled.explain(&World::read(world).unwrap()).rules;
+            for (before, after) in told(&world).iter().zip(told(&known)) {
+                let decided = before.state != crate::policy::Truth::Unknown;
+                prop_assert!(!decided || before.state == after.state, "{before:?} {after:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_refusal_says_why_and_names_a_place(policy in policy(), world in world()) {
+        let decided = Compiled::read(&policy, &WORDS).unwrap().decide(&World::read(&world).unwrap());
+        prop_assert!(!decided.because.is_empty());
+        for because in &decided.because {
+            prop_assert!(policy.pointer(&because.clause).is_some(), "{because:?}");
+            prop_assert!(!because.reason.is_empty());
+        }
+    }
+
+    #[test]
+    fn rules_told_to_be_apart_never_apply_together(one in rule(), other in rule(), world in world()) {
+        let policy = json!({"permission": [one], "prohibition": [other]});
+        if Compiled::read(&policy, &WORDS).is_ok() && world["phase"] == "exchange" {
+            let alone = |rule: &Value| permits(&json!({"permission": [rule]}), &world);
+            let single = world["facts"].as_object().unwrap().values().all(|v| !v.is_array());
+            prop_assert!(!(single && alone(&one) && alone(&other)), "{policy}");
+        }
+    }
+
+    #[test]
+    fn any_json_is_read_or_refused_without_panic(text in "[\\[\\]{}:,\"a-z@0-9 ]{0,60}", broken in policy(), at in 0..400_usize) {
+        let _ = crate::policy::read_json("it", &text);
+        let mut half = broken.to_string();
+        half.truncate(at);
+        if let Ok(value) = crate::policy::read_json("it", &text) {
+            let _ = Policy::parse(&value).map(|policy| compile(&policy, &WORDS));
+        }
+        prop_assert!(crate::policy::read_json("it", &half).is_err() || at >= broken.to_string().len());
+    }
+}
