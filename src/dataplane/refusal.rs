@@ -85,6 +85,8 @@ impl Refusal {
     /// The answer; with the exchange's id where there is one.
     pub(super) fn into_response(self, trace: Traceparent, exchange: Option<ExchangeId>) -> Response<Released> {
         let reason = *self.0;
+        // RFC 6750 §3.1: no error code for a request that shows no token at all.
+        let missing = reason.code == "token.missing";
         let mut problem = Problem::new(reason.status, reason.code, reason.sentence).traced(trace);
         for (name, value) in reason.more {
             problem = problem.with(name, value);
@@ -98,8 +100,12 @@ impl Refusal {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if reason.status == StatusCode::UNAUTHORIZED {
-            let challenge = HeaderValue::from_static("Bearer realm=\"sliproad\", error=\"invalid_token\"");
-            headers.insert(header::WWW_AUTHENTICATE, challenge);
+            let challenge = if missing {
+                "Bearer realm=\"sliproad\""
+            } else {
+                "Bearer realm=\"sliproad\", error=\"invalid_token\""
+            };
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         if let Some(seconds) = reason.retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());
