@@ -10,6 +10,9 @@ pub(crate) struct Report {
     pub(crate) seconds: u64,
     pub(crate) nginx: Vec<Figures>,
     pub(crate) ours: Vec<Figures>,
+    /// Nanoseconds of processor time for each call.
+    pub(crate) nginx_cost: Vec<u64>,
+    pub(crate) our_cost: Vec<u64>,
     pub(crate) half_rate: u64,
     pub(crate) nginx_half: Vec<Figures>,
     pub(crate) ours_half: Vec<Figures>,
@@ -47,6 +50,7 @@ impl Report {
         if as_json {
             let figures = json!({
                 "callsPerSecond": {"nginx": rps.0, "sliproad": rps.1, "percent": ratio},
+                "processorNanosecondsPerCall": {"nginx": median(&self.nginx_cost, |c| *c), "sliproad": median(&self.our_cost, |c| *c)},
                 "atRate": self.half_rate,
                 "microseconds": {"p50": {"nginx": p50.0, "sliproad": p50.1}, "p99": {"nginx": p99.0, "sliproad": p99.1}},
                 "mebibytesPerSecond": {"nginx": stream.0, "sliproad": stream.1, "percent": stream_ratio},
@@ -66,6 +70,8 @@ impl Report {
         println!("Medians of three runs of {} s, 64 connections, 1 KiB answers.\n", self.seconds);
         println!("{:<44}{:>10}{:>10}   aim", "", "nginx", "sliproad");
         row("calls per second", rps.0, rps.1, &format!("{} {ratio} % of nginx", met(rps.1 >= 5000 && ratio >= 80)));
+        let cost = (median(&self.nginx_cost, |c| *c), median(&self.our_cost, |c| *c));
+        row("processor time of a call, nanoseconds", cost.0, cost.1, "");
         let rate = format!("at {} calls/s: p50, microseconds", self.half_rate);
         row(&rate, p50.0, p50.1, "");
         row("              p99, microseconds", p99.0, p99.1, &format!("{} {added} added", met(added <= 500)));

@@ -1,4 +1,4 @@
-//! Resident memory of a process.
+//! Resident memory and processor time of a process.
 
 use std::fs;
 use std::sync::Arc;
@@ -13,6 +13,15 @@ pub(crate) fn resident(pid: u32) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).context("no VmRSS")?;
     line.trim().trim_end_matches("kB").trim().parse().context("VmRSS is not a number")
+}
+
+/// Processor time used so far, user and system, in milliseconds.
+pub(crate) fn processor(pid: u32) -> Result<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let after_name = stat.rsplit_once(')').context("no name")?.1;
+    let ticks = after_name.split_whitespace().skip(11).take(2).filter_map(|t| t.parse::<u64>().ok());
+    // Linux counts in hundredths of a second.
+    Ok(ticks.sum::<u64>() * 10)
 }
 
 /// Watches the resident memory of a process.
