@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use crate::env::Clock;
 use crate::model::ids::{DatasetId, OfferId, ParticipantId};
-use crate::model::xroad::{ClientId, DiscoveredService, Endpoint, ServiceId};
-use crate::policy::{Invalid, Registry};
+use crate::model::xroad::{ClientId, DiscoveredService, ServiceId};
+use crate::policy::{Invalid, Phase, Registry, World};
 
 mod definition;
 mod judge;
@@ -22,7 +22,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
-pub use definition::{AssetDefinition, Metadata, OfferDefinition, Publisher};
+pub use definition::{AssetDefinition, Attestation, Metadata, OfferDefinition, Publisher};
 pub use services::Changes;
 pub use sight::Sight;
 pub use snapshot::{Dataset, DatasetView, OfferView};
@@ -47,6 +47,7 @@ struct Inner {
 #[derive(Default)]
 struct Sources {
     publishers: Vec<Publisher>,
+    attestations: Arc<[Attestation]>,
     services: Services,
     policies: std::collections::BTreeMap<String, Arc<PublishedPolicy>>,
     assets: std::collections::BTreeMap<DatasetId, AssetDefinition>,
@@ -95,25 +96,15 @@ fn clauses(invalid: &[Invalid]) -> String {
     each.collect::<Vec<_>>().join("; ")
 }
 
-/// A dataset as the data plane needs it: what to call, as whom, and what of it.
+/// A dataset as the data plane needs it: what to call, and as whom.
 #[derive(Clone, Debug)]
 pub struct Asset {
     /// The service behind it.
     pub service: ServiceId,
     /// The X-Road client that calls it for this counterparty.
     pub client: ClientId,
-    /// The endpoints that may be called; `None` when the whole service may.
-    pub allowed: Option<Arc<[Endpoint]>>,
     /// Whether it is in the catalogue; a withdrawn one is still known, so that agreements on it can be explained.
     pub listed: bool,
-}
-
-impl Asset {
-    /// Whether a call is within the endpoints offered. `path` is decoded ([`crate::model::xroad::Endpoint::allows`]).
-    #[must_use]
-    pub fn allows(&self, method: &str, path: &str) -> bool {
-        self.allowed.as_ref().is_none_or(|allowed| allowed.iter().any(|endpoint| endpoint.allows(method, path)))
-    }
 }
 
 impl Catalog {
@@ -140,7 +131,28 @@ impl Catalog {
         let dataset = snapshot.datasets.get(id)?;
         let client = snapshot.shelves.get(participant)?.publisher.client_for(counterparty)?.clone();
         let service = dataset.service.clone();
-        Some(Asset { service, client, allowed: dataset.allowed.clone(), listed: dataset.listed })
+        Some(Asset { service, client, listed: dataset.listed })
+    }
+
+    /// Whether a call is within the endpoints of a dataset that may be called as things stand now. `path` is decoded
+    /// ([`crate::model::xroad::Endpoint::allows`]). Nothing of a dataset that is not known may be called.
+    #[must_use]
+    pub fn allows(&self, id: &DatasetId, method: &str, path: &str) -> bool {
+        let snapshot = self.0.snapshot.load();
+        let Some(dataset) = snapshot.datasets.get(id) else { return false };
+        dataset.allowed.as_ref().is_none_or(|allowed| allowed.iter().any(|endpoint| endpoint.allows(method, path)))
+    }
+
+    /// Takes what the operator vouches for about consumers, in place of what was said before.
+    pub fn attest(&self, attestations: Vec<Attestation>) {
+        self.change(|sources| sources.attestations = attestations.into());
+    }
+
+    /// What is known of a counterparty in a phase, now.
+    #[must_use]
+    pub fn world(&self, phase: Phase, participant: &ParticipantId, counterparty: &ParticipantId) -> World {
+        let snapshot = self.0.snapshot.load();
+        sight::world(phase, self.0.clock.now(), (participant, counterparty), &snapshot)
     }
 
     /// What is known of a dataset, listed or withdrawn.

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 mod automation;
 mod check;
+mod counterparty;
 mod listen;
 mod load;
 mod offering;
@@ -23,6 +24,7 @@ mod secret;
 mod tests;
 
 pub use automation::{AutomationAction, AutomationRule, AutomationStep};
+pub use counterparty::Counterparty;
 pub use listen::{Drain, Limits, Log, LogFormat, Management, Public, StoreSettings, Tls};
 pub use offering::{Asset, ImportedAgreement, Offer, Policy};
 pub use outside::{DataPlane, Outbound, SecurityServer, SecurityServerMode};
@@ -59,6 +61,9 @@ pub struct Config {
     /// How callers prove who they are, and what is said to them.
     #[serde(default)]
     pub identity: Identity,
+    /// What the operator vouches for about other parties.
+    #[serde(default)]
+    pub counterparty: Vec<Counterparty>,
     /// ODRL policies that offers name.
     #[serde(default)]
     pub policy: Vec<Policy>,

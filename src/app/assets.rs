@@ -8,10 +8,10 @@ use crate::catalog::Catalog;
 use crate::dataplane::{AssetError, Assets};
 use crate::dsp::Participants;
 use crate::model::agreement::Agreement;
-use crate::model::ids::{AgreementId, ParticipantId, Pid};
+use crate::model::ids::{AgreementId, DatasetId, ParticipantId, Pid};
 use crate::model::negotiation::Role;
 use crate::model::process::{Process, ProcessKind};
-use crate::policy::World;
+use crate::policy::{Phase, World};
 use crate::store::Store;
 use crate::xroad::route::Route;
 
@@ -45,19 +45,13 @@ impl Assets for AgreedAssets {
         Route::new(asset.client, asset.service, None).map_err(|e| AssetError::Gone(e.to_string()))
     }
 
+    fn allows(&self, dataset: &DatasetId, method: &str, path: &str) -> bool {
+        self.catalog.allows(dataset, method, path)
+    }
+
     fn world(&self, agreement: &Agreement) -> World {
-        let mut world = World {
-            action: "use".to_owned(),
-            target: Some(agreement.dataset.to_string()),
-            assigner: Some(agreement.participant.to_string()),
-            assignee: Some(agreement.counterparty.to_string()),
-            ..World::default()
-        };
-        world.know("recipient", agreement.counterparty.as_str());
-        let asset = self.catalog.asset(&agreement.participant, &agreement.dataset, &agreement.counterparty);
-        if let Some(asset) = asset {
-            world.know("xroad:clientId", asset.client.as_str());
-        }
+        let mut world = self.catalog.world(Phase::Exchange, &agreement.participant, &agreement.counterparty);
+        world.target = Some(agreement.dataset.to_string());
         world
     }
 }

@@ -3,20 +3,21 @@
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use crate::catalog::{AssetDefinition, Catalog, Metadata, OfferDefinition, Publisher};
-use crate::config::{AutomationStep, Config, ImportedAgreement, Participant};
+use crate::catalog::{AssetDefinition, Attestation, Catalog, Metadata, OfferDefinition, Publisher};
+use crate::config::{AutomationStep, Config, Counterparty, ImportedAgreement, Participant};
 use crate::engine::{Engine, Rule, RuleAction};
 use crate::env::Clock;
 use crate::model::agreement::Agreement;
 use crate::model::ids::ParticipantId;
 use crate::model::negotiation::Role;
-use crate::policy::Registry;
+use crate::policy::{Fact, Registry};
 use crate::store::{DocumentKind, Store};
 
 /// The catalogue as configured, with what the API added laid over it.
 pub(super) async fn catalog(config: &Config, store: &Store, clock: Clock) -> Result<Catalog> {
     let publishers = config.participant.iter().map(publisher).collect();
     let catalog = Catalog::new(publishers, Registry::built_in(), clock);
+    catalog.attest(config.counterparty.iter().map(attestation).collect());
     for policy in &config.policy {
         catalog.put_policy(&policy.id, &policy.policy)?;
     }
@@ -32,7 +33,7 @@ pub(super) async fn catalog(config: &Config, store: &Store, clock: Clock) -> Res
                 themes: asset.themes.clone(),
                 purpose: asset.purpose.clone(),
             },
-            endpoints: Vec::new(),
+            endpoints: asset.endpoints.clone(),
         });
     }
     for offer in &config.offer {
@@ -75,6 +76,16 @@ fn publisher(participant: &Participant) -> Publisher {
         client: participant.client.clone(),
         client_for: participant.client_for.iter().map(|c| (c.counterparty.clone(), c.client.clone())).collect(),
     }
+}
+
+fn attestation(counterparty: &Counterparty) -> Attestation {
+    let facts = counterparty.facts.iter();
+    let mut facts: Vec<(String, Fact)> =
+        facts.filter_map(|(operand, value)| Some((operand.clone(), Fact::from_json(value)?))).collect();
+    if !counterparty.groups.is_empty() {
+        facts.push(("xroad:globalGroupMember".to_owned(), counterparty.groups.clone().into()));
+    }
+    Attestation { counterparty: counterparty.id.clone(), facts }
 }
 
 /// The automation rules as the engine takes them.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::ids::{DatasetId, OfferId, ParticipantId};
 use crate::model::pattern::glob;
 use crate::model::xroad::{ClientId, Endpoint, ServiceId};
+use crate::policy::{Fact, World};
 
 /// A participant that publishes services.
 #[derive(Clone, Debug)]
@@ -29,6 +30,25 @@ impl Publisher {
 
     pub(super) fn publishes(&self, service: &ServiceId) -> bool {
         self.services.iter().any(|pattern| glob(pattern, service.as_str()))
+    }
+}
+
+/// What the operator vouches for about certain consumers, wherever a policy asks for it.
+#[derive(Clone, Debug)]
+pub struct Attestation {
+    /// Pattern of the consumer's participant id; `*` stands for any text.
+    pub counterparty: String,
+    /// Values by left operand. Where several attestations name the same operand for a consumer, their values are one set.
+    pub facts: Vec<(String, Fact)>,
+}
+
+impl Attestation {
+    pub(super) fn tell(&self, counterparty: &ParticipantId, world: &mut World) {
+        if glob(&self.counterparty, counterparty.as_str()) {
+            for (operand, fact) in &self.facts {
+                world.know_also(operand, fact);
+            }
+        }
     }
 }
 

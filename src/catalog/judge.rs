@@ -37,7 +37,7 @@ impl Offers for Catalog {
             map.insert("assigner".into(), json!(participant));
         }
         let accepted = AcceptedOffer { dataset: found.dataset.clone(), offer: found.id.clone(), policy };
-        let mut world = world(Phase::Negotiation, self.0.clock.now(), (participant, consumer), sight.shelf());
+        let mut world = world(Phase::Negotiation, self.0.clock.now(), (participant, consumer), sight.snapshot());
         world.target = Some(found.dataset.to_string());
         let decision = found.contract.compiled.decide(&world);
         if !decision.permit {
@@ -62,8 +62,7 @@ impl Offers for Catalog {
             reason: invalid.into_iter().map(|i| format!("{} {}", i.clause, i.reason)).collect(),
         })?;
         let parties = (&agreement.participant, &agreement.counterparty);
-        let shelf = snapshot.shelves.get(&agreement.participant);
-        let mut world = world(Phase::Transfer, self.0.clock.now(), parties, shelf);
+        let mut world = world(Phase::Transfer, self.0.clock.now(), parties, &snapshot);
         world.target = Some(agreement.dataset.to_string());
         let decision = compiled.decide(&world);
         if decision.permit { Ok(()) } else { Err(reasons("transfer.refused", &decision)) }

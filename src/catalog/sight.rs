@@ -25,7 +25,7 @@ impl Sight {
         caller: &ParticipantId,
         now: Timestamp,
     ) -> Self {
-        let world = world(Phase::Catalog, now, (participant, caller), snapshot.shelves.get(participant));
+        let world = world(Phase::Catalog, now, (participant, caller), &snapshot);
         Self { snapshot, participant: participant.clone(), world }
     }
 
@@ -51,7 +51,11 @@ impl Sight {
         (fitting.next().is_none() && self.may_see(found, &mut Decided::new())).then_some(found)
     }
 
-    pub(super) fn shelf(&self) -> Option<&Shelf> {
+    pub(super) fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    fn shelf(&self) -> Option<&Shelf> {
         self.snapshot.shelves.get(&self.participant)
     }
 
@@ -79,12 +83,12 @@ impl Sight {
     }
 }
 
-/// What is known of a caller before an exchange.
+/// What is known of a caller, whatever it calls. The operator's word does not stand for what this program sees itself.
 pub(super) fn world(
     phase: Phase,
     now: Timestamp,
     (participant, caller): (&ParticipantId, &ParticipantId),
-    shelf: Option<&Shelf>,
+    snapshot: &Snapshot,
 ) -> World {
     let mut world = World {
         now,
@@ -94,7 +98,11 @@ pub(super) fn world(
         assignee: Some(caller.to_string()),
         ..World::default()
     };
+    for attestation in &*snapshot.attestations {
+        attestation.tell(caller, &mut world);
+    }
     world.know("recipient", caller.as_str());
+    let shelf = snapshot.shelves.get(participant);
     if let Some(client) = shelf.and_then(|shelf| shelf.publisher.client_for(caller)) {
         world.know("xroad:clientId", client.as_str());
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::publish::PublishedPolicy;
-use super::{AssetDefinition, Metadata, OfferDefinition, Publisher, Sources};
+use super::{AssetDefinition, Attestation, Metadata, OfferDefinition, Publisher, Sources};
 use crate::model::ids::{DatasetId, OfferId, ParticipantId};
 use crate::model::xroad::{DiscoveredService, Endpoint, Operation, ServiceId};
 
@@ -91,6 +91,7 @@ impl Dataset {
 pub(super) struct Snapshot {
     pub(super) datasets: BTreeMap<DatasetId, Arc<Dataset>>,
     pub(super) shelves: HashMap<ParticipantId, Shelf>,
+    pub(super) attestations: Arc<[Attestation]>,
 }
 
 /// What one participant offers.
@@ -120,7 +121,7 @@ impl Snapshot {
             }
             (publisher.participant.clone(), Shelf { publisher: publisher.clone(), offered, by_offer })
         });
-        Self { shelves: shelves.collect(), datasets }
+        Self { shelves: shelves.collect(), datasets, attestations: Arc::clone(&sources.attestations) }
     }
 }
 

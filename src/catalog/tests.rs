@@ -107,7 +107,9 @@ fn what_the_operator_says_goes_before_what_the_document_says() {
     assert_eq!(dataset.title.as_deref(), Some("Parcels"));
     assert_eq!(dataset.operations.iter().map(|o| o.endpoint.to_string()).collect::<Vec<_>>(), ["GET /parcels/{id}"]);
     let asset = catalog.asset(&provider(), &"ACN0101".into(), &consumer()).unwrap();
-    assert!(asset.allows("GET", "/parcels/1") && !asset.allows("DELETE", "/parcels/1"));
+    let allows = |method, path| catalog.allows(&"ACN0101".into(), method, path);
+    assert!(allows("GET", "/parcels/1") && !allows("DELETE", "/parcels/1"));
+    assert!(!catalog.allows(&"no-such-dataset".into(), "GET", "/parcels/1"));
     assert_eq!(asset.client.as_str(), "DEV/GOV/2000/gateway");
     let partner = catalog.asset(&provider(), &"ACN0101".into(), &"did:web:partner.example".into()).unwrap();
     assert_eq!(partner.client.as_str(), "DEV/GOV/2000/partners");
@@ -294,4 +296,31 @@ fn what_one_participant_does_not_look_for_is_not_withdrawn_for_another() {
     catalog.refresh(&provider(), &[register()], vec![found("land", "Land register")]);
     assert!(catalog.refresh(&stranger(), &[register()], Vec::new()).is_empty());
     assert_eq!(seen(&catalog, &consumer()).len(), 1);
+}
+
+#[test]
+fn what_the_operator_vouches_for_opens_offers_to_those_it_is_said_of_only() {
+    let catalog = catalog();
+    catalog.put_asset(asset("a", "DEV/GOV/2000/landregister/land"));
+    let member = json!({"permission": [{"action": "use", "constraint": [
+        {"leftOperand": "xroad:globalGroupMember", "operator": "isAnyOf", "rightOperand": ["authorities"]},
+        {"leftOperand": "spatial", "operator": "eq", "rightOperand": "FI"},
+    ]}]});
+    catalog.put_policy("authorities", &member).unwrap();
+    catalog.put_offer(offer("o", &["a"], "authorities", Some("authorities"))).unwrap();
+    assert_eq!(seen(&catalog, &consumer()), Vec::<String>::new());
+    let said = |counterparty: &str| Attestation {
+        counterparty: counterparty.into(),
+        facts: vec![
+            ("xroad:globalGroupMember".into(), vec!["others".to_owned(), "authorities".to_owned()].into()),
+            ("spatial".into(), "FI".into()),
+            ("recipient".into(), "did:web:forged".into()),
+        ],
+    };
+    catalog.attest(vec![said("did:web:somebody-else")]);
+    assert_eq!(seen(&catalog, &consumer()), Vec::<String>::new());
+    catalog.attest(vec![said(consumer().as_str())]);
+    assert_eq!(seen(&catalog, &consumer()), ["a"]);
+    let world = catalog.world(Phase::Exchange, &provider(), &consumer());
+    assert_eq!(world.facts["recipient"].values(), [consumer().to_string()]);
 }

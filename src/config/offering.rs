@@ -9,7 +9,7 @@ use serde_json::{Map, Number, Value};
 
 use crate::model::ids::{AgreementId, DatasetId, OfferId, ParticipantId};
 use crate::model::negotiation::Role;
-use crate::model::xroad::ServiceId;
+use crate::model::xroad::{Endpoint, ServiceId};
 
 /// `[[policy]]`: a named ODRL policy; an offer takes its rules.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -53,6 +53,9 @@ pub struct Asset {
     /// IRIs of purposes that it serves.
     #[serde(default)]
     pub purpose: Vec<String>,
+    /// The endpoints that may be called, such as `GET /parcels/*`; the whole service when empty.
+    #[serde(default)]
+    pub endpoints: Vec<Endpoint>,
 }
 
 impl Asset {
@@ -120,7 +123,7 @@ fn unexpected(value: &toml::Value) -> serde::de::Unexpected<'_> {
     }
 }
 
-fn to_json(value: toml::Value) -> Option<Value> {
+pub(super) fn to_json(value: toml::Value) -> Option<Value> {
     Some(match value {
         toml::Value::String(text) => Value::String(text),
         toml::Value::Integer(n) => Value::Number(n.into()),

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::model::agreement::Agreement;
-use crate::model::ids::{AgreementId, ParticipantId, Pid};
+use crate::model::ids::{AgreementId, DatasetId, ParticipantId, Pid};
 use crate::model::process::Process;
 use crate::policy::World;
 use crate::xroad::route::Route;
@@ -31,6 +31,9 @@ pub trait Assets: Send + Sync {
     /// # Errors
     /// `Gone` when the dataset has no service any more.
     fn route(&self, agreement: &Agreement) -> Result<Route, AssetError>;
+
+    /// Whether the operator offers this method and path of a dataset as things stand now; asked for every call. `path` is decoded.
+    fn allows(&self, dataset: &DatasetId, method: &str, path: &str) -> bool;
 
     /// What is known about every call under the agreement: facts about the counterparty, its groups, taxonomies. The data plane
     /// adds phase, time, method and path, counters, and, where they are absent, action, target and parties.

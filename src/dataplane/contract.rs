@@ -14,6 +14,7 @@ use super::refusal::Refusal;
 use super::window::Window;
 use crate::model::agreement::Agreement;
 use crate::model::exchange::Digest;
+use crate::model::ids::DatasetId;
 use crate::model::time::Timestamp;
 use crate::policy::{Compiled, Phase, Policy, Registry, World, compile};
 use crate::xroad::route::{Route, header_text};
@@ -27,6 +28,7 @@ pub(super) struct Contract {
     pub(super) policy: Compiled,
     pub(super) policy_hash: Digest,
     pub(super) route: Arc<Route>,
+    pub(super) dataset: DatasetId,
     /// The agreement as `X-Road-Issue`.
     pub(super) issue: HeaderValue,
     /// Counts every call, when the policy compares `count`.
@@ -106,6 +108,7 @@ async fn prepare(plane: &Inner, agreement: &Agreement) -> Result<Arc<Contract>, 
         policy,
         policy_hash: Digest::parse(&crate::policy::hash(&agreement.policy)).unwrap_or_default(),
         route: Arc::new(route),
+        dataset: agreement.dataset.clone(),
         issue: issue(agreement.id.as_str()),
         count,
         window,

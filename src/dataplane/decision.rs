@@ -13,7 +13,7 @@ use super::refusal::Refusal;
 use super::window::Seen;
 use crate::model::exchange::Clauses;
 use crate::model::time::Timestamp;
-use crate::policy::{Because, Decision, Truth, World};
+use crate::policy::{Because, Decision, Fact, Truth, World};
 use crate::xroad::path::AssetPath;
 
 /// A permit made for this very call, with what it took.
@@ -22,18 +22,22 @@ pub(super) struct Permit {
     pub(super) reservation: Option<Reservation>,
 }
 
+/// What a call tells of itself.
+#[derive(Clone, Copy)]
+pub(super) struct Call<'a> {
+    pub(super) method: &'a Method,
+    pub(super) path: &'a AssetPath,
+    /// The purposes that the consumer declares.
+    pub(super) purpose: Option<&'a Fact>,
+}
+
 /// Decides a call, and reserves what the decision counted on.
 ///
 /// # Errors
 /// 403 when the policy refuses, 429 when calls come too often, 503 when a use could not be reserved durably.
-pub(super) async fn decide(
-    contract: &Contract,
-    method: &Method,
-    path: &AssetPath,
-    now: Timestamp,
-) -> Result<Permit, Refusal> {
+pub(super) async fn decide(contract: &Contract, call: Call<'_>, now: Timestamp) -> Result<Permit, Refusal> {
     take_rate(contract, now)?;
-    let decided = decide_counting(contract, method, path, now).await;
+    let decided = decide_counting(contract, call, now).await;
     if decided.is_err() {
         put_back_rate(contract);
     }
@@ -54,19 +58,17 @@ fn take_rate(contract: &Contract, now: Timestamp) -> Result<(), Refusal> {
     Err(refusal.retry_after(wait.div_ceil(1000)))
 }
 
-async fn decide_counting(
-    contract: &Contract,
-    method: &Method,
-    path: &AssetPath,
-    now: Timestamp,
-) -> Result<Permit, Refusal> {
+async fn decide_counting(contract: &Contract, call: Call<'_>, now: Timestamp) -> Result<Permit, Refusal> {
     loop {
         let used = contract.count.as_ref().map(|counter| counter.used());
         let seen = contract.window.as_ref().map(|window| window.look(now));
         let mut world = contract.world(now);
-        slot(&mut world, method, path, used, seen);
+        slot(&mut world, call, used, seen);
         let decision = contract.policy.decide(&world);
-        contract.hand_back(world);
+        // What this call declares must not be known to the next.
+        if call.purpose.is_none() {
+            contract.hand_back(world);
+        }
         if !decision.permit {
             return Err(refuse(&decision));
         }
@@ -77,8 +79,11 @@ async fn decide_counting(
 }
 
 /// Puts what only this call tells into the world.
-fn slot(world: &mut World, method: &Method, path: &AssetPath, used: Option<u64>, seen: Option<Seen>) {
-    world.know("xroad:datapath", format!("{method} {}", path.decoded()));
+fn slot(world: &mut World, call: Call<'_>, used: Option<u64>, seen: Option<Seen>) {
+    world.know("xroad:datapath", format!("{} {}", call.method, call.path.decoded()));
+    if let Some(purpose) = call.purpose {
+        world.know("purpose", purpose.clone());
+    }
     if let Some(used) = used {
         world.know("count", used.saturating_add(1));
     }

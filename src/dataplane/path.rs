@@ -3,7 +3,9 @@
 use http::Method;
 use http::uri::Uri;
 
+use super::assets::Assets;
 use super::refusal::Refusal;
+use crate::model::ids::DatasetId;
 use crate::xroad::path::{AssetPath, origin_form};
 
 /// What follows the asset's own place in a request's target, as it came.
@@ -24,6 +26,23 @@ pub(super) fn below<'a>(target: &'a Uri, prefix: &str) -> Result<&'a str, Refusa
 /// 400 with the first reason not to.
 pub(super) fn check(raw: &str) -> Result<AssetPath, Refusal> {
     AssetPath::parse(raw).map_err(|e| Refusal::bad_request(e.code(), e.to_string()))
+}
+
+/// Checks that the operator offers this endpoint of the dataset, whatever the agreement says.
+///
+/// # Errors
+/// 403.
+pub(super) fn check_offered(
+    assets: &dyn Assets,
+    dataset: &DatasetId,
+    method: &Method,
+    path: &AssetPath,
+) -> Result<(), Refusal> {
+    if assets.allows(dataset, method.as_str(), path.decoded()) {
+        return Ok(());
+    }
+    let sentence = format!("{method} {} is not among the endpoints offered of {dataset}", path.decoded());
+    Err(Refusal::forbidden("endpoint.not-offered", sentence))
 }
 
 /// Checks that the method is one that X-Road carries; TRACE would show headers to the caller that are not the caller's.

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::evidence::{EvidenceSettings, Kept};
 use crate::model::exchange::{BodyDigest, Digest, Effect, ExchangeId, Outcome, RecordKind};
-use crate::model::ids::{AgreementId, ParticipantId};
+use crate::model::ids::{AgreementId, DatasetId, ParticipantId};
 use crate::model::negotiation::Role;
 use crate::model::process::{ProcessDetail, ProcessState};
 use crate::model::time::Timestamp;
@@ -51,6 +51,10 @@ impl Assets for Shelf {
     fn route(&self, agreement: &Agreement) -> Result<Route, AssetError> {
         let service = agreement.dataset.as_str().parse().map_err(|_| AssetError::Gone("no such service".into()))?;
         Ok(Route::new("DEV/GOV/1/gateway".parse().unwrap(), service, None).unwrap())
+    }
+
+    fn allows(&self, _: &DatasetId, _: &str, _: &str) -> bool {
+        true
     }
 
     fn world(&self, agreement: &Agreement) -> World {

@@ -129,6 +129,16 @@ impl World {
         self.facts.insert(canonical(operand), fact.into());
     }
 
+    /// Adds further values for a left operand to those known already; together they are a set.
+    pub fn know_also(&mut self, operand: &str, fact: &Fact) {
+        let known = self.facts.entry(canonical(operand)).or_default();
+        for value in &fact.0 {
+            if !known.0.contains(value) {
+                known.0.push(value.clone());
+            }
+        }
+    }
+
     /// As [`World::know`], in a chain.
     #[must_use]
     pub fn knowing(mut self, operand: &str, fact: impl Into<Fact>) -> Self {

@@ -18,11 +18,13 @@ use sliproad::env::Clock;
 use sliproad::evidence::{self, Evidence, EvidenceSettings, Reason};
 use sliproad::model::agreement::Agreement;
 use sliproad::model::exchange::ExchangeId;
-use sliproad::model::ids::{AgreementId, ParticipantId, Pid};
+use sliproad::model::ids::{AgreementId, DatasetId, ParticipantId, Pid};
+use sliproad::model::message::Reasons;
 use sliproad::model::negotiation::Role;
 use sliproad::model::process::{Process, ProcessDetail, ProcessState};
 use sliproad::model::time::Timestamp;
 use sliproad::model::transfer::TransferState;
+use sliproad::model::xroad::Endpoint;
 use sliproad::net::listener::{ListenerLimits, serve};
 use sliproad::policy::World;
 use sliproad::xroad::client::{Limits, XRoadClient, XRoadConfig};
@@ -32,9 +34,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
+mod refusals;
+
+#[derive(Default)]
 struct Shelf {
     base: String,
     agreements: Mutex<HashMap<AgreementId, Agreement>>,
+    endpoints: Mutex<Vec<Endpoint>>,
+    known: Mutex<World>,
 }
 
 #[async_trait]
@@ -56,8 +63,13 @@ impl Assets for Shelf {
         Ok(Route::new("DEV/COM/1000/gateway".parse().unwrap(), service, None).unwrap())
     }
 
+    fn allows(&self, _: &DatasetId, method: &str, path: &str) -> bool {
+        let endpoints = self.endpoints.lock().unwrap();
+        endpoints.is_empty() || endpoints.iter().any(|endpoint| endpoint.allows(method, path))
+    }
+
     fn world(&self, _: &Agreement) -> World {
-        World::default()
+        self.known.lock().unwrap().clone()
     }
 }
 
@@ -74,7 +86,7 @@ struct Road {
 }
 
 /// A started transfer, as the consumer sees it.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Granted {
     path: String,
     token: String,
@@ -107,7 +119,7 @@ impl Road {
         let directory = tempfile::tempdir().unwrap();
         let log = directory.path().join("evidence");
         let evidence = Evidence::open(&log, EvidenceSettings::default(), Clock::system()).await.unwrap();
-        let shelf = Arc::new(Shelf { base: format!("http://{address}/agency"), agreements: Mutex::default() });
+        let shelf = Arc::new(Shelf { base: format!("http://{address}/agency"), ..Shelf::default() });
         let signer = Arc::new(FileSigner::open_or_create(&directory.path().join("key.pem")).unwrap());
         let server = double.url().parse().unwrap();
         let surroundings = Surroundings {
@@ -127,17 +139,28 @@ impl Road {
 
     /// An agreement on a dataset and a started transfer under it.
     async fn grant(&self, dataset: &str, constraints: Value) -> Granted {
+        self.grant_under(dataset, json!({"permission": [{"action": "use", "constraint": constraints}]})).await
+    }
+
+    /// As [`Road::grant`], with all rules of the agreement.
+    async fn grant_under(&self, dataset: &str, rules: Value) -> Granted {
+        self.opened_under(dataset, rules).await.unwrap()
+    }
+
+    async fn opened_under(&self, dataset: &str, rules: Value) -> Result<Granted, Reasons> {
         let id = format!("urn:uuid:{}", uuid::Uuid::now_v7());
         let now = Timestamp::from_millis(0);
         let (participant, counterparty) = (ParticipantId::from("did:web:agency"), ParticipantId::from("did:web:app"));
+        let mut policy = json!({"@type": "Agreement", "@id": id, "target": dataset, "assigner": "did:web:agency",
+                                "assignee": "did:web:app"});
+        policy.as_object_mut().unwrap().extend(rules.as_object().unwrap().clone());
         let agreement = Agreement {
             id: id.as_str().into(),
             role: Role::Provider,
             participant: participant.clone(),
             counterparty: counterparty.clone(),
             dataset: dataset.into(),
-            policy: json!({"@type": "Agreement", "@id": id, "target": dataset, "assigner": "did:web:agency",
-                           "assignee": "did:web:app", "permission": [{"action": "use", "constraint": constraints}]}),
+            policy,
             negotiation: None,
             peer_address: None,
             signed: now,
@@ -160,13 +183,13 @@ impl Road {
             updated: now,
             delivery_failure: None,
         };
-        let address = self.plane.open(&process, &agreement, 1).await.unwrap();
+        let address = self.plane.open(&process, &agreement, 1).await?;
         process.detail.starts = 1;
         let token = address.authorization.unwrap();
         let path = address.endpoint.split_once(&self.address).unwrap().1.to_owned();
         let granted = Granted { path, token, process };
         self.change(&granted, TransferState::Started, 1);
-        granted
+        Ok(granted)
     }
 
     fn change(&self, granted: &Granted, state: TransferState, version: i64) {
