@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::catalog::Catalog;
 use crate::config::Config;
-use crate::dataplane::{Counters, DataPlane, DataPlaneSettings, Surroundings as PlaneSurroundings};
+use crate::dataplane::{Counters, DataPlane, Surroundings as PlaneSurroundings};
 use crate::dsp::client::DspClient;
 use crate::dsp::{DspState, Participant, Participants};
 use crate::engine::{Automation, Engine, Pace, Planes, Surroundings};
@@ -88,11 +88,13 @@ pub struct Rooms {
 /// When a room cannot be built; the message says which and why.
 pub async fn serve(config: Config) -> Result<()> {
     let stop = CancellationToken::new();
+    // Before the rooms are built: some look their metrics up once.
+    let metrics = crate::telemetry::collect_metrics(&stop);
     let public = listen(config.public.listen, "public").await?;
     let management = listen(config.management.listen, "management").await?;
     let rooms = build(config, public.local_addr()?).await?;
     let ready = CancellationToken::new();
-    let serving = run(&rooms, public, management, &ready, &stop);
+    let serving = run(&rooms, public, management, metrics, (&ready, &stop));
     tokio::pin!(serving);
     tokio::select! {
         result = &mut serving => return result,
@@ -153,15 +155,11 @@ async fn data_plane(
     evidence: &Evidence,
     clock: &Clock,
 ) -> Result<DataPlane> {
-    let settings = DataPlaneSettings {
-        token_life: std::time::Duration::from_secs(config.data_plane.token_lifetime_seconds),
-        ..DataPlaneSettings::default()
-    };
     let assets =
         assets::AgreedAssets { store: store.clone(), catalog: catalog.clone(), participants: Arc::clone(participants) };
     let signer: Arc<dyn Signer> = Arc::new(signer(&config.store.path)?);
     Ok(DataPlane::new(
-        settings,
+        planes::settings(&config.data_plane),
         PlaneSurroundings {
             assets: Arc::new(assets),
             client: client.clone(),
@@ -179,8 +177,8 @@ async fn run(
     rooms: &Rooms,
     public: TcpListener,
     management: TcpListener,
-    ready: &CancellationToken,
-    stop: &CancellationToken,
+    metrics: crate::telemetry::Render,
+    (ready, stop): (&CancellationToken, &CancellationToken),
 ) -> Result<()> {
     let tls = server_tls(&rooms.config)?;
     let addresses = [public.local_addr()?, management.local_addr()?];
@@ -203,7 +201,7 @@ async fn run(
         key: Arc::new(key),
         ready: ready.clone(),
         stop: stop.clone(),
-        metrics: crate::telemetry::collect_metrics(),
+        metrics,
     });
     // The operator's listener outlives the public one: /ready tells of the drain.
     let operator_stop = CancellationToken::new();
@@ -243,6 +241,7 @@ fn listener_limits(config: &Config) -> ListenerLimits {
     ListenerLimits {
         connections: usize::try_from(limits.max_connections).unwrap_or(usize::MAX),
         first_byte: limits.header_timeout(),
+        head: limits.header_timeout(),
         drain: config.drain.limit(),
         ..ListenerLimits::default()
     }

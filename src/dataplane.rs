@@ -1,9 +1,10 @@
 //! The data plane, ingress: calls of data-space consumers to X-Road services, each decided, forwarded and recorded.
 //!
-//! One file each step, one direction, no step skipped: token ([`token`]) -> agreement and compiled policy ([`contract`]) -> strict
-//! path rule ([`path`]) -> facts, decision, counters ([`decision`], [`counters`]) -> X-Road request ([`request`]) -> security
-//! server ([`forward`]) -> evidence durable, answer released ([`release`]). What is known of an exchange on its way is in
-//! [`exchange`]; a call that gets no answer ends in [`refusal`]. A transfer's changes reach the next call through [`live`].
+//! One file each step, one direction, no step skipped: token ([`token`]) -> a free place ([`capacity`]) -> agreement and compiled
+//! policy ([`contract`]) -> strict path rule ([`path`]) -> facts, decision, counters ([`decision`], [`counters`]) -> X-Road
+//! request ([`request`]) -> security server ([`forward`]) -> evidence durable, answer released ([`release`]). What is known of an
+//! exchange on its way is in [`exchange`]; a call that gets no answer ends in [`refusal`]. A transfer's changes reach the next
+//! call through [`live`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use http::request::Parts;
 use http::{Request, Response};
 use http_body::Body;
 use moka::sync::Cache;
+use tokio::sync::Semaphore;
 
 use crate::engine::Planes;
 use crate::env::Clock;
@@ -31,6 +33,7 @@ use crate::xroad::client::{XRoadClient, XRoadResponse};
 use crate::xroad::failure::{CallError, XRoadFailure};
 
 mod assets;
+mod capacity;
 mod contract;
 mod counters;
 mod decision;
@@ -75,6 +78,10 @@ pub struct DataPlaneSettings {
     pub patience: Duration,
     /// How often calls may come under any one transfer; `None` for no limit.
     pub rate: Option<Rate>,
+    /// How many calls may be under way at once.
+    pub most_calls: usize,
+    /// How many of them under one transfer.
+    pub most_calls_of_transfer: usize,
 }
 
 impl Default for DataPlaneSettings {
@@ -86,6 +93,8 @@ impl Default for DataPlaneSettings {
             small_answer: 64 * 1024,
             patience: Duration::from_millis(20),
             rate: None,
+            most_calls: 1024,
+            most_calls_of_transfer: 256,
         }
     }
 }
@@ -123,6 +132,7 @@ struct Inner {
     clock: Clock,
     tokens: token::Tokens,
     live: LiveIndex,
+    places: Arc<Semaphore>,
     meters: meter::Meters,
 }
 
@@ -134,6 +144,7 @@ impl DataPlane {
         keys.extend(surroundings.former_keys);
         let longest_life = i64::try_from(settings.token_life.as_secs()).unwrap_or(i64::MAX);
         let tokens = Cache::builder().max_capacity(settings.tokens).time_to_live(settings.token_life).build();
+        let (live, places) = (LiveIndex::new(settings.most_calls_of_transfer), capacity::places(settings.most_calls));
         Self(Arc::new(Inner {
             settings,
             assets: surroundings.assets,
@@ -144,7 +155,8 @@ impl DataPlane {
             profile: TokenProfile { keys, longest_life },
             clock: surroundings.clock,
             tokens,
-            live: LiveIndex::default(),
+            live,
+            places,
             meters: meter::Meters::new(),
         }))
     }
@@ -202,6 +214,7 @@ impl DataPlane {
         let plane = &*self.0;
         let live = Arc::clone(&exchange.live);
         live.check(start)?;
+        exchange.place = Some(capacity::take(plane, &live)?);
         let contract = contract::of(plane, &live).await?;
         exchange.contract = Some(Arc::clone(&contract));
         let path = path::check(path::below(&head.uri, &live.prefix)?)?;

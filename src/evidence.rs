@@ -144,6 +144,7 @@ impl Evidence {
             published: Arc::clone(&published),
             clock,
             littered: false,
+            meters: writer::Meters::new(),
         };
         std::thread::Builder::new()
             .name("evidence".to_owned())

@@ -29,6 +29,7 @@ mod processes;
 mod routes;
 #[cfg(test)]
 mod tests;
+mod traced;
 
 pub use openapi::document as openapi_document;
 
@@ -68,5 +69,7 @@ pub fn router(state: ManagementState) -> Router {
     let guarded = routes::guarded(Router::new())
         .layer(axum::middleware::from_fn_with_state(state.clone(), guard::ask_for_key))
         .layer(axum::extract::DefaultBodyLimit::max(1024 * 1024));
-    routes::open(Router::new()).merge(guarded).fallback(problem::unknown_path).with_state(state)
+    let routes = routes::open(Router::new()).merge(guarded);
+    let routes = routes.fallback(problem::unknown_path).method_not_allowed_fallback(problem::unknown_method);
+    routes.layer(axum::middleware::from_fn(traced::trace)).with_state(state)
 }

@@ -23,6 +23,9 @@ pub(super) async fn keep_up(rooms: Rooms, ready: CancellationToken, stop: Cancel
             found = looking => found,
             () = stop.cancelled() => return,
         };
+        let outcome = if found.is_ok() { "done" } else { "failed" };
+        metrics::counter!("sliproad_catalog_refreshes_total", "outcome" => outcome).increment(1);
+        count_datasets(&rooms);
         let wait = match found {
             Ok(()) => {
                 pause = Duration::from_millis(200);
@@ -59,4 +62,13 @@ async fn look(rooms: &Rooms, client: &XRoadClient) -> Result<(), CallError> {
         rooms.catalog.refresh(&participant.id, &found.read, found.services);
     }
     Ok(())
+}
+
+fn count_datasets(rooms: &Rooms) {
+    let all = rooms.catalog.all();
+    let listed = all.iter().filter(|dataset| dataset.listed).count();
+    for (label, number) in [("true", listed), ("false", all.len() - listed)] {
+        metrics::gauge!("sliproad_datasets", "listed" => label)
+            .set(f64::from(u32::try_from(number).unwrap_or(u32::MAX)));
+    }
 }

@@ -1,11 +1,26 @@
-//! The data plane of a participant that only consumes: there is none.
+//! How the data plane is set up; that of a participant that only consumes: there is none.
 
 use async_trait::async_trait;
 
+use crate::config;
+use crate::dataplane::{DataPlaneSettings, Rate};
 use crate::engine::Planes;
 use crate::model::agreement::Agreement;
 use crate::model::message::{DataAddress, Reasons};
 use crate::model::process::Process;
+
+/// `[data-plane]` as the data plane wants it.
+pub(super) fn settings(configured: &config::DataPlane) -> DataPlaneSettings {
+    let places = |most: u32| usize::try_from(most).unwrap_or(usize::MAX);
+    DataPlaneSettings {
+        token_life: configured.token_lifetime(),
+        largest_request: configured.max_request_bytes,
+        rate: configured.rate.map(|rate| Rate { per_second: rate.per_second, burst: rate.burst }),
+        most_calls: places(configured.max_concurrent_calls),
+        most_calls_of_transfer: places(configured.max_concurrent_calls_per_transfer),
+        ..DataPlaneSettings::default()
+    }
+}
 
 pub(super) struct NoPlane;
 

@@ -51,8 +51,13 @@ fn positive(config: &Config, findings: &mut Findings<'_>) {
         ("data-plane.token-lifetime-seconds", plane.token_lifetime_seconds),
         ("data-plane.max-concurrent-calls", plane.max_concurrent_calls.into()),
         ("data-plane.max-concurrent-calls-per-transfer", plane.max_concurrent_calls_per_transfer.into()),
+        ("data-plane.max-request-bytes", plane.max_request_bytes),
         ("data-plane.max-filtered-bytes", plane.max_filtered_bytes),
     ];
+    if let Some(rate) = plane.rate {
+        values.push(("data-plane.rate.per-second", rate.per_second.into()));
+        values.push(("data-plane.rate.burst", rate.burst.into()));
+    }
     if let Some(server) = &config.security_server {
         values.push(("security-server.connect-timeout-seconds", server.connect_timeout_seconds));
         values.push(("security-server.response-timeout-seconds", server.response_timeout_seconds));

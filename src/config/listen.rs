@@ -64,7 +64,8 @@ pub struct Limits {
     /// Connections open at once.
     #[schemars(range(min = 1))]
     pub max_connections: u32,
-    /// How long a caller may take to send the head of a request, seconds.
+    /// How long a caller may take to send the head of a request, seconds, counted on a kept connection from the answer before: idle
+    /// connections end with it too.
     #[schemars(range(min = 1))]
     pub header_timeout_seconds: u64,
     /// How long a caller may take to send a protocol message, seconds.
@@ -77,7 +78,7 @@ impl Default for Limits {
         Self {
             max_body_bytes: 1024 * 1024,
             max_connections: 4096,
-            header_timeout_seconds: 10,
+            header_timeout_seconds: 30,
             body_timeout_seconds: 30,
         }
     }

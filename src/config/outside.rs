@@ -160,9 +160,26 @@ pub struct DataPlane {
     /// Calls under way at once under one transfer; beyond it the consumer gets 429.
     #[schemars(range(min = 1))]
     pub max_concurrent_calls_per_transfer: u32,
+    /// Largest body of a call, bytes.
+    #[schemars(range(min = 1))]
+    pub max_request_bytes: u64,
+    /// How often calls may come under one transfer, whatever its policy says; beyond it the consumer gets 429. No bound when absent.
+    pub rate: Option<CallRate>,
     /// Largest answer that a policy with field filtering reads into memory, bytes.
     #[schemars(range(min = 1))]
     pub max_filtered_bytes: u64,
+}
+
+/// `[data-plane.rate]`: a token bucket.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct CallRate {
+    /// Calls per second in the long run.
+    #[schemars(range(min = 1))]
+    pub per_second: u32,
+    /// How many may come at once.
+    #[schemars(range(min = 1))]
+    pub burst: u32,
 }
 
 impl Default for DataPlane {
@@ -171,6 +188,8 @@ impl Default for DataPlane {
             token_lifetime_seconds: 3600,
             max_concurrent_calls: 1024,
             max_concurrent_calls_per_transfer: 256,
+            max_request_bytes: 64 * 1024 * 1024,
+            rate: None,
             max_filtered_bytes: 8 * 1024 * 1024,
         }
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use http::{HeaderName, Method, Response, StatusCode};
 
+use super::capacity::Place;
 use super::contract::Contract;
 use super::counters::Reservation;
 use super::decision;
@@ -33,6 +34,7 @@ pub(super) struct Ongoing {
     pub(super) plane: DataPlane,
     pub(super) live: Arc<Live>,
     pub(super) contract: Option<Arc<Contract>>,
+    pub(super) place: Option<Place>,
     pub(super) id: ExchangeId,
     pub(super) trace: Traceparent,
     trace_id: String,
@@ -77,6 +79,7 @@ impl Ongoing {
             plane: plane.clone(),
             live: Arc::clone(live),
             contract: None,
+            place: None,
             id: ExchangeId::new(uuid::Uuid::now_v7()),
             trace,
             trace_id: trace.trace_id(),
@@ -99,6 +102,11 @@ impl Ongoing {
 
     fn now(&self) -> Timestamp {
         self.inner().clock.now()
+    }
+
+    /// How long it has been under way, milliseconds.
+    fn age(&self) -> i64 {
+        self.now().millis().saturating_sub(self.times.received.millis())
     }
 
     /// The call was permitted.
@@ -147,7 +155,7 @@ impl Ongoing {
     /// When it is not durable; then nothing may be released.
     pub(super) async fn record(&mut self, kind: RecordKind, body: Option<BodyDigest>) -> Result<(), EvidenceError> {
         let outcome = if kind == RecordKind::Opening { Outcome::Open } else { Outcome::Complete };
-        self.inner().meters.ended(outcome, body.map_or(0, |b| b.size));
+        self.inner().meters.ended(outcome, self.age(), body.map_or(0, |b| b.size));
         let receipt = self.inner().evidence.append(&self.told(kind, outcome, body)).await;
         // Not kept now, it will not be kept a moment later either.
         self.recorded = true;
@@ -164,13 +172,13 @@ impl Ongoing {
         &self,
         body: BodyDigest,
     ) -> impl Future<Output = Result<Receipt, EvidenceError>> + Send + use<> {
-        self.inner().meters.ended(Outcome::Complete, body.size);
+        self.inner().meters.ended(Outcome::Complete, self.age(), body.size);
         self.inner().evidence.submit(&self.told(RecordKind::Completion, Outcome::Complete, Some(body)))
     }
 
     /// Takes down that an opened exchange ended early.
     pub(super) fn broke_off(&self, outcome: Outcome, body: BodyDigest) {
-        self.inner().meters.ended(outcome, body.size);
+        self.inner().meters.ended(outcome, self.age(), body.size);
         self.inner().evidence.append_later(&self.told(RecordKind::Completion, outcome, Some(body)));
     }
 
@@ -178,7 +186,7 @@ impl Ongoing {
     pub(super) async fn refuse(mut self, refusal: Refusal) -> Response<Released> {
         let forwarded = self.times.forwarded.is_some();
         let outcome = if forwarded { Outcome::Failed } else { Outcome::Refused };
-        self.inner().meters.ended(outcome, 0);
+        self.inner().meters.ended(outcome, self.age(), 0);
         tracing::info!(
             exchange = %self.id, trace = self.trace_id, transfer = %self.live.transfer, code = %refusal.code,
             clauses = refusal.clauses.as_ref().map(Clauses::as_json), "a call was not answered"
@@ -246,7 +254,7 @@ impl Ongoing {
 impl Drop for Ongoing {
     fn drop(&mut self) {
         if self.times.forwarded.is_some() && !self.recorded {
-            self.inner().meters.ended(Outcome::Aborted, 0);
+            self.inner().meters.ended(Outcome::Aborted, self.age(), 0);
             self.inner().evidence.append_later(&self.told(RecordKind::Exchange, Outcome::Aborted, None));
         }
     }

@@ -5,9 +5,10 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::task::{Context, Poll};
 
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 
 use super::assets::{AssetError, Assets};
+use super::capacity;
 use super::contract::Contract;
 use super::refusal::Refusal;
 use crate::model::ids::{AgreementId, DatasetId, ParticipantId, Pid};
@@ -31,6 +32,8 @@ pub(super) struct Live {
     pub(super) prefix: Box<str>,
     /// What the agreement lets pass; loaded with the first call.
     pub(super) contract: OnceCell<Arc<Contract>>,
+    /// Places for calls under way.
+    pub(super) places: Arc<Semaphore>,
     standing: RwLock<Standing>,
 }
 
@@ -43,7 +46,7 @@ struct Standing {
 
 impl Live {
     /// A transfer as provided; `None` when it is not ours to provide, has no agreement, or its participant is not served here.
-    fn new(process: &Process, assets: &dyn Assets) -> Option<Self> {
+    fn new(process: &Process, assets: &dyn Assets, most_calls: usize) -> Option<Self> {
         let (Role::Provider, Some(agreement), Some(standing)) =
             (process.role, process.agreement.clone(), standing_of(process))
         else {
@@ -65,6 +68,7 @@ impl Live {
             prefix: prefix.into(),
             endpoint,
             contract: OnceCell::new(),
+            places: capacity::places(most_calls),
             standing: RwLock::new(standing),
         })
     }
@@ -126,13 +130,18 @@ impl Standing {
 }
 
 /// All transfers that we provide.
-#[derive(Default)]
 pub(super) struct LiveIndex {
+    most_calls: usize,
     known: RwLock<HashMap<Pid, Arc<Live>>>,
     ended: Mutex<VecDeque<Pid>>,
 }
 
 impl LiveIndex {
+    /// An empty index; each transfer will have so many calls under way at most.
+    pub(super) fn new(most_calls: usize) -> Self {
+        Self { most_calls, known: RwLock::default(), ended: Mutex::default() }
+    }
+
     pub(super) fn get(&self, pid: &Pid) -> Option<Arc<Live>> {
         self.known.read().unwrap_or_else(PoisonError::into_inner).get(pid).cloned()
     }
@@ -147,7 +156,7 @@ impl LiveIndex {
         let live = match self.get(&process.pid) {
             Some(live) => live,
             None => {
-                let fresh = Arc::new(Live::new(process, assets).ok_or_else(gone)?);
+                let fresh = Arc::new(Live::new(process, assets, self.most_calls).ok_or_else(gone)?);
                 let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
                 Arc::clone(known.entry(process.pid.clone()).or_insert(fresh))
             }

@@ -1,6 +1,8 @@
-//! What is counted for the operator (`sliproad_exchanges_total`, `sliproad_released_bytes_total`).
+//! What is counted for the operator (`sliproad_exchanges_total`, `sliproad_exchange_seconds`, ...).
 
-use metrics::Counter;
+use std::time::Duration;
+
+use metrics::{Counter, Histogram};
 
 use crate::model::exchange::Outcome;
 
@@ -12,6 +14,7 @@ pub(super) struct Meters {
     failed: Counter,
     strangers: Counter,
     bytes: Counter,
+    seconds: Histogram,
 }
 
 impl Meters {
@@ -24,18 +27,20 @@ impl Meters {
             failed: exchanges("failed"),
             strangers: metrics::counter!("sliproad_calls_without_token_total"),
             bytes: metrics::counter!("sliproad_released_bytes_total"),
+            seconds: metrics::histogram!("sliproad_exchange_seconds"),
         }
     }
 
-    /// An exchange ended, with so many bytes of its answer released.
-    pub(super) fn ended(&self, outcome: Outcome, released: u64) {
+    /// An exchange ended after so many milliseconds, with so many bytes of its answer released.
+    pub(super) fn ended(&self, outcome: Outcome, millis: i64, released: u64) {
         match outcome {
             Outcome::Refused => self.refused.increment(1),
             Outcome::Complete => self.complete.increment(1),
             Outcome::Aborted => self.aborted.increment(1),
             Outcome::Failed => self.failed.increment(1),
-            Outcome::Open => {}
+            Outcome::Open => return,
         }
+        self.seconds.record(Duration::from_millis(millis.unsigned_abs()));
         self.bytes.increment(released);
     }
 

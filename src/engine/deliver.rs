@@ -21,7 +21,9 @@ impl Engine {
             role: process.role,
             trace: process.detail.trace.clone(),
         };
-        match self.send(&envelope, &message).await {
+        let sent = self.send(&envelope, &message).await;
+        count(&sent);
+        match sent {
             Ok(acknowledgement) => self.record_delivered(&process, lease, number, &acknowledgement).await,
             Err(DeliveryFailure::Refused { status, reasons }) => {
                 self.refused(&process, lease, number, &envelope, status, reasons).await
@@ -194,6 +196,16 @@ const fn begins(message: &OutboundMessage) -> bool {
         ),
         OutboundMessage::Transfer(m) => matches!(m.body, TransferBody::Request { .. }),
     }
+}
+
+fn count(sent: &Result<Acknowledgement, DeliveryFailure>) {
+    let outcome = match sent {
+        Ok(_) => "delivered",
+        Err(DeliveryFailure::Refused { .. }) => "refused",
+        Err(DeliveryFailure::NotYet) => "not-yet",
+        Err(_) => "unavailable",
+    };
+    metrics::counter!("sliproad_deliveries_total", "outcome" => outcome).increment(1);
 }
 
 /// Milliseconds to wait; "not yet" is a matter of the peer's next write, so it starts short.

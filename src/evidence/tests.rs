@@ -418,6 +418,7 @@ async fn a_full_disk_fails_the_record_and_the_writer_recovers() {
         published: Arc::clone(&published),
         clock: Clock::standing(AT),
         littered: false,
+        meters: super::writer::Meters::new(),
     };
     let (jobs, queue) = mpsc::channel(10);
     std::thread::spawn(move || writer.run(queue));

@@ -2,7 +2,9 @@
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
+use metrics::{Counter, Histogram};
 use tokio::sync::{mpsc, oneshot};
 
 use super::disk::Medium;
@@ -27,6 +29,22 @@ pub(super) struct Writer<M> {
     pub(super) clock: Clock,
     /// Bytes of a failed group may lie after the head.
     pub(super) littered: bool,
+    pub(super) meters: Meters,
+}
+
+/// What is counted for the operator.
+pub(super) struct Meters {
+    records: Counter,
+    seconds: Histogram,
+}
+
+impl Meters {
+    pub(super) fn new() -> Self {
+        Self {
+            records: metrics::counter!("sliproad_evidence_records_total"),
+            seconds: metrics::histogram!("sliproad_evidence_commit_seconds"),
+        }
+    }
 }
 
 type Waiting = (Option<oneshot::Sender<Result<Receipt, EvidenceError>>>, Receipt);
@@ -84,8 +102,11 @@ impl<M: Medium> Writer<M> {
             self.head.length = 0;
         }
         self.littered = true;
+        let begun = Instant::now();
         self.medium.write_at(bytes, self.head.length).and_then(|()| self.medium.sync())?;
         self.littered = false;
+        self.meters.seconds.record(begun.elapsed());
+        self.meters.records.increment(head.sequence - self.head.sequence);
         head.segment = self.head.segment;
         head.length = self.head.length + bytes.len() as u64;
         self.head = head;

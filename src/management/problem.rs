@@ -6,10 +6,10 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
 
+use super::traced::Told;
 use crate::engine::EngineError;
 use crate::evidence::EvidenceError;
 use crate::net::problem::Problem;
-use crate::net::trace::Traceparent;
 use crate::store::StoreError;
 
 /// What went wrong with a request to the API.
@@ -38,12 +38,10 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let problem = *self.0;
-        let problem = if problem.trace_id.is_some() { problem } else { problem.traced(Traceparent::fresh()) };
-        if problem.status.is_server_error() {
-            tracing::error!(code = problem.code, detail = problem.detail, trace = problem.trace_id, "a request failed");
-        }
-        problem.into_response()
+        let mut answer = Response::default();
+        *answer.status_mut() = self.0.status;
+        answer.extensions_mut().insert(Told(self.0));
+        answer
     }
 }
 
@@ -116,4 +114,9 @@ where
 /// Whatever has no route.
 pub(super) async fn unknown_path() -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "path.unknown", "there is no such path; see /openapi.json")
+}
+
+/// A path of ours with a method that it does not have.
+pub(super) async fn unknown_method() -> ApiError {
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method.unknown", "the path has no such method; see /openapi.json")
 }

@@ -13,12 +13,14 @@ use super::ManagementState;
 use super::page::PageQuery;
 use super::peers::speaker;
 use super::problem::{ApiError, ApiResult, Body, Parameters};
+use super::traced::Carried;
 use crate::engine;
 use crate::model::ids::{AgreementId, ParticipantId, Pid};
 use crate::model::message::Reasons;
 use crate::model::negotiation::{NegotiationEvent, Role};
 use crate::model::process::{Process, ProcessKind};
 use crate::model::transfer::TransferEvent;
+use crate::net::trace::Traceparent;
 
 /// The longest wait for a state.
 const LONGEST_WAIT: u64 = 60;
@@ -81,6 +83,7 @@ type Created = (StatusCode, Json<Value>);
 
 pub(super) async fn negotiate(
     State(state): State<ManagementState>,
+    Carried(trace): Carried,
     Body(request): Body<NegotiationRequest>,
 ) -> ApiResult<Created> {
     let role = request.role.unwrap_or(Role::Consumer);
@@ -89,7 +92,7 @@ pub(super) async fn negotiate(
         counterparty: request.counterparty,
         address: request.address,
         offer: request.offer,
-        trace: None,
+        trace,
     };
     let process = match role {
         Role::Consumer => state.engine.request_negotiation(request).await?,
@@ -100,6 +103,7 @@ pub(super) async fn negotiate(
 
 pub(super) async fn transfer(
     State(state): State<ManagementState>,
+    Carried(trace): Carried,
     Body(request): Body<TransferRequest>,
 ) -> ApiResult<Created> {
     let agreement = state.store.agreement_as_consumer(&request.agreement_id).await?;
@@ -115,7 +119,7 @@ pub(super) async fn transfer(
             agreement: request.agreement_id,
             format: request.format.unwrap_or_else(|| "HttpData-PULL".to_owned()),
             address: request.address,
-            trace: None,
+            trace,
         })
         .await?;
     Ok((StatusCode::CREATED, Json(to_json(&process))))
@@ -253,6 +257,7 @@ fn to_json(process: &Process) -> Value {
         "objection": process.detail.objection,
         "reasons": process.detail.reasons,
         "deliveryFailure": process.delivery_failure,
+        "traceId": process.detail.trace.as_deref().and_then(Traceparent::parse).map(Traceparent::trace_id),
         "created": process.created,
         "updated": process.updated,
     })

@@ -14,6 +14,7 @@ mod dataplane;
 mod dsp;
 mod handles;
 mod layers;
+mod management;
 mod policy;
 mod readme;
 mod xroad;

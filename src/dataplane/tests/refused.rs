@@ -251,3 +251,28 @@ async fn nothing_is_released_when_evidence_cannot_be_kept() {
     let refusal = stage.get(&token, "/a/../b").await;
     assert_eq!((refusal.status.as_u16(), refusal.code().as_str()), (503, "evidence.unavailable"));
 }
+
+#[tokio::test]
+async fn calls_beyond_the_places_are_sent_away_until_one_is_free() {
+    for (settings, status, code) in [
+        (DataPlaneSettings { most_calls_of_transfer: 1, ..DataPlaneSettings::default() }, 429, "transfer.busy"),
+        (DataPlaneSettings { most_calls: 1, ..DataPlaneSettings::default() }, 503, "plane.busy"),
+    ] {
+        let stage = Stage::with(settings).await;
+        let token = stage.start(json!([])).await;
+        let source = stage.backend.stream();
+        source.send(Ok(http_body::Frame::data(Bytes::from(vec![b'x'; 100_000])))).await.unwrap();
+        let streaming = stage.plane.provide(request(&token, "/stream")).await;
+        assert_eq!(streaming.status(), StatusCode::OK);
+
+        let answer = stage.get(&token, "/a").await;
+        assert_eq!(answer.headers["retry-after"], "1");
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (status, code));
+        assert_eq!(stage.records(answer.exchange()).await[0].exchange.outcome, Outcome::Refused);
+        assert_eq!(stage.backend.arrived().len(), 1, "only the stream was forwarded");
+
+        drop(source);
+        assert_eq!(streaming.into_body().collect().await.unwrap().to_bytes().len(), 100_000);
+        assert_eq!(stage.get(&token, "/a").await.status, StatusCode::CREATED, "the place is free again");
+    }
+}

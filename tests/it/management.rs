@@ -1,0 +1,359 @@
+//! The operator's API and the commands over it, against real processes: provider, consumer, simulated security server.
+
+use std::path::Path;
+use std::process::Output;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sliproad::demo::processes::{Connector, Road};
+use sliproad::demo::story::{self, LAND_REGISTER};
+use tempfile::TempDir;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_sliproad");
+/// The provider waits for a person before it agrees.
+const HOLD: &str = r#"
+[[automation]]
+process = "negotiation"
+role = "provider"
+state = "REQUESTED"
+action = "hold"
+"#;
+
+struct Answer {
+    status: u16,
+    kind: String,
+    body: Value,
+}
+
+struct Office {
+    road: Road,
+    _directory: TempDir,
+}
+
+impl Office {
+    async fn open(for_provider: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let road = Road::start_with(directory.path(), Path::new(PROGRAM), for_provider, "").await.unwrap();
+        Self { road, _directory: directory }
+    }
+
+    async fn close(mut self) {
+        self.road.stop(Duration::from_secs(5)).await;
+    }
+
+    async fn request_negotiation(&self, traceparent: &str) -> Answer {
+        let provider = &self.road.provider.settings;
+        let whom = json!({"counterparty": provider.participant, "address": provider.dsp()});
+        let catalogue = self.road.consumer.management.post("/api/v1/catalog/request", &whom).await.unwrap();
+        let dataset = catalogue["dataset"].as_array().unwrap().iter().find(|d| d["@id"] == LAND_REGISTER).unwrap();
+        let mut offer = dataset["hasPolicy"][0].clone();
+        offer["target"] = json!(LAND_REGISTER);
+        let request = json!({"counterparty": provider.participant, "address": provider.dsp(), "offer": offer});
+        let more = [("traceparent", traceparent)];
+        send(&self.road.consumer, "POST", "/api/v1/negotiations", Some(&request), &more).await
+    }
+
+    /// The provider's negotiation whose peer pid this is.
+    async fn counterpart(&self, pid: &str) -> Value {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+        loop {
+            let listed = self.road.provider.management.read("/api/v1/negotiations?limit=500").await.unwrap();
+            if let Some(found) = listed["items"].as_array().unwrap().iter().find(|p| p["peerPid"] == pid) {
+                return found.clone();
+            }
+            assert!(tokio::time::Instant::now() < deadline, "the provider never heard of {pid}");
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+async fn send(to: &Connector, method: &str, path: &str, body: Option<&Value>, more: &[(&str, &str)]) -> Answer {
+    let client = sliproad::demo::client::local_http().unwrap();
+    let url = format!("{}{path}", to.settings.management);
+    let mut request = client.request(method.parse().unwrap(), url);
+    if !more.iter().any(|(name, _)| *name == "x-api-key") {
+        request = request.header("x-api-key", &to.settings.key);
+    }
+    for (name, value) in more {
+        request = request.header(*name, *value);
+    }
+    if let Some(body) = body {
+        request = request.json(body);
+    }
+    let answer = request.send().await.unwrap();
+    let kind = answer.headers().get("content-type").map_or("", |v| v.to_str().unwrap()).to_owned();
+    let status = answer.status().as_u16();
+    let text = answer.text().await.unwrap();
+    let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+    Answer { status, kind, body }
+}
+
+async fn command(arguments: &[&str]) -> Output {
+    tokio::process::Command::new(PROGRAM).args(arguments).kill_on_drop(true).output().await.unwrap()
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[tokio::test]
+async fn everything_but_health_asks_for_the_key() {
+    let office = Office::open("").await;
+    let provider = &office.road.provider;
+    for path in ["/health", "/ready", "/metrics", "/openapi.json"] {
+        assert_eq!(send(provider, "GET", path, None, &[("x-api-key", "")]).await.status, 200, "{path}");
+    }
+    let (_, document) = (0, send(provider, "GET", "/openapi.json", None, &[]).await.body);
+    let mut guarded = 0;
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            if operation["security"].as_array().unwrap().is_empty() {
+                continue;
+            }
+            guarded += 1;
+            let path = path.replace(['{', '}'], "x");
+            for key in ["", "wrong"] {
+                let answer = send(provider, &method.to_uppercase(), &path, None, &[("x-api-key", key)]).await;
+                let told = (answer.status, answer.body["code"].as_str());
+                assert_eq!(told, (401, Some("key.missing")), "{method} {path}");
+                assert_eq!(answer.kind, "application/problem+json");
+            }
+        }
+    }
+    assert!(guarded > 20);
+    let bearer = format!("Bearer {}", provider.settings.key);
+    let answer = send(provider, "GET", "/api/v1/offers", None, &[("x-api-key", ""), ("authorization", &bearer)]).await;
+    assert_eq!(answer.status, 401, "a wrong X-Api-Key is not made good by a Bearer token");
+    office.close().await;
+}
+
+#[tokio::test]
+async fn every_list_and_entry_is_shaped_as_the_openapi_document_says() {
+    let office = Office::open("").await;
+    let agreement = story::negotiate(&office.road, LAND_REGISTER).await.unwrap();
+    let transfer = story::start_transfer(&office.road, &agreement).await.unwrap();
+    assert_eq!(story::call(&transfer, "/parcels").await.unwrap().status, 200);
+    let provider = &office.road.provider;
+    let document = send(provider, "GET", "/openapi.json", None, &[]).await.body;
+    let key = |item: &Value, names: &[&str]| {
+        names.iter().find_map(|n| item[*n].as_str()).map(|k| k.replace(':', "%3A").replace('/', "%2F"))
+    };
+    for (list, keys) in [
+        ("participants", &[][..]),
+        ("assets", &["id"]),
+        ("policies", &["id"]),
+        ("offers", &["id"]),
+        ("negotiations", &["pid"]),
+        ("agreements", &["id"]),
+        ("transfers", &["pid"]),
+        ("exchanges", &["exchange"]),
+    ] {
+        let answer = send(provider, "GET", &format!("/api/v1/{list}"), None, &[]).await;
+        conforms(&document, &format!("/api/v1/{list}"), &answer.body);
+        let items = answer.body["items"].as_array().unwrap();
+        assert!(!items.is_empty(), "{list}");
+        if let Some(key) = key(&items[0], keys) {
+            let parameter = if keys == ["pid"] { "pid" } else { "id" };
+            let one = send(provider, "GET", &format!("/api/v1/{list}/{key}"), None, &[]).await;
+            assert_eq!(one.status, 200, "{list}/{key}: {}", one.body);
+            conforms(&document, &format!("/api/v1/{list}/{{{parameter}}}"), &one.body);
+        }
+    }
+    office.close().await;
+}
+
+fn conforms(document: &Value, path: &str, body: &Value) {
+    let schema = &document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"];
+    assert!(schema.is_object(), "{path} is not told");
+    let schema = json!({"components": document["components"], "allOf": [schema]});
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let errors: Vec<String> = validator.iter_errors(body).map(|e| e.to_string()).collect();
+    assert!(errors.is_empty(), "{path}: {errors:?}\n{body}");
+}
+
+#[tokio::test]
+async fn what_is_offered_is_changed_at_run_time_and_kept_over_a_restart() {
+    let mut office = Office::open("").await;
+    let provider = &office.road.provider;
+    let unpublishable = json!({"permission": [{"action": "use", "constraint": [
+        {"leftOperand": "mood", "operator": "eq", "rightOperand": "good"}]}]});
+    let answer = send(provider, "PUT", "/api/v1/policies/moody", Some(&unpublishable), &[]).await;
+    assert_eq!((answer.status, answer.body["code"].as_str()), (422, Some("policy.unpublishable")), "{}", answer.body);
+    assert_eq!(answer.body["invalid"][0]["clause"], "/permission/0/constraint/0");
+
+    let readers = json!({"permission": [{"action": "use", "constraint": [
+        {"leftOperand": "xroad:datapath", "operator": "eq", "rightOperand": "GET /echo"}]}]});
+    assert_eq!(send(provider, "PUT", "/api/v1/policies/readers", Some(&readers), &[]).await.status, 200);
+    let nameless = json!({"id": "extra", "assets": ["*"], "policy": "nobody-wrote-it"});
+    let answer = send(provider, "PUT", "/api/v1/offers/extra", Some(&nameless), &[]).await;
+    assert_eq!((answer.status, answer.body["code"].as_str()), (422, Some("offer.invalid")));
+    let offer = json!({"id": "extra", "assets": ["*"], "policy": "readers"});
+    let answer = send(provider, "PUT", "/api/v1/offers/other", Some(&offer), &[]).await;
+    assert_eq!((answer.status, answer.body["code"].as_str()), (400, Some("id.mismatch")));
+    assert_eq!(send(provider, "PUT", "/api/v1/offers/extra", Some(&offer), &[]).await.status, 200);
+    let answer = send(provider, "DELETE", "/api/v1/policies/readers", None, &[]).await;
+    assert_eq!((answer.status, answer.body["code"].as_str()), (409, Some("policy.in-use")));
+
+    let whom = json!({"counterparty": provider.settings.participant, "address": provider.settings.dsp()});
+    let offers = |catalogue: &Value| -> usize {
+        catalogue["dataset"].as_array().unwrap().iter().map(|d| d["hasPolicy"].as_array().unwrap().len()).sum()
+    };
+    let consumer = office.road.consumer.management.clone();
+    let seen = offers(&consumer.post("/api/v1/catalog/request", &whom).await.unwrap());
+    office.road.provider.kill().await.unwrap();
+    office.road.provider.start_again().await.unwrap();
+    assert_eq!(offers(&consumer.post("/api/v1/catalog/request", &whom).await.unwrap()), seen, "kept");
+
+    let provider = &office.road.provider;
+    assert_eq!(send(provider, "DELETE", "/api/v1/offers/extra", None, &[]).await.status, 204);
+    assert_eq!(send(provider, "DELETE", "/api/v1/policies/readers", None, &[]).await.status, 204);
+    let answer = send(provider, "DELETE", "/api/v1/policies/readers", None, &[]).await;
+    assert_eq!((answer.status, answer.body["code"].as_str()), (404, Some("policy.unknown")));
+    assert!(offers(&consumer.post("/api/v1/catalog/request", &whom).await.unwrap()) < seen);
+    office.close().await;
+}
+
+#[tokio::test]
+async fn a_held_negotiation_waits_for_a_person_who_answers_through_api_or_command() {
+    let office = Office::open(HOLD).await;
+    let (trace, parent) =
+        ("0af7651916cd43dd8448eb211c80319c", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    let approved = office.request_negotiation(parent).await;
+    assert_eq!(approved.status, 201, "{}", approved.body);
+    assert_eq!(approved.body["traceId"], trace);
+    let pid = approved.body["pid"].as_str().unwrap();
+    let theirs = office.counterpart(pid).await;
+    assert_eq!((theirs["state"].as_str(), theirs["held"].as_bool()), (Some("REQUESTED"), Some(true)));
+    assert_eq!(theirs["traceId"], trace, "the trace goes along to the peer");
+    let path = format!("/api/v1/negotiations/{}/actions", theirs["pid"].as_str().unwrap());
+    let provider = &office.road.provider;
+    let answer = send(provider, "POST", &path, Some(&json!({"action": "finalize"})), &[]).await;
+    assert_eq!((answer.status, answer.body["state"].as_str()), (409, Some("REQUESTED")), "{}", answer.body);
+    assert_eq!(send(provider, "POST", &path, Some(&json!({"action": "dance"})), &[]).await.status, 400);
+    assert_eq!(send(provider, "POST", &path, Some(&json!({"action": "agree"})), &[]).await.status, 200);
+    office.road.consumer.management.wait("negotiations", pid, "FINALIZED").await.unwrap();
+
+    let refused = office.request_negotiation(parent).await;
+    let pid = refused.body["pid"].as_str().unwrap();
+    let theirs = office.counterpart(pid).await["pid"].as_str().unwrap().to_owned();
+    let config = provider.config.to_str().unwrap();
+    let reason = ["show", "act", "--config", config, "negotiations", &theirs, "terminate", "--reason", "not this one"];
+    let output = command(&reason).await;
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let ended = office.road.consumer.management.wait("negotiations", pid, "TERMINATED").await.unwrap();
+    assert!(ended["reasons"].to_string().contains("not this one"), "{ended}");
+    let output = command(&reason).await;
+    assert_eq!(output.status.code(), Some(1), "what has ended cannot be ended again: {}", said(&output));
+    office.close().await;
+}
+
+#[tokio::test]
+async fn lists_are_paged_by_key_and_nothing_is_seen_twice_or_missed() {
+    let office = Office::open(HOLD).await;
+    let mut begun = Vec::new();
+    for _ in 0..5 {
+        let answer = office.request_negotiation("").await;
+        begun.push(answer.body["pid"].as_str().unwrap().to_owned());
+    }
+    let (mut seen, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = send(&office.road.consumer, "GET", &format!("/api/v1/negotiations?limit=2{after}"), None, &[]).await;
+        let items = page.body["items"].as_array().unwrap();
+        assert!(!items.is_empty() && items.len() <= 2);
+        seen.extend(items.iter().map(|p| p["pid"].as_str().unwrap().to_owned()));
+        let Some(next) = page.body["next"].as_str() else { break };
+        after = format!("&after={next}");
+    }
+    begun.sort();
+    seen.sort();
+    assert_eq!(seen, begun);
+    let answer = send(&office.road.consumer, "GET", "/api/v1/negotiations?limit=many", None, &[]).await;
+    assert_eq!((answer.status, answer.body["code"].as_str()), (400, Some("request.query")));
+    office.close().await;
+}
+
+#[tokio::test]
+async fn problems_belong_to_the_callers_trace_and_metrics_count_what_happened() {
+    let office = Office::open("").await;
+    let provider = &office.road.provider;
+    let parent = [("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")];
+    for (method, path, status, code) in [
+        ("GET", "/api/v1/negotiations/urn%3Anone", 404, "negotiation.unknown"),
+        ("GET", "/api/v1/nothing", 404, "path.unknown"),
+        ("PATCH", "/api/v1/offers", 405, "method.unknown"),
+    ] {
+        let answer = send(provider, method, path, None, &parent).await;
+        assert_eq!((answer.status, answer.body["code"].as_str()), (status, Some(code)), "{method} {path}");
+        assert_eq!(answer.body["traceId"], "0af7651916cd43dd8448eb211c80319c");
+    }
+    let malformed = send(provider, "POST", "/api/v1/negotiations", Some(&json!({"surplus": 1})), &parent).await;
+    assert_eq!((malformed.status, malformed.body["code"].as_str()), (422, Some("request.malformed")));
+
+    let agreement = story::negotiate(&office.road, LAND_REGISTER).await.unwrap();
+    let transfer = story::start_transfer(&office.road, &agreement).await.unwrap();
+    assert_eq!(story::call(&transfer, "/parcels").await.unwrap().status, 200);
+    assert_eq!(story::call(&transfer, "/owners").await.unwrap().status, 403);
+    let told = send(provider, "GET", "/metrics", None, &[]).await.body;
+    let told = told.as_str().unwrap();
+    for line in [
+        "sliproad_exchanges_total{outcome=\"complete\"} 1",
+        "sliproad_exchanges_total{outcome=\"refused\"} 1",
+        "sliproad_exchange_seconds_count 2",
+        "sliproad_evidence_records_total 2",
+        "sliproad_process_transitions_total{kind=\"negotiation\",state=\"FINALIZED\"} 1",
+        "sliproad_process_transitions_total{kind=\"transfer\",state=\"STARTED\"} 1",
+        "sliproad_deliveries_total{outcome=\"delivered\"} 3",
+        "sliproad_catalog_refreshes_total{outcome=\"done\"} 1",
+        "sliproad_datasets{listed=\"true\"} 4",
+    ] {
+        assert!(told.lines().any(|l| l == line), "{line} is missing:\n{told}");
+    }
+    office.close().await;
+}
+
+#[tokio::test]
+async fn the_commands_do_the_whole_road_and_their_exit_codes_tell() {
+    let office = Office::open("").await;
+    let (provider, consumer) = (&office.road.provider, &office.road.consumer);
+    let config = consumer.config.to_str().unwrap();
+    let (whom, address) = (provider.settings.participant, provider.settings.dsp());
+    let peer = ["--config", config, "--counterparty", whom, "--address", &address];
+    let catalog = command(&[&["catalog"], &peer[..]].concat()).await;
+    assert_eq!(catalog.status.code(), Some(0), "{}", said(&catalog));
+    assert!(said(&catalog).contains(LAND_REGISTER));
+    let negotiated = command(&[&["negotiate"], &peer[..], &["--dataset", LAND_REGISTER, "--json"]].concat()).await;
+    assert_eq!(negotiated.status.code(), Some(0), "{}", said(&negotiated));
+    let negotiated: Value = serde_json::from_slice(&negotiated.stdout).unwrap();
+    let agreement = negotiated["agreementId"].as_str().unwrap();
+    let fetch = [&["fetch"], &peer[..], &["--dataset", LAND_REGISTER, "--agreement", agreement]].concat();
+    let fetched = command(&[&fetch[..], &["/parcels"]].concat()).await;
+    assert_eq!(fetched.status.code(), Some(0), "{}", said(&fetched));
+    assert!(serde_json::from_slice::<Value>(&fetched.stdout).is_ok(), "the register's answer, and nothing else");
+    let refused = command(&[&fetch[..], &["/owners"]].concat()).await;
+    assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
+    assert!(said(&refused).contains("xroad:datapath"), "{}", said(&refused));
+
+    let theirs = provider.config.to_str().unwrap();
+    let listed = command(&["show", "exchanges", "--config", theirs, "--json"]).await;
+    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let exchange = listed["items"][0]["exchange"].as_str().unwrap();
+    let explained = command(&["policy", "explain", exchange, "--config", theirs]).await;
+    assert_eq!(explained.status.code(), Some(0), "{}", said(&explained));
+    assert!(said(&explained).contains("/owners"), "the operator sees what was observed: {}", said(&explained));
+
+    for (arguments, code) in [
+        (vec!["--help"], 0),
+        (vec!["--version"], 0),
+        (vec!["bogus"], 64),
+        (vec!["serve"], 64),
+        (vec!["serve", "--config", "/nowhere/at-all.toml"], 64),
+        (vec!["catalog", "--config", "/nowhere/at-all.toml", "--counterparty", "x", "--address", "y"], 64),
+        (vec!["policy", "explain", "0192f0c1-2e3a-7000-8000-000000000000", "--config", theirs], 1),
+    ] {
+        let output = command(&arguments).await;
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", said(&output));
+        assert!(said(&output).len() > 10, "{arguments:?} says why");
+        assert!(!said(&output).contains("panicked"), "{}", said(&output));
+    }
+    office.close().await;
+}
