@@ -27,6 +27,8 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Suite {
+    /// The reference connector (EDC) as a peer, fetched by Maven: contract, call and refusal in both directions
+    Edc,
     /// The 65 sequences of the Dataspace Protocol's suite, both roles
     Dsp {
         /// Run the official kit from this directory of jars in place of our own peer
@@ -51,6 +53,7 @@ pub async fn run(arguments: Arguments) -> Result<u8> {
         }
     };
     let report = match arguments.suite {
+        Suite::Edc => conformance::edc::run(&conformance::edc::Options { program }, &seen).await,
         Suite::Dsp { kit, concurrency } => {
             conformance::dsp::run(&conformance::dsp::Options { program, kit, concurrency }, &seen).await
         }

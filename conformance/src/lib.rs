@@ -2,6 +2,7 @@
 
 pub mod double;
 pub mod dsp;
+pub mod edc;
 mod http;
 mod kit;
 pub mod report;

@@ -132,6 +132,11 @@ impl Subject {
         &self.place
     }
 
+    /// Its configuration file.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.directory.path().join("sliproad.toml")
+    }
+
     /// Its management API.
     pub(crate) const fn management(&self) -> &Management {
         &self.management

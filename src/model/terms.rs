@@ -14,7 +14,8 @@ const RULE_LISTS: [&str; 4] = ["permission", "prohibition", "obligation", "const
 /// Whether two policies have the same rules, whatever their frames say.
 ///
 /// Tolerated as equal: a prefix `odrl:` on keys, one rule in place of a list of one, empty lists in place of none, and `target`,
-/// `assigner` and `assignee` repeated on rules.
+/// `assigner` and `assignee` repeated on rules, and a list of values written as text, as EDC passes lists on
+/// (`"[{\"@value\":\"a\"}]"`).
 #[must_use]
 pub fn same_rules(one: &Value, other: &Value) -> bool {
     plain(one) == plain(other)
@@ -71,15 +72,38 @@ fn plain(value: &Value) -> Value {
             }
         }
         Value::Array(list) => Value::Array(list.iter().map(plain).collect()),
-        Value::String(text) => Value::String(text.strip_prefix("odrl:").unwrap_or(text).to_owned()),
+        Value::String(text) => match listed(text) {
+            Some(list) => plain(&Value::Array(list)),
+            None => Value::String(text.strip_prefix("odrl:").unwrap_or(text).to_owned()),
+        },
         Value::Number(n) => Value::String(n.to_string()),
         other => other.clone(),
     }
 }
 
+/// The values of a JSON-LD list that was made into text.
+fn listed(text: &str) -> Option<Vec<Value>> {
+    let list: Vec<Value> = text.starts_with("[{").then(|| serde_json::from_str(text).ok())??;
+    list.iter().all(|value| value.get("@value").is_some() || value.get("@id").is_some()).then_some(list)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_that_edc_made_text_of_is_the_list() {
+        let with = |right: Value| {
+            json!({"permission": [{"action": "use", "constraint": [
+                {"leftOperand": "xroad:datapath", "operator": "isAnyOf", "rightOperand": right}]}]})
+        };
+        let ours = with(json!(["GET /parcels", "GET /parcels/**"]));
+        let recorded = r#"[{"@value":"GET /parcels"},{"@value":"GET /parcels/**"}]"#;
+        assert!(same_rules(&ours, &with(json!(recorded))));
+        let more = r#"[{"@value":"GET /parcels"},{"@value":"GET /parcels/**"},{"@value":"GET /owners"}]"#;
+        assert!(!same_rules(&ours, &with(json!(more))));
+        assert!(!same_rules(&with(json!("[{}]")), &with(json!([{}]))), "other text stays text");
+    }
 
     #[test]
     fn the_frame_does_not_matter_and_the_rules_do() {

@@ -43,3 +43,18 @@ fn a_kit_that_is_not_there_fails_the_suite_with_the_reason() {
     assert!(lines.iter().any(|line| line.contains("/no/such/directory cannot be read")), "{lines:#?}");
     assert_eq!(output.status.code(), Some(1));
 }
+
+#[test]
+fn without_java_every_flow_with_edc_is_skipped_with_the_reason() {
+    let nothing = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_sliproad"))
+        .args(["conformance", "edc"])
+        .env("PATH", nothing.path())
+        .env_remove("JAVA_HOME")
+        .output()
+        .unwrap();
+    let lines = lines(&output.stdout);
+    assert_eq!(lines.last().map(String::as_str), Some("0 passed, 0 failed, 13 skipped"), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.contains("Java is missing")), "{lines:#?}");
+    assert_eq!(output.status.code(), Some(0));
+}

@@ -25,6 +25,22 @@ impl Management {
         http::send(&self.http, request).await.is_ok_and(|answer| answer.status == 200)
     }
 
+    /// What is at a path of the API.
+    pub(crate) async fn get(&self, path: &str) -> Result<Value, String> {
+        self.answer(self.http.get(format!("{}{path}", self.base))).await?.granted()
+    }
+
+    /// Waits until a process (`negotiations`, `transfers`) is in a state; the process.
+    pub(crate) async fn reaches(&self, noun: &str, pid: &str, state: &str) -> Result<Value, String> {
+        let path = format!("/api/v1/{noun}/{}?waitState={state}&waitSeconds=20", http::segment(pid));
+        let process = self.get(&path).await?;
+        if text(&process, "state")? == state {
+            Ok(process)
+        } else {
+            Err(format!("it does not reach {state}: {process}"))
+        }
+    }
+
     /// Posts a body to a path of the API.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value, String> {
         self.answer(self.http.post(format!("{}{path}", self.base)).json(body)).await?.granted()
