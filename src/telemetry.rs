@@ -16,6 +16,8 @@ pub type Render = Arc<dyn Fn() -> String + Send + Sync>;
 pub fn log(json: bool, level: &str) {
     let filter = EnvFilter::try_from_default_env().or_else(|_| EnvFilter::try_new(level)).unwrap_or_default();
     let builder = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter);
+    // A line that cannot be written would be complained about on standard error too, and that panics when the disk is full.
+    let builder = builder.log_internal_errors(false);
     let _ = if json { builder.json().finish().try_init() } else { builder.finish().try_init() };
 }
 

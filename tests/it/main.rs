@@ -12,6 +12,7 @@ mod conformance;
 mod crash;
 mod dataplane;
 mod dsp;
+mod full_disk;
 mod handles;
 mod layers;
 mod management;
