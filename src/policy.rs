@@ -20,6 +20,8 @@ mod explain;
 mod hash;
 mod judge;
 mod parse;
+mod residual;
+mod review;
 mod sheet;
 #[cfg(test)]
 mod tests;
@@ -34,6 +36,8 @@ pub use explain::{Audience, Because, Decision, Explanation, Language, Part};
 pub use hash::hash;
 pub use judge::{Trace, Verdict};
 pub use parse::MOST_NESTED;
+pub use residual::Residual;
+pub use review::{Held, Review, Warning};
 pub use sheet::{Filling, Place, Sheet};
 pub use truth::Truth;
 pub use vocabulary::{Assurance, DutyReading, Kind, Operand, Registry, Source, profile};

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::USAGE;
 use super::api::{Connection, field, get};
-use crate::policy::{Policy, Registry, compile, decide_document};
+use crate::policy::{Compiled, Policy, Registry, compile, decide_document};
 
 /// What to do with policies.
 #[derive(clap::Subcommand)]
@@ -24,7 +24,8 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Check whether a policy can be published here. Exit code 0: yes; 2: no, with the reasons
+    /// Check whether a policy can be published here, how far each constraint holds, and what is likely a mistake. Exit code 0: it
+    /// can be published; 2: it cannot, with the reasons
     Check {
         /// The policy
         file: PathBuf,
@@ -71,6 +72,7 @@ fn decide(policy: &Path, world: &Path, as_json: bool) -> Result<u8, String> {
         println!("{}", decision.decision);
         decision.invalid.iter().for_each(|i| println!("  {}  {}", i.clause, i.reason));
         decision.because.iter().for_each(|b| println!("  {}  {}", b.clause, b.reason));
+        decision.residual.iter().for_each(|r| println!("  {}  {}", r.clause, r.reason));
     }
     Ok(decision.exit_code())
 }
@@ -78,12 +80,15 @@ fn decide(policy: &Path, world: &Path, as_json: bool) -> Result<u8, String> {
 fn check(file: &Path, as_json: bool) -> Result<u8, String> {
     let policy: Value =
         serde_json::from_str(&read(file)?).map_err(|e| format!("{} is not JSON: {e}", file.display()))?;
-    let outcome = Policy::parse(&policy).and_then(|policy| compile(&policy, &Registry::built_in()).map(|_| ()));
+    let outcome = Policy::parse(&policy).and_then(|policy| compile(&policy, &Registry::built_in()));
+    let review = outcome.as_ref().ok().map(Compiled::review);
     let invalid = outcome.err().unwrap_or_default();
     if as_json {
-        println!("{}", json!({ "invalid": invalid }));
-    } else if invalid.is_empty() {
+        println!("{}", json!({ "invalid": invalid, "review": review }));
+    } else if let Some(review) = review {
         println!("{}: can be published", file.display());
+        review.constraints.iter().for_each(|c| println!("  {}  {} is {}", c.clause, c.operand, json!(c.assurance)));
+        review.warnings.iter().for_each(|w| println!("  warning: {}  {}  ({})", w.clause, w.reason, w.code));
     } else {
         println!("{}: cannot be published", file.display());
         invalid.iter().for_each(|i| println!("  {}  {}  ({})", i.clause, i.reason, i.code));

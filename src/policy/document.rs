@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::compile::{Compiled, compile};
 use super::explain::Because;
+use super::residual::Residual;
 use super::value::instant;
 use super::vocabulary::{Registry, canonical};
 use super::world::{DutyPerformed, Fact, Phase, World};
@@ -24,6 +25,8 @@ pub struct DocumentDecision {
     pub invalid: Vec<Invalid>,
     /// The clauses that decided.
     pub because: Vec<Because>,
+    /// What would have to be different to be permitted, for each permission that is about the request.
+    pub residual: Vec<Residual>,
 }
 
 impl DocumentDecision {
@@ -47,11 +50,14 @@ pub fn decide_document(policy: &str, world: &str, registry: &Registry) -> Result
     let world = World::read(&read_json("the world", world)?)?;
     let compiled = match Compiled::read(&policy, registry) {
         Ok(compiled) => compiled,
-        Err(invalid) => return Ok(DocumentDecision { decision: "refuse", invalid, because: Vec::new() }),
+        Err(invalid) => {
+            return Ok(DocumentDecision { decision: "refuse", invalid, because: Vec::new(), residual: Vec::new() });
+        }
     };
     let decision = compiled.decide(&world);
     let said = if decision.permit { "permit" } else { "refuse" };
-    Ok(DocumentDecision { decision: said, invalid: Vec::new(), because: decision.because })
+    let residual = compiled.residuals(&world);
+    Ok(DocumentDecision { decision: said, invalid: Vec::new(), because: decision.because, residual })
 }
 
 impl Compiled {

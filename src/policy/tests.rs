@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod authoring;
 mod fine_print;
 mod forms;
 mod language;

@@ -75,6 +75,9 @@ fn english(message: Message<'_>) -> String {
         Message::Offer => "an offer permits nothing; only an agreement does".to_owned(),
         Message::Parent { id } => format!("the policy inherits from {id}, whose rules are not known"),
         Message::NoPermission => "the policy has no permission, and what is not permitted is refused".to_owned(),
+        Message::Withheld { clause, operand } if clause.starts_with("/prohibition") => {
+            format!("the agreement's prohibition {clause} on {operand} applies, or may apply")
+        }
         Message::Withheld { clause, operand } => format!("the agreement's clause {clause} on {operand} is not met"),
         Message::Remedy { operand } => remedy(operand).to_owned(),
         Message::Fulfil { action } => format!("fulfil the duty to {action} and report it, then call again"),

@@ -1,0 +1,100 @@
+//! What a decision costs: `cargo bench --bench policy`.
+//!
+//! Slotting of what a call tells, the decision and its full trace are inside the measured time; nothing is decided from memory of
+//! the call before.
+#![allow(clippy::print_stdout, clippy::allow_attributes)]
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use sliproad::model::time::Timestamp;
+use sliproad::policy::{Compiled, Place, Policy, Registry, Sheet, Trace, compile};
+
+#[path = "policy/agreement.rs"]
+mod agreement;
+
+use agreement::{Agreement, FIVE, TWENTY};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const AGREEMENTS: usize = 10_000;
+const DECISIONS: u32 = 1_000_000;
+const SAMPLES: usize = 200_000;
+
+fn main() -> Result<()> {
+    println!("{:58} {:>10} {:>8} {:>8}  aim", "", "mean", "p50", "p99");
+    let five = decisions("5 constraints, decision with trace", &[FIVE.compiled()?], &FIVE)?;
+    aim(five.mean, Duration::from_nanos(100), "mean 100 ns");
+    let twenty = decisions("20 constraints, decision with trace", &[TWENTY.compiled()?], &TWENTY)?;
+    aim(twenty.p99, Duration::from_micros(1), "p99 1 us");
+    let many = (0..AGREEMENTS).map(|_| TWENTY.compiled()).collect::<Result<Vec<_>>>()?;
+    let among = decisions("the same, each call under another of 10,000 agreements", &many, &TWENTY)?;
+    println!("  {:.2} of the time with one agreement", among.mean.as_secs_f64() / twenty.mean.as_secs_f64());
+    let compiling = compiling()?;
+    println!("{:58} {:>10}", "compiling an agreement of 20 constraints", shown(compiling));
+    aim(compiling, Duration::from_micros(100), "100 us");
+    Ok(())
+}
+
+struct Figures {
+    mean: Duration,
+    p99: Duration,
+}
+
+/// Decides in turn under each of the agreements; a million times together, then one by one for the percentiles.
+fn decisions(name: &str, policies: &[Compiled], agreement: &Agreement) -> Result<Figures> {
+    let world = agreement.world();
+    let places: Vec<(Option<Place>, &str)> =
+        agreement.told().map(|(operand, value)| (policies.first().and_then(|p| p.place(operand)), value)).collect();
+    let mut sheets: Vec<Sheet> = policies.iter().map(|policy| policy.sheet(&world)).collect();
+    let (mut trace, mut turn) = (Trace::default(), 0_usize);
+    let mut once = |now: i64| {
+        turn = (turn + 7919) % policies.len();
+        let (Some(policy), Some(sheet)) = (policies.get(turn), sheets.get_mut(turn)) else { return false };
+        sheet.now = Timestamp::from_millis(now);
+        let mut filling = policy.fill(sheet);
+        for (place, value) in &places {
+            filling.text(*place, black_box(value));
+        }
+        policy.judge(sheet, &mut trace).permit
+    };
+    ensure!((0..1000).all(|n| once(agreement::NOW + n)), "the bench's own calls must be permitted");
+    let begun = Instant::now();
+    let permitted = (0..DECISIONS).filter(|n| once(agreement::NOW + i64::from(*n % 1000))).count();
+    let mean = begun.elapsed() / DECISIONS;
+    ensure!(permitted == DECISIONS as usize, "a call of the bench was refused");
+    let mut samples: Vec<Duration> = (0..SAMPLES)
+        .map(|_| {
+            let begun = Instant::now();
+            black_box(once(agreement::NOW));
+            begun.elapsed()
+        })
+        .collect();
+    samples.sort_unstable();
+    let at = |share: usize| samples.get(SAMPLES * share / 100).copied().unwrap_or_default();
+    let figures = Figures { mean, p99: at(99) };
+    println!("{name:58} {:>10} {:>8} {:>8}", shown(mean), shown(at(50)), shown(figures.p99));
+    Ok(figures)
+}
+
+fn compiling() -> Result<Duration> {
+    let (registry, text) = (Registry::default(), TWENTY.policy().to_string());
+    let begun = Instant::now();
+    for _ in 0..1000 {
+        let read = serde_json::from_str(black_box(&text))?;
+        let policy = Policy::parse(&read).ok().context("the bench's policy cannot be read")?;
+        ensure!(compile(&policy, &registry).is_ok(), "the bench's policy cannot be compiled");
+    }
+    Ok(begun.elapsed() / 1000)
+}
+
+fn shown(time: Duration) -> String {
+    let nanos = time.as_nanos();
+    if nanos < 10_000 { format!("{nanos} ns") } else { format!("{} us", nanos / 1000) }
+}
+
+fn aim(measured: Duration, most: Duration, said: &str) {
+    println!("  {}: {said}", if measured <= most { "met" } else { "NOT met" });
+}
