@@ -514,3 +514,13 @@ fn a_world_that_cannot_be_read_is_told() {
         assert!(decide_document(&policy, &world.to_string(), &Registry::built_in()).is_err(), "{world}");
     }
 }
+
+#[test]
+fn that_a_term_belongs_to_itself_says_nothing_about_others() {
+    let policy = set(json!([atom("purpose", "isA", json!("a"))]));
+    for (member, state) in [("a", Truth::Unknown), ("c", Truth::False)] {
+        let mut world = exchange(json!({"purpose": "b"}));
+        world["memberOf"] = json!([{"member": member, "collection": "a"}]);
+        assert_eq!(code(&policy, &world, 1).because[0].state, state, "{member}");
+    }
+}

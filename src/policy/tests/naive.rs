@@ -178,7 +178,8 @@ fn taxonomy(operator: &str, value: &str, wanted: &str, world: &Value, same: bool
     let known = world["broader"].as_array().is_some_and(|edges| !edges.is_empty());
     let memberships = world["memberOf"].as_array().into_iter().flatten();
     let side = if operator == "hasPart" { "member" } else { "collection" };
-    let mentioned = memberships.into_iter().any(|edge| edge[side] == *wanted);
+    // That something belongs to itself says nothing about others.
+    let mentioned = memberships.into_iter().any(|edge| edge[side] == *wanted && edge["member"] != edge["collection"]);
     (known || mentioned).then_some(broader || member)
 }
 
