@@ -16,12 +16,12 @@ use crate::model::agreement::Agreement;
 use crate::model::exchange::Digest;
 use crate::model::ids::DatasetId;
 use crate::model::time::Timestamp;
-use crate::policy::{Compiled, Phase, Policy, Registry, World, compile};
+use crate::policy::{Compiled, Phase, Place, Policy, Registry, Sheet, Trace, compile};
 use crate::xroad::route::{Route, header_text};
 
 /// `X-Road-Issue` is kept by security servers in a column of limited width.
 const LONGEST_ISSUE: usize = 255;
-const MOST_WORLDS: usize = 256;
+const MOST_SHEETS: usize = 256;
 
 /// What an agreement lets pass, ready for deciding and calling.
 pub(super) struct Contract {
@@ -37,10 +37,21 @@ pub(super) struct Contract {
     pub(super) window: Option<Window>,
     /// The configured limit for any agreement.
     pub(super) bucket: Option<TokenBucket>,
+    /// Where the policy looks for what a call tells.
+    pub(super) places: Places,
     /// What is known about every call.
-    world: World,
-    /// Worlds that are not in use; taking one spares a call the copying of what never changes.
-    spare: Mutex<Vec<World>>,
+    sheet: Sheet,
+    /// Sheets that are not in use; taking one spares a call the copying of what never changes.
+    spare: Mutex<Vec<(Sheet, Trace)>>,
+}
+
+/// The places of what a call tells; `None` for what the policy never looks at.
+pub(super) struct Places {
+    pub(super) datapath: Option<Place>,
+    pub(super) purpose: Option<Place>,
+    pub(super) count: Option<Place>,
+    pub(super) in_minute: Option<Place>,
+    pub(super) since_last: Option<Place>,
 }
 
 /// The contract of a transfer.
@@ -57,18 +68,18 @@ pub(super) async fn with(plane: &Inner, live: &Live, agreement: &Agreement) -> R
 }
 
 impl Contract {
-    /// A world for one call; to be handed back.
-    pub(super) fn world(&self, now: Timestamp) -> World {
+    /// A sheet for one call; to be handed back.
+    pub(super) fn sheet(&self, now: Timestamp) -> (Sheet, Trace) {
         let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut world = spare.unwrap_or_else(|| self.world.clone());
-        world.now = now;
-        world
+        let (mut sheet, trace) = spare.unwrap_or_else(|| (self.sheet.clone(), Trace::default()));
+        sheet.now = now;
+        (sheet, trace)
     }
 
-    pub(super) fn hand_back(&self, world: World) {
+    pub(super) fn hand_back(&self, sheet: (Sheet, Trace)) {
         let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        if spare.len() < MOST_WORLDS {
-            spare.push(world);
+        if spare.len() < MOST_SHEETS {
+            spare.push(sheet);
         }
     }
 }
@@ -104,7 +115,17 @@ async fn prepare(plane: &Inner, agreement: &Agreement) -> Result<Arc<Contract>, 
     world.target.get_or_insert_with(|| agreement.dataset.to_string());
     world.assigner.get_or_insert_with(|| agreement.participant.to_string());
     world.assignee.get_or_insert_with(|| agreement.counterparty.to_string());
+    let place = |operand: &str| policy.place(operand);
+    let places = Places {
+        datapath: place("xroad:datapath"),
+        purpose: place("purpose"),
+        count: place("count"),
+        in_minute: place("xroad:callsPerMinute"),
+        since_last: place("timeInterval"),
+    };
     Ok(Arc::new(Contract {
+        sheet: policy.sheet(&world),
+        places,
         policy,
         policy_hash: Digest::parse(&crate::policy::hash(&agreement.policy)).unwrap_or_default(),
         route: Arc::new(route),
@@ -113,7 +134,6 @@ async fn prepare(plane: &Inner, agreement: &Agreement) -> Result<Arc<Contract>, 
         count,
         window,
         bucket: plane.settings.rate.map(|rate: Rate| TokenBucket::new(rate, plane.clock.now())),
-        world,
         spare: Mutex::default(),
     }))
 }

@@ -1,8 +1,6 @@
 //! Steps 4 to 6: the facts of this call are slotted, the policy decides, and what the decision counted on is reserved. Whoever
 //! comes second decides again.
 
-use std::borrow::Cow;
-
 use http::{Method, StatusCode};
 use serde::Serialize;
 use serde_json::json;
@@ -13,8 +11,11 @@ use super::refusal::Refusal;
 use super::window::Seen;
 use crate::model::exchange::Clauses;
 use crate::model::time::Timestamp;
-use crate::policy::{Because, Decision, Fact, Truth, World};
+use crate::policy::{Because, Decision, Fact, Sheet, Truth};
 use crate::xroad::path::AssetPath;
+
+/// How long ago the call before a first one was, milliseconds: a hundred years.
+const ENDLESS: i64 = 36_500 * 24 * 3600 * 1000;
 
 /// A permit made for this very call, with what it took.
 pub(super) struct Permit {
@@ -62,12 +63,13 @@ async fn decide_counting(contract: &Contract, call: Call<'_>, now: Timestamp) ->
     loop {
         let used = contract.count.as_ref().map(|counter| counter.used());
         let seen = contract.window.as_ref().map(|window| window.look(now));
-        let mut world = contract.world(now);
-        slot(&mut world, call, used, seen);
-        let decision = contract.policy.decide(&world);
+        let (mut sheet, mut trace) = contract.sheet(now);
+        slot(contract, &mut sheet, call, used, seen);
+        let verdict = contract.policy.judge(&sheet, &mut trace);
+        let decision = contract.policy.because(&sheet, verdict);
         // What this call declares must not be known to the next.
         if call.purpose.is_none() {
-            contract.hand_back(world);
+            contract.hand_back((sheet, trace));
         }
         if !decision.permit {
             return Err(refuse(&decision));
@@ -78,21 +80,27 @@ async fn decide_counting(contract: &Contract, call: Call<'_>, now: Timestamp) ->
     }
 }
 
-/// Puts what only this call tells into the world.
-fn slot(world: &mut World, call: Call<'_>, used: Option<u64>, seen: Option<Seen>) {
-    world.know("xroad:datapath", format!("{} {}", call.method, call.path.decoded()));
+/// Puts what only this call tells onto the sheet.
+fn slot(contract: &Contract, sheet: &mut Sheet, call: Call<'_>, used: Option<u64>, seen: Option<Seen>) {
+    let places = &contract.places;
+    let mut filling = contract.policy.fill(sheet);
+    if places.datapath.is_some() {
+        filling.text(places.datapath, &format!("{} {}", call.method, call.path.decoded()));
+    }
     if let Some(purpose) = call.purpose {
-        world.know("purpose", purpose.clone());
+        filling.texts(places.purpose, purpose.values().iter().map(String::as_str));
     }
     if let Some(used) = used {
-        world.know("count", used.saturating_add(1));
+        filling.number(places.count, whole(used.saturating_add(1)));
     }
     if let Some(seen) = seen {
-        world.know("xroad:callsPerMinute", seen.in_minute);
-        // A first call comes after an endless time.
-        let since = seen.since_last.map_or(Cow::Borrowed("P36500D"), |ms| format!("PT{}S", ms / 1000).into());
-        world.know("timeInterval", since.into_owned());
+        filling.number(places.in_minute, whole(seen.in_minute));
+        filling.millis(places.since_last, seen.since_last.unwrap_or(ENDLESS));
     }
+}
+
+fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// Reserves what the decision saw; `None` when another call came first.
