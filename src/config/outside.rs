@@ -165,9 +165,6 @@ pub struct DataPlane {
     pub max_request_bytes: u64,
     /// How often calls may come under one transfer, whatever its policy says; beyond it the consumer gets 429. No bound when absent.
     pub rate: Option<CallRate>,
-    /// Largest answer that a policy with field filtering reads into memory, bytes.
-    #[schemars(range(min = 1))]
-    pub max_filtered_bytes: u64,
 }
 
 /// `[data-plane.rate]`: a token bucket.
@@ -190,7 +187,6 @@ impl Default for DataPlane {
             max_concurrent_calls_per_transfer: 256,
             max_request_bytes: 64 * 1024 * 1024,
             rate: None,
-            max_filtered_bytes: 8 * 1024 * 1024,
         }
     }
 }
