@@ -208,7 +208,7 @@ impl Ongoing {
         self.recorded = true;
         let refusal = match recorded {
             Ok(_) => refusal,
-            Err(error) => not_recorded(&error),
+            Err(error) => not_recorded(&error, self.trace),
         };
         refusal.into_response(self.trace, Some(self.id))
     }
@@ -261,8 +261,8 @@ impl Drop for Ongoing {
 }
 
 /// What is not recorded is not released.
-pub(super) fn not_recorded(error: &EvidenceError) -> Refusal {
-    tracing::error!(%error, "an exchange was not released because its evidence was not kept");
+pub(super) fn not_recorded(error: &EvidenceError, trace: Traceparent) -> Refusal {
+    tracing::error!(%error, trace = trace.trace_id(), "an exchange was not released because its evidence was not kept");
     Refusal::unavailable(
         "evidence.unavailable",
         "the exchange could not be recorded, so nothing of it is released; try again",

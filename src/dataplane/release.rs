@@ -57,7 +57,7 @@ pub(super) async fn release(mut exchange: Ongoing, answer: XRoadResponse) -> Res
             *response.headers_mut() = headers;
             response
         }
-        Err(error) => not_recorded(&error).into_response(trace, Some(id)),
+        Err(error) => not_recorded(&error, trace).into_response(trace, Some(id)),
     }
 }
 

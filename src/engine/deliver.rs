@@ -29,13 +29,13 @@ impl Engine {
                 self.refused(&process, lease, number, &envelope, status, reasons).await
             }
             Err(failure) if attempts + 1 >= self.0.pace.attempts => {
-                tracing::error!(pid = %process.pid, %failure, attempts, "a message is given up");
+                tracing::error!(pid = %process.pid, trace = process.detail.trace, %failure, attempts, "a message is given up");
                 let unreachable = Reasons::new("peer.unreachable", failure.to_string());
                 self.end_without(&process, lease, number, unreachable, false).await
             }
             Err(failure) => {
                 let pause = back_off(&self.0.pace, attempts, matches!(failure, DeliveryFailure::NotYet));
-                tracing::warn!(pid = %process.pid, %failure, attempts, pause, "a message will be sent again");
+                tracing::warn!(pid = %process.pid, trace = process.detail.trace, %failure, attempts, pause, "a message will be sent again");
                 let retry_at = self.0.clock.now().plus_millis(pause);
                 self.0.store.postpone(&process.pid, lease, number, retry_at, &failure.to_string()).await?;
                 Ok(false)
@@ -89,7 +89,7 @@ impl Engine {
                 return self.record_delivered(process, lease, number, &Acknowledgement::default()).await;
             }
         }
-        tracing::warn!(pid = %process.pid, status, code = reasons.code, reason = ?reasons.reason, "the peer refused a message");
+        tracing::warn!(pid = %process.pid, trace = process.detail.trace, status, code = reasons.code, reason = ?reasons.reason, "the peer refused a message");
         let tell = process.peer_pid.is_some() && !matches!(status, 0 | 404 | 410);
         self.end_without(process, lease, number, reasons, tell).await
     }
