@@ -25,6 +25,8 @@ pub struct Arguments {
     junit: Option<PathBuf>,
 }
 
+mod odrl;
+
 #[derive(Debug, Subcommand)]
 enum Suite {
     /// The reference connector (EDC) as a peer, fetched by Maven: contract, call and refusal in both directions
@@ -37,6 +39,12 @@ enum Suite {
         /// How many sequences are played at once
         #[arg(long, default_value_t = 8)]
         concurrency: usize,
+    },
+    /// The policy core against five sets of cases by others: SolidLab, W3C, OVAL (two), the conflict benchmark
+    Odrl {
+        /// The directory with one folder for each set
+        #[arg(long, default_value = "../shared/spec/odrl")]
+        cases: PathBuf,
     },
 }
 
@@ -57,6 +65,7 @@ pub async fn run(arguments: Arguments) -> Result<u8> {
         Suite::Dsp { kit, concurrency } => {
             conformance::dsp::run(&conformance::dsp::Options { program, kit, concurrency }, &seen).await
         }
+        Suite::Odrl { cases } => odrl::run(&odrl::Options { cases }, &seen),
     };
     print(&report, arguments.json)?;
     if let Some(file) = &arguments.junit {

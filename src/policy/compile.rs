@@ -61,6 +61,16 @@ pub fn compile(policy: &Policy, registry: &Registry) -> Result<Compiled, Vec<Inv
     Ok(compiled)
 }
 
+impl Compiled {
+    /// As [`compile`], without looking for rules that overlap: for judging what was done under a policy that others published.
+    ///
+    /// # Errors
+    /// As [`compile`], save for overlaps.
+    pub fn unreconciled(policy: &Policy, registry: &Registry) -> Result<Self, Vec<Invalid>> {
+        compile_rules(policy, registry)
+    }
+}
+
 /// As [`compile`], without looking for rules that overlap.
 pub(super) fn compile_rules(policy: &Policy, registry: &Registry) -> Result<Compiled, Vec<Invalid>> {
     let mut compiler = Compiler::new(registry);
@@ -131,8 +141,6 @@ impl<'a> Compiler<'a> {
     fn rule(&mut self, rule: &Rule) -> CompiledRule {
         let index = self.rules;
         self.rules += 1;
-        // Remedies are checked like other duties; what they heal is for a monitor to say.
-        let _ = self.rules(&rule.remedies);
         CompiledRule {
             index,
             clause: rule.clause.as_str().into(),
@@ -144,6 +152,7 @@ impl<'a> Compiler<'a> {
             constraints: self.nodes(&rule.constraints),
             duties: self.rules(&rule.duties),
             consequences: self.rules(&rule.consequences),
+            remedies: self.rules(&rule.remedies),
             timing: self.timing(rule),
         }
     }

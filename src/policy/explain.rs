@@ -16,7 +16,7 @@ mod tree;
 
 pub use sentence::Language;
 pub(crate) use sentence::Message;
-pub use tree::{Explanation, Part};
+pub use tree::{DutyState, Explanation, Part};
 
 /// Whether a request is permitted, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]

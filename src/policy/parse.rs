@@ -115,7 +115,10 @@ impl<'a> Reader<'a> {
             prefixes: self.terms.prefixes(),
         };
         self.share(&mut policy, &object);
-        self.parties_of(&policy);
+        // What a policy lacks its parents may bring.
+        if !object.has("inheritFrom") {
+            self.parties_of(&policy);
+        }
         self.open.extend(object.id());
         self.inherit(&mut policy, &object);
         if policy.permissions.is_empty()

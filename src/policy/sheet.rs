@@ -189,7 +189,8 @@ impl Compiled {
             done.at = world.duties.iter().filter(|duty| is_it(&duty.id)).map(|duty| duty.at).collect();
             done.violated = world.violated.iter().any(|id| is_it(id));
         }
-        rule.duties.iter().chain(&rule.consequences).for_each(|duty| self.resolve(duty, world, sheet));
+        let inner = rule.duties.iter().chain(&rule.consequences).chain(&rule.remedies);
+        inner.for_each(|duty| self.resolve(duty, world, sheet));
     }
 }
 

@@ -14,7 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("engine", &["env", "model", "policy", "store"]),
     ("net", &[]),
     ("schemas", &[]),
-    ("suites", &[]),
+    ("suites", &["model", "policy"]),
     ("identity", &["model", "net"]),
     ("xroad", &["model", "net"]),
     ("dsp", &["engine", "env", "identity", "model", "net", "schemas"]),

@@ -124,6 +124,8 @@ pub(crate) struct CompiledRule {
     pub(crate) constraints: Box<[NodeId]>,
     pub(crate) duties: Box<[CompiledRule]>,
     pub(crate) consequences: Box<[CompiledRule]>,
+    /// What heals an infringement of a prohibition.
+    pub(crate) remedies: Box<[CompiledRule]>,
     /// When a duty of a permission is due; `None` at any time.
     pub(crate) timing: Option<DutyTiming>,
 }

@@ -34,12 +34,27 @@ pub struct Part {
     pub kind: &'static str,
     /// Of a rule: whether it is about the request and active. Of a duty: whether it is fulfilled, or not called for.
     pub state: Truth,
+    /// Of a duty: whether it was done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duty: Option<DutyState>,
     /// Of a comparison: what was required and what was seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compared: Option<Because>,
     /// What it consists of.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Part>,
+}
+
+/// What became of a duty (ODRL Formal Semantics draft: its deontic state).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DutyState {
+    /// Not done, and it may still be.
+    NotSet,
+    /// Done.
+    Fulfilled,
+    /// It can no longer be done, or not in time.
+    Violated,
 }
 
 impl Compiled {
@@ -59,6 +74,17 @@ impl Compiled {
     }
 }
 
+fn duty_state(eval: &mut Eval<'_>, rule: &CompiledRule, kind: &str) -> Option<DutyState> {
+    if matches!(kind, "permission" | "prohibition") {
+        return None;
+    }
+    Some(match (eval.fulfilled(rule), eval.is_violated(rule)) {
+        (true, _) => DutyState::Fulfilled,
+        (false, true) => DutyState::Violated,
+        (false, false) => DutyState::NotSet,
+    })
+}
+
 fn told(eval: &mut Eval<'_>, rule: &CompiledRule, kind: &'static str) -> Part {
     let state = match kind {
         "permission" => eval.permission(rule),
@@ -76,13 +102,14 @@ fn told(eval: &mut Eval<'_>, rule: &CompiledRule, kind: &'static str) -> Part {
         let clause = alternatives.first().map(|one| one.clause.to_string()).unwrap_or_default();
         let refined = alternatives.iter().flat_map(|one| one.refinements.iter());
         let inner = refined.map(|node| constraint(eval, *node)).collect();
-        parts.push(Part { clause, uid: None, kind: name, state, compared: None, parts: inner });
+        parts.push(Part { clause, uid: None, kind: name, state, duty: None, compared: None, parts: inner });
     }
     parts.extend(rule.constraints.iter().map(|node| constraint(eval, *node)));
     parts.extend(rule.duties.iter().map(|duty| told(eval, duty, "duty")));
     parts.extend(rule.consequences.iter().map(|duty| told(eval, duty, "consequence")));
     let uid = rule.uid.as_deref().map(str::to_owned);
-    Part { clause: rule.clause.to_string(), uid, kind, state: state.truth(), compared: None, parts }
+    let duty = duty_state(eval, rule, kind);
+    Part { clause: rule.clause.to_string(), uid, kind, state: state.truth(), duty, compared: None, parts }
 }
 
 fn constraint(eval: &mut Eval<'_>, id: NodeId) -> Part {
@@ -101,7 +128,7 @@ fn constraint(eval: &mut Eval<'_>, id: NodeId) -> Part {
         }
         None => (String::new(), None, "constraint", None, Vec::new()),
     };
-    Part { clause, uid: uid.map(str::to_owned), kind, state: mask.truth(), compared, parts }
+    Part { clause, uid: uid.map(str::to_owned), kind, state: mask.truth(), duty: None, compared, parts }
 }
 
 impl fmt::Display for Explanation {

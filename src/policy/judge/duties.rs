@@ -9,7 +9,7 @@ use crate::policy::truth::Mask;
 impl<'a> Eval<'a> {
     /// Whether a duty leaves its permission active: it is fulfilled, or not called for, or due only later.
     pub(in crate::policy) fn duty(&mut self, duty: &CompiledRule) -> Mask {
-        let violated = self.reported(duty).1 || self.is_overdue(duty);
+        let violated = self.is_violated(duty);
         if self.fulfilled(duty) {
             return Mask::TRUE;
         }
@@ -30,6 +30,11 @@ impl<'a> Eval<'a> {
         }
         let violated = self.reported(duty).1 || (self.is_overdue(duty) && !self.is_excused(duty));
         violated && !self.is_healed(duty)
+    }
+
+    /// Whether it is reported violated, or a bound to its time has passed.
+    pub(in crate::policy) fn is_violated(&self, duty: &CompiledRule) -> bool {
+        self.reported(duty).1 || self.is_overdue(duty)
     }
 
     /// When the duty was performed, and whether it is reported violated.
