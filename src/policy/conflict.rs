@@ -10,6 +10,25 @@ const MOST_PAIRS: usize = 250_000;
 /// How many overlaps are told.
 const MOST_TOLD: usize = 64;
 
+impl Compiled {
+    /// Whether the constraints of the first permission and the first prohibition may hold together.
+    pub(crate) fn may_meet(&self) -> bool {
+        let (Some(one), Some(other)) = (self.permissions.first(), self.prohibitions.first()) else { return false };
+        joint::may_hold(self, &[&conditions(one), &conditions(other)])
+    }
+
+    /// Whether the constraints of the first permission cannot hold without those of the first prohibition.
+    pub(crate) fn is_contained(&self) -> bool {
+        let (Some(one), Some(other)) = (self.permissions.first(), self.prohibitions.first()) else { return false };
+        joint::implies(self, &conditions(one), &conditions(other))
+    }
+
+    /// Whether the first permission can ever apply.
+    pub(crate) fn is_realizable(&self) -> bool {
+        self.permissions.first().is_some_and(|rule| joint::may_hold(self, &[&conditions(rule)]))
+    }
+}
+
 /// Every prohibition that may apply together with a permission, named by both clauses.
 pub(super) fn overlaps(policy: &Compiled) -> Vec<Invalid> {
     if policy.permissions.len().saturating_mul(policy.prohibitions.len()) > MOST_PAIRS {

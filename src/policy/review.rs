@@ -64,14 +64,15 @@ impl Compiled {
             .collect()
     }
 
-    /// Permissions that a prohibition without conditions takes away altogether.
+    /// Permissions that a prohibition takes away altogether: it applies whenever the permission does.
     fn shadowed(&self) -> Vec<Warning> {
         if self.conflict != Conflict::Prohibitions {
             return Vec::new();
         }
-        let total: Vec<&CompiledRule> = self.prohibitions.iter().filter(|rule| conditions(rule).is_empty()).collect();
-        let shadow =
-            |rule: &CompiledRule| total.iter().find(|prohibition| self.forbids_all(prohibition, rule)).copied();
+        let shadow = |rule: &CompiledRule| {
+            let mut all = self.prohibitions.iter();
+            all.find(|by| joint::implies(self, &conditions(rule), &conditions(by)) && self.forbids_all(by, rule))
+        };
         let found = self.permissions.iter().filter_map(|rule| shadow(rule).map(|by| (rule, by)));
         found
             .map(|(rule, by)| {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod after;
 mod authoring;
 mod fine_print;
 mod forms;

@@ -36,11 +36,14 @@ enum Told {
 
 type Outcome = Result<Told, String>;
 
+/// Plays the cases of one set.
+type Play = fn(&Path, &mut Suite<'_>) -> Result<(), String>;
+
 /// Plays every case of every set; a set that is not there is one skipped case.
 pub(super) fn run(options: &Options, seen: Seen<'_>) -> Report {
     let begun = Instant::now();
     let mut suite = Suite { seen, cases: Vec::new() };
-    let sets: [(&str, &str, fn(&Path, &mut Suite<'_>) -> Result<(), String>); 5] = [
+    let sets: [(&str, &str, Play); 5] = [
         ("solidlab", "solidlab-test-suite", solidlab::play),
         ("w3c", "w3c-formal-semantics", w3c::play),
         ("oval-monitoring", "oval-monitoring", monitoring::play),

@@ -58,3 +58,34 @@ fn without_java_every_flow_with_edc_is_skipped_with_the_reason() {
     assert!(lines.iter().any(|line| line.contains("Java is missing")), "{lines:#?}");
     assert_eq!(output.status.code(), Some(0));
 }
+
+#[test]
+fn the_policy_core_agrees_with_the_case_sets_of_others() {
+    let cases = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/spec/odrl");
+    if !cases.is_dir() {
+        println!("left out: {} is not there", cases.display());
+        return;
+    }
+    let output = conformance(&["odrl", "--cases", cases.to_str().unwrap(), "--json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let cases = report["cases"].as_array().unwrap();
+    let ended = |set: &str, outcome: &str| {
+        cases.iter().filter(|c| c["id"].as_str().unwrap().starts_with(set) && c["outcome"] == outcome).count()
+    };
+    assert_eq!(["solidlab", "w3c", "oval"].map(|set| ended(set, "passed")), [68, 9, 82]);
+    assert!(ended("conflict", "passed") >= 208, "{}", ended("conflict", "passed"));
+    assert_eq!(report["failed"], 0);
+    assert!(cases.iter().all(|c| c["outcome"] != "skipped" || c["reason"].as_str().is_some_and(|r| r.len() > 20)));
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn case_sets_that_are_not_there_are_skipped_with_the_reason() {
+    let output = conformance(&["odrl", "--cases", "/no/such/directory"]);
+    let lines = lines(&output.stdout);
+    assert_eq!(lines.last().map(String::as_str), Some("0 passed, 0 failed, 5 skipped"));
+    assert!(
+        lines.iter().any(|line| line.contains("/no/such/directory/solidlab-test-suite is not there")),
+        "{lines:#?}"
+    );
+}

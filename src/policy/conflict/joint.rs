@@ -1,5 +1,6 @@
 //! Whether several constraints can hold together, by intervals, sets and path patterns.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use crate::model::odrl::Logic;
@@ -13,42 +14,160 @@ const MOST_ALTERNATIVES: usize = 256;
 /// Whether some state of the world may satisfy all of these; true also where that cannot be told.
 pub(in crate::policy) fn may_hold(policy: &Compiled, groups: &[&[NodeId]]) -> bool {
     let all: Vec<NodeId> = groups.iter().flat_map(|group| group.iter().copied()).collect();
-    let Some(alternatives) = alternatives(policy, &all) else { return true };
-    alternatives.iter().any(|atoms| compatible(policy, atoms))
+    let Some(choices) = alternatives(policy, &all, Reading::AsIs) else { return true };
+    choices.iter().any(|choice| compatible(policy, choice))
 }
 
-/// The alternatives (disjunctive normal form) of constraints that must all hold; `None` when there are too many.
-fn alternatives<'a>(policy: &'a Compiled, nodes: &[NodeId]) -> Option<Vec<Vec<&'a Atom>>> {
-    let mut product: Vec<Vec<&Atom>> = vec![Vec::new()];
-    for id in nodes {
-        let choices = match policy.nodes.get(id.0)? {
-            Node::Atom(at) => vec![vec![policy.atoms.get(*at)?]],
-            Node::Logical { logic: Logic::And | Logic::AndSequence, parts, .. } => alternatives(policy, parts)?,
-            // Exactly one implies at least one: what cannot meet under `or` cannot meet under `xone`.
-            Node::Logical { logic: Logic::Or | Logic::Xone, parts, .. } => {
-                let mut choices = Vec::new();
-                for part in parts {
-                    choices.extend(alternatives(policy, std::slice::from_ref(part))?);
-                }
-                choices
-            }
-        };
+/// Whether the first conditions cannot hold without the second holding too; false where that cannot be told.
+pub(in crate::policy) fn implies(policy: &Compiled, first: &[NodeId], second: &[NodeId]) -> bool {
+    let Some(firsts) = alternatives(policy, first, Reading::AsIs) else { return false };
+    second.iter().all(|node| {
+        let Some(opposites) = alternatives(policy, std::slice::from_ref(node), Reading::Negated) else { return false };
+        !firsts.iter().any(|one| {
+            opposites.iter().any(|other| {
+                let both: Choice<'_> = one.iter().chain(other).cloned().collect();
+                compatible(policy, &both)
+            })
+        })
+    })
+}
+
+/// Comparisons that hold together in one way of satisfying constraints; what cannot be put as a comparison is left out of it, so
+/// that a choice never asks for more than the constraints do.
+type Choice<'a> = Vec<Chosen<'a>>;
+
+#[derive(Clone)]
+struct Chosen<'a> {
+    atom: Cow<'a, Atom>,
+    /// The sequence that it is a step of: its steps hold one after the other, not together.
+    sequence: Option<NodeId>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Reading {
+    AsIs,
+    Negated,
+}
+
+/// The alternatives (disjunctive normal form) of constraints that must all hold, or of their opposite; `None` when there are too
+/// many.
+fn alternatives<'a>(policy: &'a Compiled, nodes: &[NodeId], reading: Reading) -> Option<Vec<Choice<'a>>> {
+    let each = nodes.iter().map(|node| of_node(policy, *node, reading));
+    if reading == Reading::AsIs { together(each) } else { one_of(each) }
+}
+
+fn of_node(policy: &Compiled, id: NodeId, reading: Reading) -> Option<Vec<Choice<'_>>> {
+    match (policy.nodes.get(id.0)?, reading) {
+        (Node::Atom(at), Reading::AsIs) => {
+            Some(vec![vec![Chosen { atom: Cow::Borrowed(policy.atoms.get(*at)?), sequence: None }]])
+        }
+        (Node::Atom(at), Reading::Negated) => Some(vec![match opposite(policy.atoms.get(*at)?) {
+            Some(atom) => vec![Chosen { atom: Cow::Owned(atom), sequence: None }],
+            None => Vec::new(),
+        }]),
+        (Node::Logical { logic: Logic::AndSequence, parts, .. }, Reading::AsIs) => {
+            let mut choices = alternatives(policy, parts, reading)?;
+            choices.iter_mut().flatten().for_each(|chosen| chosen.sequence = Some(id));
+            Some(choices)
+        }
+        (Node::Logical { logic: Logic::And, parts, .. }, _) => alternatives(policy, parts, reading),
+        (Node::Logical { logic: Logic::Or, parts, .. }, Reading::AsIs) => {
+            one_of(parts.iter().map(|part| of_node(policy, *part, reading)))
+        }
+        (Node::Logical { logic: Logic::Or, parts, .. }, Reading::Negated) => {
+            together(parts.iter().map(|part| of_node(policy, *part, reading)))
+        }
+        (Node::Logical { logic: Logic::Xone, parts, .. }, reading) => exactly_one(policy, parts, reading),
+        // What can be told of a sequence is that each step was taken, not that one was not.
+        (Node::Logical { logic: Logic::AndSequence, .. }, Reading::Negated) => Some(vec![Vec::new()]),
+    }
+}
+
+/// One part holds and the others do not; or, negated, none of them holds or some two do.
+fn exactly_one<'a>(policy: &'a Compiled, parts: &[NodeId], reading: Reading) -> Option<Vec<Choice<'a>>> {
+    let none = || together(parts.iter().map(|part| of_node(policy, *part, Reading::Negated)));
+    let mut ways = Vec::new();
+    if reading == Reading::Negated {
+        ways.push(none());
+    }
+    for (at, one) in parts.iter().enumerate() {
+        if reading == Reading::AsIs {
+            let each = parts.iter().enumerate().map(|(other, part)| {
+                of_node(policy, *part, if other == at { Reading::AsIs } else { Reading::Negated })
+            });
+            ways.push(together(each));
+        } else {
+            let pairs = parts.iter().skip(at + 1);
+            ways.extend(
+                pairs.map(|other| together([one, other].map(|n| of_node(policy, *n, Reading::AsIs)).into_iter())),
+            );
+        }
+    }
+    one_of(ways.into_iter())
+}
+
+fn one_of<'a>(each: impl Iterator<Item = Option<Vec<Choice<'a>>>>) -> Option<Vec<Choice<'a>>> {
+    let all: Vec<Choice<'a>> = each.collect::<Option<Vec<_>>>()?.into_iter().flatten().collect();
+    (all.len() <= MOST_ALTERNATIVES).then_some(all)
+}
+
+fn together<'a>(each: impl Iterator<Item = Option<Vec<Choice<'a>>>>) -> Option<Vec<Choice<'a>>> {
+    let mut product: Vec<Choice<'a>> = vec![Vec::new()];
+    for choices in each {
+        let choices = choices?;
         if product.len().saturating_mul(choices.len()) > MOST_ALTERNATIVES {
             return None;
         }
-        product = product
-            .iter()
-            .flat_map(|left| choices.iter().map(move |right| left.iter().chain(right).copied().collect()))
-            .collect();
+        let joined = |left: &Choice<'a>, right: &Choice<'a>| left.iter().chain(right).cloned().collect();
+        product = product.iter().flat_map(|left| choices.iter().map(move |right| joined(left, right))).collect();
     }
     Some(product)
 }
 
+/// The comparison that holds when this one does not; only order and equality of one value have one.
+fn opposite(atom: &Atom) -> Option<Atom> {
+    let operator = match atom.operator {
+        Operator::Eq => Operator::Neq,
+        Operator::Neq => Operator::Eq,
+        Operator::Lt => Operator::Gteq,
+        Operator::Lteq => Operator::Gt,
+        Operator::Gt => Operator::Lteq,
+        Operator::Gteq => Operator::Lt,
+        Operator::IsAnyOf => Operator::IsNoneOf,
+        Operator::IsNoneOf => Operator::IsAnyOf,
+        Operator::IsAllOf | Operator::IsA | Operator::IsPartOf | Operator::HasPart => return None,
+    };
+    Some(Atom { operator, ..atom.clone() })
+}
+
 /// Whether one state of the world may satisfy all of these comparisons.
-fn compatible(policy: &Compiled, atoms: &[&Atom]) -> bool {
+fn compatible(policy: &Compiled, choice: &[Chosen<'_>]) -> bool {
+    let alone = |chosen: &&Chosen<'_>| {
+        chosen.sequence.is_none_or(|id| choice.iter().filter(|other| other.sequence == Some(id)).count() == 1)
+    };
+    let atoms: Vec<&Atom> = choice.iter().filter(alone).map(|chosen| &*chosen.atom).collect();
     let of = |slot: usize| atoms.iter().copied().filter(|atom| atom.slot == slot).collect::<Vec<&Atom>>();
-    let slots = policy.slots.iter().enumerate();
-    slots.clone().all(|(at, slot)| possible(slot, &of(at))) && measured_within_elapsed(policy, atoms)
+    let mut slots = policy.slots.iter().enumerate();
+    slots.all(|(at, slot)| possible(slot, &of(at)))
+        && measured_within_elapsed(policy, &atoms)
+        && delays_within_elapsed(policy, choice)
+}
+
+/// The steps of a sequence wait for each other: their delays add up within the time elapsed.
+fn delays_within_elapsed(policy: &Compiled, choice: &[Chosen<'_>]) -> bool {
+    let named = |atom: &Atom, name: &str| policy.slots.get(atom.slot).is_some_and(|slot| *slot.name == *name);
+    let bound = |atom: &Atom| match &*atom.right {
+        [Right { typed: Typed::Duration(length), .. }] => length.millis(),
+        _ => None,
+    };
+    let delay = |chosen: &&Chosen<'_>| named(&chosen.atom, "delayPeriod") && is_lower(&chosen.atom);
+    let most = choice.iter().filter(|c| named(&c.atom, "elapsedTime") && is_upper(&c.atom));
+    let Some(most) = most.filter_map(|c| bound(&c.atom)).min() else { return true };
+    let sequences = choice.iter().filter_map(|chosen| chosen.sequence);
+    sequences.into_iter().all(|id| {
+        let steps = choice.iter().filter(|chosen| chosen.sequence == Some(id)).filter(delay);
+        steps.filter_map(|chosen| bound(&chosen.atom)).sum::<i64>() <= most
+    })
 }
 
 /// Time metered cannot exceed time elapsed.

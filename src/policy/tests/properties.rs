@@ -215,6 +215,19 @@ proptest! {
     }
 
     #[test]
+    fn what_is_contained_in_a_prohibition_never_holds_without_it(one in rule(), other in rule(), world in world()) {
+        let policy = json!({"permission": [one], "prohibition": [other]});
+        let contained = Policy::parse(&policy).and_then(|p| Compiled::unreconciled(&p, &WORDS));
+        if contained.is_ok_and(|policy| policy.is_contained()) && world["phase"] == "exchange" {
+            let bare = |rule: &Value| permits(&json!({"permission": [{"action": ["use", "transfer"],
+                                                       "constraint": rule["constraint"]}]}), &world);
+            let facts = world["facts"].as_object().unwrap();
+            let known = ["purpose", "spatial", "count"].iter().all(|f| facts.get(*f).is_some_and(|v| !v.is_array()));
+            prop_assert!(!(known && bare(&one) && !bare(&other)), "{policy} {world}");
+        }
+    }
+
+    #[test]
     fn any_json_is_read_or_refused_without_panic(text in "[\\[\\]{}:,\"a-z@0-9 ]{0,60}", broken in policy(), at in 0..400_usize) {
         let _ = crate::policy::read_json("it", &text);
         let mut half = broken.to_string();

@@ -42,6 +42,11 @@ impl Duration {
         Self { months: 0, millis }
     }
 
+    /// Its length in milliseconds, where that does not depend on the calendar.
+    pub(crate) fn millis(self) -> Option<i64> {
+        (self.months == 0).then_some(self.millis)
+    }
+
     /// Reads `PnYnMnDTnHnMnS` and `PnW`, also negative.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (negative, text) = text.strip_prefix('-').map_or((false, text), |t| (true, t));

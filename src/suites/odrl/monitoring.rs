@@ -27,7 +27,7 @@ pub(super) fn play(folder: &Path, suite: &mut Suite<'_>) -> Result<(), String> {
 
 fn compare(policy: &Graph, events: &Value, expected: Option<bool>) -> Outcome {
     let mut written = policy.json_ld(&policy.with(&format!("{ODRL}permission")).first().ok_or("no policy")?.0);
-    written["@type"] = json!("Set");
+    written.as_object_mut().and_then(|policy| policy.insert("@type".to_owned(), json!("Set")));
     let parsed = Policy::parse(&written).map_err(|invalid| refused(&invalid))?;
     let compiled = Compiled::unreconciled(&parsed, &registry()).map_err(|invalid| refused(&invalid))?;
     let acts = acts(events)?;
@@ -59,9 +59,8 @@ fn acts(events: &Value) -> Result<Vec<World>, String> {
             "now": column(row, "dateTime"), "phase": "exchange",
             "request": {"action": action, "target": asset, "assignee": party},
         }))?;
-        let same = |act: &&World| {
-            act.action == world.action && act.target == world.target && act.assignee == world.assignee
-        };
+        let same =
+            |act: &&World| act.action == world.action && act.target == world.target && act.assignee == world.assignee;
         let count = acts.iter().filter(same).count() as u64 + 1;
         world.know("count", count);
         for (name, value) in row.as_object().into_iter().flatten() {

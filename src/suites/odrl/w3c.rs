@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::graph::Graph;
 use super::{Outcome, Suite, Told, errata, files, json, refused, stem, words};
@@ -94,20 +94,17 @@ fn world(policy: &Value, request: &Value, state: Option<&Value>) -> Result<World
     let (written, meant) = errata::W3C_SAME_PARTY;
     let party = request["evaluatedParty"].as_str().map(|party| if party == written { meant } else { party });
     let parameter = &request["requestParameters"];
-    let value = ["@value", "@id"].iter().find_map(|key| parameter["value"][*key].as_str()).unwrap_or_default();
+    let value =
+        ["/value/@value", "/value/@id"].iter().find_map(|at| parameter.pointer(at)?.as_str()).unwrap_or_default();
     let feature = parameter["describesFeature"].as_str().unwrap_or_default();
     let at_time = feature.ends_with("CurrentXSDDateTime");
     let now = if at_time { format!("{value}Z") } else { "2025-01-01T00:00:00Z".to_owned() };
-    let mut facts = json!({});
-    if let Some(operand) = measured_in(policy, feature) {
-        facts[operand] = json!(value);
-    }
-    if let Some(day) = day_of_week(&now) {
-        facts["ex:dayOfWeek"] = json!(day);
-    }
+    let mut facts = Map::new();
+    facts.extend(measured_in(policy, feature).map(|operand| (operand, json!(value))));
+    facts.extend(day_of_week(&now).map(|day| ("ex:dayOfWeek".to_owned(), json!(day))));
     let mut duties = Vec::new();
     if let Some(paid) = state.map(|state| &state["context"]) {
-        let at = paid["pay:paymentDate"]["@value"].as_str().unwrap_or_default().replace(' ', "T");
+        let at = paid.pointer("/pay:paymentDate/@value").and_then(Value::as_str).unwrap_or_default().replace(' ', "T");
         duties.push(json!({"id": paid["conditionId"], "performed": at}));
     }
     World::read(&json!({
