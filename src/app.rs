@@ -167,6 +167,7 @@ async fn data_plane(
             counters: Counters::open(&config.store.path).await?,
             signer,
             former_keys: Vec::new(),
+            registry: config.registry(),
             clock: clock.clone(),
         },
     ))

@@ -22,6 +22,7 @@ mod schema;
 mod secret;
 #[cfg(test)]
 mod tests;
+mod vocabulary;
 
 pub use automation::{AutomationAction, AutomationRule, AutomationStep};
 pub use counterparty::Counterparty;
@@ -31,6 +32,7 @@ pub use outside::{DataPlane, Outbound, SecurityServer, SecurityServerMode};
 pub use participant::{ClientFor, Identity, IdentityKind, Participant, Peer};
 pub use problem::{ConfigError, Problem};
 pub use schema::schema;
+pub use vocabulary::{Action, Operand, OperandPhase, OperandType, Profile};
 
 /// All settings of one Sliproad process.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -64,6 +66,15 @@ pub struct Config {
     /// What the operator vouches for about other parties.
     #[serde(default)]
     pub counterparty: Vec<Counterparty>,
+    /// Left operands that policies may use beside those built in.
+    #[serde(default)]
+    pub operand: Vec<Operand>,
+    /// Actions that policies may use beside those built in.
+    #[serde(default)]
+    pub action: Vec<Action>,
+    /// ODRL profiles that policies may claim beside those built in.
+    #[serde(default)]
+    pub profile: Vec<Profile>,
     /// ODRL policies that offers name.
     #[serde(default)]
     pub policy: Vec<Policy>,

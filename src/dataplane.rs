@@ -28,6 +28,7 @@ use crate::model::ids::Pid;
 use crate::model::message::{DataAddress, Reasons};
 use crate::model::process::Process;
 use crate::net::trace::Traceparent;
+use crate::policy::Registry;
 use crate::xroad::body::BoxError;
 use crate::xroad::client::{XRoadClient, XRoadResponse};
 use crate::xroad::failure::{CallError, XRoadFailure};
@@ -41,6 +42,7 @@ mod exchange;
 mod forward;
 mod live;
 mod meter;
+mod operands;
 mod path;
 mod purpose;
 mod refusal;
@@ -72,6 +74,10 @@ pub struct DataPlaneSettings {
     pub tokens: u64,
     /// The largest body of a request, in bytes.
     pub largest_request: u64,
+    /// Up to how many bytes of a request's body are read for values that a policy asks for; in a larger one they are not known.
+    pub largest_inspected: usize,
+    /// For how long such a body is waited for.
+    pub inspection: Duration,
     /// Up to how many bytes an answer is gathered before it is released, leaving one evidence record instead of two.
     pub small_answer: usize,
     /// For how long the pieces of a small answer are waited for.
@@ -90,6 +96,8 @@ impl Default for DataPlaneSettings {
             token_life: Duration::from_secs(3600),
             tokens: 100_000,
             largest_request: 64 * 1024 * 1024,
+            largest_inspected: 256 * 1024,
+            inspection: Duration::from_secs(10),
             small_answer: 64 * 1024,
             patience: Duration::from_millis(20),
             rate: None,
@@ -113,6 +121,8 @@ pub struct Surroundings {
     pub signer: Arc<dyn Signer>,
     /// Keys that signed tokens before and whose tokens still count.
     pub former_keys: Vec<PublicKey>,
+    /// The words that policies may use.
+    pub registry: Registry,
     /// The time.
     pub clock: Clock,
 }
@@ -129,6 +139,7 @@ struct Inner {
     counters: Counters,
     signer: Arc<dyn Signer>,
     profile: TokenProfile,
+    registry: Registry,
     clock: Clock,
     tokens: token::Tokens,
     live: LiveIndex,
@@ -153,6 +164,7 @@ impl DataPlane {
             counters: surroundings.counters,
             signer: surroundings.signer,
             profile: TokenProfile { keys, longest_life },
+            registry: surroundings.registry,
             clock: surroundings.clock,
             tokens,
             live,
@@ -222,7 +234,8 @@ impl DataPlane {
         path::check_offered(&*plane.assets, &contract.dataset, &head.method, &path)?;
         request::check_length(&body.size_hint(), plane.settings.largest_request)?;
         let purpose = purpose::declared(&head.headers)?;
-        let told = decision::Call { method: &head.method, path: &path, purpose: purpose.as_ref() };
+        let (values, body) = operands::read(&contract.asked, &head, body, &plane.settings).await?;
+        let told = decision::Call { method: &head.method, path: &path, purpose: purpose.as_ref(), values: &values };
         let permit = decision::decide(&contract, told, plane.clock.now()).await?;
         exchange.permitted(permit);
         let sent = exchange.sent.clone();

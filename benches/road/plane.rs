@@ -20,7 +20,7 @@ use sliproad::model::process::{Process, ProcessDetail, ProcessState};
 use sliproad::model::time::Timestamp;
 use sliproad::model::transfer::TransferState;
 use sliproad::net::listener::{ListenerLimits, serve};
-use sliproad::policy::World;
+use sliproad::policy::{Registry, World};
 use sliproad::xroad::client::{Limits, XRoadClient, XRoadConfig};
 use sliproad::xroad::route::Route;
 use tokio_util::sync::CancellationToken;
@@ -156,6 +156,7 @@ async fn provide(backend: &str, directory: &Path) -> Result<()> {
         counters: Counters::open(directory).await?,
         signer: Arc::new(FileSigner::open_or_create(&directory.join("key.pem"))?),
         former_keys: Vec::new(),
+        registry: Registry::built_in(),
         clock: Clock::system(),
     };
     let plane = DataPlane::new(DataPlaneSettings::default(), surroundings);

@@ -10,14 +10,14 @@ use crate::env::Clock;
 use crate::model::agreement::Agreement;
 use crate::model::ids::ParticipantId;
 use crate::model::negotiation::Role;
-use crate::policy::{Fact, Registry};
+use crate::policy::Fact;
 use crate::store::{DocumentKind, Store};
 
 /// The catalogue as configured, with what the API added laid over it.
 pub(super) async fn catalog(config: &Config, store: &Store, clock: Clock) -> Result<Catalog> {
     let publishers = config.participant.iter().map(publisher).collect();
-    let catalog = Catalog::new(publishers, Registry::built_in(), clock);
-    catalog.attest(config.counterparty.iter().map(attestation).collect());
+    let catalog = Catalog::new(publishers, config.registry(), clock);
+    catalog.attest(config.counterparty.iter().map(|c| attestation(config, c)).collect());
     for policy in &config.policy {
         catalog.put_policy(&policy.id, &policy.policy)?;
     }
@@ -78,10 +78,15 @@ fn publisher(participant: &Participant) -> Publisher {
     }
 }
 
-fn attestation(counterparty: &Counterparty) -> Attestation {
+fn attestation(config: &Config, counterparty: &Counterparty) -> Attestation {
     let facts = counterparty.facts.iter();
     let mut facts: Vec<(String, Fact)> =
         facts.filter_map(|(operand, value)| Some((operand.clone(), Fact::from_json(value)?))).collect();
+    let claimed = config.operand.iter().filter_map(|operand| {
+        let value = counterparty.claim(operand.claim.as_deref()?)?;
+        Some((operand.name.clone(), Fact::from_json(value)?))
+    });
+    facts.extend(claimed);
     if !counterparty.groups.is_empty() {
         facts.push(("xroad:globalGroupMember".to_owned(), counterparty.groups.clone().into()));
     }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::USAGE;
 use super::api::{Connection, field, get};
+use crate::config::Config;
 use crate::policy::{Compiled, Policy, Registry, compile, decide_document};
 
 /// What to do with policies.
@@ -20,6 +21,9 @@ pub(super) enum Command {
         /// The request and what is known when it is made
         #[arg(long)]
         world: PathBuf,
+        /// The configuration whose own words policies may use
+        #[arg(long)]
+        config: Option<PathBuf>,
         /// Print decision, invalid and because as JSON
         #[arg(long)]
         json: bool,
@@ -29,6 +33,9 @@ pub(super) enum Command {
     Check {
         /// The policy
         file: PathBuf,
+        /// The configuration whose own words policies may use
+        #[arg(long)]
+        config: Option<PathBuf>,
         /// Print the reasons as JSON
         #[arg(long)]
         json: bool,
@@ -47,8 +54,12 @@ pub(super) enum Command {
 
 pub(super) async fn run(command: Command) -> anyhow::Result<u8> {
     match command {
-        Command::Decide { policy, world, json } => Ok(or_usage(decide(&policy, &world, json))),
-        Command::Check { file, json } => Ok(or_usage(check(&file, json))),
+        Command::Decide { policy, world, config, json } => {
+            Ok(or_usage(registry(config.as_deref()).and_then(|words| decide(&policy, &world, &words, json))))
+        }
+        Command::Check { file, config, json } => {
+            Ok(or_usage(registry(config.as_deref()).and_then(|words| check(&file, &words, json))))
+        }
         Command::Explain { exchange, connection, json } => explain(&exchange, &connection, json).await,
     }
 }
@@ -60,12 +71,18 @@ fn or_usage(outcome: Result<u8, String>) -> u8 {
     })
 }
 
+/// The words that policies may use: those of a configuration, or else those built in.
+fn registry(config: Option<&Path>) -> Result<Registry, String> {
+    let Some(file) = config else { return Ok(Registry::built_in()) };
+    Config::load(file).map(|config| config.registry()).map_err(|e| e.to_string())
+}
+
 fn read(file: &Path) -> Result<String, String> {
     std::fs::read_to_string(file).map_err(|e| format!("{} cannot be read: {e}", file.display()))
 }
 
-fn decide(policy: &Path, world: &Path, as_json: bool) -> Result<u8, String> {
-    let decision = decide_document(&read(policy)?, &read(world)?, &Registry::built_in())?;
+fn decide(policy: &Path, world: &Path, words: &Registry, as_json: bool) -> Result<u8, String> {
+    let decision = decide_document(&read(policy)?, &read(world)?, words)?;
     if as_json {
         println!("{}", json!(decision));
     } else {
@@ -77,10 +94,10 @@ fn decide(policy: &Path, world: &Path, as_json: bool) -> Result<u8, String> {
     Ok(decision.exit_code())
 }
 
-fn check(file: &Path, as_json: bool) -> Result<u8, String> {
+fn check(file: &Path, words: &Registry, as_json: bool) -> Result<u8, String> {
     let policy: Value =
         serde_json::from_str(&read(file)?).map_err(|e| format!("{} is not JSON: {e}", file.display()))?;
-    let outcome = Policy::parse(&policy).and_then(|policy| compile(&policy, &Registry::built_in()));
+    let outcome = Policy::parse(&policy).and_then(|policy| compile(&policy, words));
     let review = outcome.as_ref().ok().map(Compiled::review);
     let invalid = outcome.err().unwrap_or_default();
     if as_json {

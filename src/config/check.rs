@@ -8,7 +8,8 @@ use super::problem::{Field, Findings, at};
 use super::{Config, SecurityServer, SecurityServerMode};
 use crate::model::pattern::glob;
 use crate::model::process::{ProcessKind, ProcessState};
-use crate::policy::{Fact, Registry};
+
+mod vocabulary;
 
 pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
     listeners(config, findings);
@@ -18,7 +19,8 @@ pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
     }
     participants(config, findings);
     peers(config, findings);
-    counterparties(config, findings);
+    vocabulary::check(config, findings);
+    vocabulary::counterparties(config, findings);
     policies(config, findings);
     assets_and_offers(config, findings);
     automation(config, findings);
@@ -52,6 +54,7 @@ fn positive(config: &Config, findings: &mut Findings<'_>) {
         ("data-plane.max-concurrent-calls", plane.max_concurrent_calls.into()),
         ("data-plane.max-concurrent-calls-per-transfer", plane.max_concurrent_calls_per_transfer.into()),
         ("data-plane.max-request-bytes", plane.max_request_bytes),
+        ("data-plane.max-inspected-bytes", plane.max_inspected_bytes),
     ];
     if let Some(rate) = plane.rate {
         values.push(("data-plane.rate.per-second", rate.per_second.into()));
@@ -134,25 +137,6 @@ fn peers(config: &Config, findings: &mut Findings<'_>) {
             peers.iter().take(n).filter_map(|p| p.token.as_ref()).any(|t| t.expose_secret() == token.expose_secret());
         if same {
             findings.add(&place.key("token"), "another peer has the same token; callers could not be told apart");
-        }
-    }
-}
-
-fn counterparties(config: &Config, findings: &mut Findings<'_>) {
-    let registry = Registry::built_in();
-    for (n, counterparty) in config.counterparty.iter().enumerate() {
-        for (operand, value) in &counterparty.facts {
-            let place = at("counterparty").index(n).key("facts").key(operand);
-            match registry.operand(operand) {
-                None => findings.add(&place, "no policy can ask for this; expected a left operand, such as spatial"),
-                Some(known) if known.exchange_only => {
-                    findings.add(&place, "this is seen at every call, so it cannot be vouched for beforehand");
-                }
-                Some(_) if Fact::from_json(value).is_none_or(|fact| fact.values().is_empty()) => {
-                    findings.add(&place, "expected a text, number, true or false, or a list of those");
-                }
-                Some(_) => {}
-            }
         }
     }
 }

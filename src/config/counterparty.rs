@@ -18,10 +18,22 @@ pub struct Counterparty {
     /// The X-Road global groups that it belongs to: `xroad:globalGroupMember`.
     #[serde(default)]
     pub groups: Vec<String>,
-    /// Other facts: left operands with a value or a list of values, such as `spatial = "FI"`.
+    /// Other facts: left operands with a value or a list of values, such as `spatial = "FI"`, and the claims that `[[operand]]`
+    /// tables lead to.
     #[serde(default, deserialize_with = "facts")]
     #[schemars(with = "Map<String, Value>")]
     pub facts: BTreeMap<String, Value>,
+}
+
+impl Counterparty {
+    /// The fact that a claim leads to: one of that name, or one inside tables of facts.
+    #[must_use]
+    pub fn claim(&self, path: &str) -> Option<&Value> {
+        self.facts.get(path).or_else(|| {
+            let (first, rest) = path.split_once('.')?;
+            rest.split('.').try_fold(self.facts.get(first)?, |table, key| table.get(key))
+        })
+    }
 }
 
 fn facts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Value>, D::Error> {

@@ -163,6 +163,9 @@ pub struct DataPlane {
     /// Largest body of a call, bytes.
     #[schemars(range(min = 1))]
     pub max_request_bytes: u64,
+    /// Up to how many bytes of a call's body are read for values that a policy asks for, bytes; in a larger one they are not known.
+    #[schemars(range(min = 1))]
+    pub max_inspected_bytes: u64,
     /// How often calls may come under one transfer, whatever its policy says; beyond it the consumer gets 429. No bound when absent.
     pub rate: Option<CallRate>,
 }
@@ -186,6 +189,7 @@ impl Default for DataPlane {
             max_concurrent_calls: 1024,
             max_concurrent_calls_per_transfer: 256,
             max_request_bytes: 64 * 1024 * 1024,
+            max_inspected_bytes: 256 * 1024,
             rate: None,
         }
     }

@@ -9,6 +9,8 @@ use secrecy::ExposeSecret;
 use super::*;
 use crate::model::negotiation::{NegotiationEvent, Role};
 
+mod words;
+
 /// The dozen lines of the README.
 const DOZEN: &str = r#"
 [security-server]

@@ -10,6 +10,7 @@ use super::Inner;
 use super::assets::AssetError;
 use super::counters::{Counter, Rate, TokenBucket};
 use super::live::Live;
+use super::operands::Asked;
 use super::refusal::Refusal;
 use super::window::Window;
 use crate::model::agreement::Agreement;
@@ -39,6 +40,8 @@ pub(super) struct Contract {
     pub(super) bucket: Option<TokenBucket>,
     /// Where the policy looks for what a call tells.
     pub(super) places: Places,
+    /// What else it looks for in a call.
+    pub(super) asked: Asked,
     /// What is known about every call.
     sheet: Sheet,
     /// Sheets that are not in use; taking one spares a call the copying of what never changes.
@@ -93,7 +96,7 @@ async fn load(plane: &Inner, live: &Live) -> Result<Arc<Contract>, Refusal> {
 }
 
 async fn prepare(plane: &Inner, agreement: &Agreement) -> Result<Arc<Contract>, Refusal> {
-    let policy = compiled(&agreement.policy)?;
+    let policy = compiled(&agreement.policy, &plane.registry)?;
     let route = plane.assets.route(agreement).map_err(unavailable)?;
     let compares = |operand: &str| policy.counters().iter().any(|c| c.operand == operand);
     let count = if compares("count") {
@@ -126,6 +129,7 @@ async fn prepare(plane: &Inner, agreement: &Agreement) -> Result<Arc<Contract>, 
     Ok(Arc::new(Contract {
         sheet: policy.sheet(&world),
         places,
+        asked: Asked::by(&policy),
         policy,
         policy_hash: Digest::parse(&crate::policy::hash(&agreement.policy)).unwrap_or_default(),
         route: Arc::new(route),
@@ -139,8 +143,8 @@ async fn prepare(plane: &Inner, agreement: &Agreement) -> Result<Arc<Contract>, 
 }
 
 /// Unknown is not permission: a policy that cannot be evaluated lets nothing pass.
-fn compiled(policy: &Value) -> Result<Compiled, Refusal> {
-    let parsed = Policy::parse(policy).and_then(|policy| compile(&policy, &Registry::built_in()));
+fn compiled(policy: &Value, registry: &Registry) -> Result<Compiled, Refusal> {
+    let parsed = Policy::parse(policy).and_then(|policy| compile(&policy, registry));
     parsed.map_err(|invalid| {
         let sentence = invalid.first().map_or("no reason", |i| i.reason.as_str()).to_owned();
         let refusal =

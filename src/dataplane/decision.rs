@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::contract::{Contract, not_counted};
 use super::counters::Reservation;
+use super::operands::Value;
 use super::refusal::Refusal;
 use super::window::Seen;
 use crate::model::exchange::Clauses;
@@ -30,6 +31,8 @@ pub(super) struct Call<'a> {
     pub(super) path: &'a AssetPath,
     /// The purposes that the consumer declares.
     pub(super) purpose: Option<&'a Fact>,
+    /// The values of the operator's own operands.
+    pub(super) values: &'a [Value],
 }
 
 /// Decides a call, and reserves what the decision counted on.
@@ -68,7 +71,7 @@ async fn decide_counting(contract: &Contract, call: Call<'_>, now: Timestamp) ->
         let verdict = contract.policy.judge(&sheet, &mut trace);
         let decision = contract.policy.because(&sheet, verdict);
         // What this call declares must not be known to the next.
-        if call.purpose.is_none() {
+        if call.purpose.is_none() && call.values.is_empty() {
             contract.hand_back((sheet, trace));
         }
         if !decision.permit {
@@ -89,6 +92,9 @@ fn slot(contract: &Contract, sheet: &mut Sheet, call: Call<'_>, used: Option<u64
     }
     if let Some(purpose) = call.purpose {
         filling.texts(places.purpose, purpose.values().iter().map(String::as_str));
+    }
+    for value in call.values {
+        filling.text(Some(value.place), &value.text);
     }
     if let Some(used) = used {
         filling.number(places.count, whole(used.saturating_add(1)));

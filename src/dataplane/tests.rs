@@ -15,7 +15,7 @@ use crate::model::negotiation::Role;
 use crate::model::process::{ProcessDetail, ProcessState};
 use crate::model::time::Timestamp;
 use crate::model::transfer::TransferState;
-use crate::policy::World;
+use crate::policy::{Registry, World};
 use crate::xroad::client::{Limits, XRoadConfig};
 use crate::xroad::route::Route;
 
@@ -120,6 +120,7 @@ impl Stage {
             counters: Counters::open(directory.path()).await.unwrap(),
             signer: Arc::new(FileSigner::open_or_create(&directory.path().join("key.pem")).unwrap()),
             former_keys: Vec::new(),
+            registry: Registry::built_in(),
             clock: clock.clone(),
         };
         Self { plane: DataPlane::new(settings, surroundings), shelf, evidence, backend, clock, directory }
@@ -163,6 +164,7 @@ impl Stage {
             counters: self.plane.0.counters.clone(),
             signer: Arc::clone(&self.plane.0.signer),
             former_keys: Vec::new(),
+            registry: Registry::built_in(),
             clock: self.clock.clone(),
         };
         DataPlane::new(DataPlaneSettings::default(), surroundings)

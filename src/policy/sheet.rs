@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use super::compile::{Alternative, Compiled, CompiledRule, Slot, Told};
 use super::truth::Mask;
 use super::value::{Decimal, Duration, Seen, Typed, instant};
-use super::vocabulary::{Kind, Operator, canonical};
+use super::vocabulary::{Kind, Operator, Source, canonical};
 use super::world::{Fact, Phase, Way, World, reachable};
 use crate::model::time::Timestamp;
 
@@ -100,6 +100,11 @@ impl Compiled {
     pub fn place(&self, operand: &str) -> Option<Place> {
         let find = |name: &str| self.slots.iter().position(|slot| *slot.name == *name).map(Place);
         find(operand).or_else(|| find(&canonical(operand)))
+    }
+
+    /// What this policy looks at, each with where its value comes from.
+    pub fn sources(&self) -> impl Iterator<Item = (Place, &Source)> {
+        self.slots.iter().enumerate().map(|(at, slot)| (Place(at), &slot.source))
     }
 
     /// Lays out a world for this policy.

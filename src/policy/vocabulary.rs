@@ -48,8 +48,23 @@ pub enum Kind {
     Any,
 }
 
+impl Kind {
+    /// Whether an operator of ODRL (Vocabulary 2.2 §4.6) can compare such values; `None` for a name that is no operator.
+    #[must_use]
+    pub fn is_compared_by(self, operator: &str) -> Option<bool> {
+        let operator = Operator::ALL.into_iter().find(|known| known.as_str() == operator)?;
+        Some(match operator {
+            Operator::Lt | Operator::Lteq | Operator::Gt | Operator::Gteq => {
+                !matches!(self, Self::Text | Self::DataPath)
+            }
+            Operator::IsA | Operator::IsPartOf | Operator::HasPart => matches!(self, Self::Text | Self::Any),
+            _ => true,
+        })
+    }
+}
+
 /// How far a constraint on a left operand holds the consumer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Assurance {
     /// Seen here, on this exchange.
@@ -199,6 +214,18 @@ impl Registry {
         known.or_else(|| self.operands.get("ovc:").filter(|_| name.starts_with("ovc:")))
     }
 
+    /// Whether policies may use an action of that name, however it is written.
+    #[must_use]
+    pub fn knows_action(&self, name: &str) -> bool {
+        self.actions.knows(&canonical(name))
+    }
+
+    /// Whether doing `action` is doing `wider`, however they are written.
+    #[must_use]
+    pub fn includes(&self, wider: &str, action: &str) -> bool {
+        self.actions.included(&canonical(action), &canonical(wider))
+    }
+
     /// All operands with their registered names.
     pub fn operands(&self) -> impl Iterator<Item = (&str, &Operand)> {
         self.operands.iter().map(|(name, operand)| (name.as_str(), operand))
@@ -212,7 +239,9 @@ impl Registry {
         self.duties
     }
 
-    pub(crate) fn knows_profile(&self, iri: &str) -> bool {
+    /// Whether policies may claim that profile.
+    #[must_use]
+    pub fn knows_profile(&self, iri: &str) -> bool {
         let plain = |text: &str| canonical(text).trim_end_matches(['/', '#', ':']).to_owned();
         let asked = plain(iri);
         self.profiles.iter().any(|p| plain(p) == asked) || terms::is_vocabulary(iri)

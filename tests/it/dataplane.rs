@@ -26,7 +26,7 @@ use sliproad::model::time::Timestamp;
 use sliproad::model::transfer::TransferState;
 use sliproad::model::xroad::Endpoint;
 use sliproad::net::listener::{ListenerLimits, serve};
-use sliproad::policy::World;
+use sliproad::policy::{Registry, World};
 use sliproad::xroad::client::{Limits, XRoadClient, XRoadConfig};
 use sliproad::xroad::route::Route;
 use tempfile::TempDir;
@@ -34,6 +34,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
+mod operands;
 mod refusals;
 
 #[derive(Default)]
@@ -113,6 +114,10 @@ impl Answer {
 
 impl Road {
     async fn open() -> Self {
+        Self::with_words(Registry::built_in()).await
+    }
+
+    async fn with_words(registry: Registry) -> Self {
         let double = Double::start(DoubleConfig::sample()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -129,6 +134,7 @@ impl Road {
             counters: Counters::open(directory.path()).await.unwrap(),
             signer: Arc::clone(&signer) as Arc<dyn credentials::Signer>,
             former_keys: Vec::new(),
+            registry,
             clock: Clock::system(),
         };
         let plane = DataPlane::new(DataPlaneSettings::default(), surroundings);

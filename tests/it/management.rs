@@ -9,6 +9,8 @@ use sliproad::demo::processes::{Connector, Road};
 use sliproad::demo::story::{self, LAND_REGISTER};
 use tempfile::TempDir;
 
+mod words;
+
 const PROGRAM: &str = env!("CARGO_BIN_EXE_sliproad");
 /// The provider waits for a person before it agrees.
 const HOLD: &str = r#"
