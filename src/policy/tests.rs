@@ -6,6 +6,7 @@ use super::*;
 
 mod after;
 mod authoring;
+mod cedar;
 mod fine_print;
 mod forms;
 mod language;
