@@ -36,7 +36,7 @@ mod offering;
 mod planes;
 mod security_server;
 
-pub use offering::automation;
+pub use offering::{automation, known_of};
 
 /// The file of the key that signs tokens and evidence, in the store's directory.
 const KEY_FILE: &str = "signing-key.pem";

@@ -148,6 +148,12 @@ impl Catalog {
         self.change(|sources| sources.attestations = attestations.into());
     }
 
+    /// The words that policies may use here.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+
     /// What is known of a counterparty in a phase, now.
     #[must_use]
     pub fn world(&self, phase: Phase, participant: &ParticipantId, counterparty: &ParticipantId) -> World {

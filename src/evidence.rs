@@ -18,6 +18,7 @@ use crate::model::time::Timestamp;
 
 mod disk;
 mod export;
+mod history;
 mod index;
 mod line;
 mod segment;
@@ -27,6 +28,7 @@ mod verify;
 mod writer;
 
 pub use export::export;
+pub use history::history;
 pub use index::Query;
 pub use verify::{Broken, Reason, Verification, verify};
 

@@ -18,6 +18,7 @@ use crate::store::Store;
 
 mod agreements;
 mod exchanges;
+mod explanation;
 mod guard;
 mod health;
 mod offering;

@@ -52,6 +52,7 @@ impl Assets for AgreedAssets {
     fn world(&self, agreement: &Agreement) -> World {
         let mut world = self.catalog.world(Phase::Exchange, &agreement.participant, &agreement.counterparty);
         world.target = Some(agreement.dataset.to_string());
+        world.know("edc:contractAgreement", agreement.signed.to_string());
         world
     }
 }

@@ -10,8 +10,16 @@ use crate::env::Clock;
 use crate::model::agreement::Agreement;
 use crate::model::ids::ParticipantId;
 use crate::model::negotiation::Role;
-use crate::policy::Fact;
+use crate::policy::{Fact, Phase, World};
 use crate::store::{DocumentKind, Store};
+
+/// What is known of a participant's consumers by configuration alone: asked for by participant and consumer.
+pub fn known_of(config: &Config) -> impl Fn(&str, &str) -> World + use<> {
+    let publishers = config.participant.iter().map(publisher).collect();
+    let catalog = Catalog::new(publishers, config.registry(), Clock::system());
+    catalog.attest(config.counterparty.iter().map(|counterparty| attestation(config, counterparty)).collect());
+    move |participant, consumer| catalog.world(Phase::Exchange, &participant.into(), &consumer.into())
+}
 
 /// The catalogue as configured, with what the API added laid over it.
 pub(super) async fn catalog(config: &Config, store: &Store, clock: Clock) -> Result<Catalog> {

@@ -60,19 +60,36 @@ pub(super) async fn post(connection: &Connection, path: &str, body: &Value) -> R
     answer(http()?.post(format!("{base}{path}")).json(body), &key, &base).await
 }
 
+/// As [`get`], where the answer is no JSON.
+pub(super) async fn get_text(connection: &Connection, path: &str) -> Result<String> {
+    let (base, key) = connection.resolve()?;
+    let answer = sent(http()?.get(format!("{base}{path}")), &key, &base).await?;
+    let status = answer.status();
+    let text = answer.text().await?;
+    if status.is_success() {
+        return Ok(text);
+    }
+    Err(refused(status, &serde_json::from_str(&text).unwrap_or_default()))
+}
+
 async fn answer(request: reqwest::RequestBuilder, key: &SecretString, base: &str) -> Result<Value> {
-    let answer = request
+    let answer = sent(request, key, base).await?;
+    let status = answer.status();
+    let body: Value = answer.json().await.unwrap_or_default();
+    if status.is_success() { Ok(body) } else { Err(refused(status, &body)) }
+}
+
+async fn sent(request: reqwest::RequestBuilder, key: &SecretString, base: &str) -> Result<reqwest::Response> {
+    request
         .header("x-api-key", key.expose_secret())
         .timeout(Duration::from_secs(90))
         .send()
         .await
-        .with_context(|| format!("the connector at {base} does not answer; is it running?"))?;
-    let status = answer.status();
-    let body: Value = answer.json().await.unwrap_or_default();
-    if status.is_success() {
-        return Ok(body);
-    }
-    bail!("{} ({status} {}, trace {})", field(&body, "detail"), field(&body, "code"), field(&body, "traceId"))
+        .with_context(|| format!("the connector at {base} does not answer; is it running?"))
+}
+
+fn refused(status: reqwest::StatusCode, body: &Value) -> anyhow::Error {
+    anyhow::anyhow!("{} ({status} {}, trace {})", field(body, "detail"), field(body, "code"), field(body, "traceId"))
 }
 
 /// A property as text; `-` when it is absent.

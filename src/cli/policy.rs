@@ -6,9 +6,12 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::USAGE;
-use super::api::{Connection, field, get};
+use super::api::Connection;
 use crate::config::Config;
-use crate::policy::{Compiled, Policy, Registry, compile, decide_document};
+use crate::policy::{Compiled, Policy, Registry, compile, decide_document, for_edc, read_json};
+
+mod explain;
+mod rehearse;
 
 /// What to do with policies.
 #[derive(clap::Subcommand)]
@@ -46,10 +49,36 @@ pub(super) enum Command {
         exchange: String,
         #[command(flatten)]
         connection: Connection,
-        /// Print the decision as JSON
+        /// How: as text, as JSON, or as a report for others (Compliance Report Model with W3C states) in Turtle or JSON-LD
+        #[arg(long, value_enum, default_value_t)]
+        format: explain::Format,
+        /// Who reads it: what is known here is for the operator only
+        #[arg(long, value_enum, default_value_t)]
+        audience: explain::Reader,
+        /// The same as --format json
         #[arg(long)]
         json: bool,
     },
+    /// Decide recorded exchanges again under a draft and print what would change, by consumer and clause
+    Rehearse(rehearse::Arguments),
+    /// Write a policy for peers that run EDC, and say what is lost. Exit code 1: EDC may permit what the policy does not
+    Export {
+        /// The policy
+        file: PathBuf,
+        /// For whom
+        #[arg(long = "for", value_enum)]
+        peer: Peer,
+        /// Print policy and losses as one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Connectors that policies are written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Peer {
+    /// Eclipse Dataspace Components
+    Edc,
 }
 
 pub(super) async fn run(command: Command) -> anyhow::Result<u8> {
@@ -60,7 +89,12 @@ pub(super) async fn run(command: Command) -> anyhow::Result<u8> {
         Command::Check { file, config, json } => {
             Ok(or_usage(registry(config.as_deref()).and_then(|words| check(&file, &words, json))))
         }
-        Command::Explain { exchange, connection, json } => explain(&exchange, &connection, json).await,
+        Command::Explain { exchange, connection, format, audience, json } => {
+            let format = if json { explain::Format::Json } else { format };
+            explain::run(&exchange, &connection, format, audience).await
+        }
+        Command::Rehearse(arguments) => Ok(or_usage(rehearse::run(&arguments))),
+        Command::Export { file, peer: Peer::Edc, json } => Ok(or_usage(export(&file, json))),
     }
 }
 
@@ -113,22 +147,21 @@ fn check(file: &Path, words: &Registry, as_json: bool) -> Result<u8, String> {
     Ok(if invalid.is_empty() { 0 } else { 2 })
 }
 
-async fn explain(exchange: &str, connection: &Connection, as_json: bool) -> anyhow::Result<u8> {
-    let told = get(connection, &format!("/api/v1/decisions/{exchange}")).await?;
+fn export(file: &Path, as_json: bool) -> Result<u8, String> {
+    let policy = read_json(&file.display().to_string(), &read(file)?)?;
+    let parsed = Policy::parse(&policy).map_err(|invalid| {
+        let reasons: Vec<String> = invalid.iter().map(|i| format!("{}: {}", i.clause, i.reason)).collect();
+        format!("{} is no policy: {}", file.display(), reasons.join("; "))
+    })?;
+    let export = for_edc(&parsed);
     if as_json {
-        println!("{told:#}");
-        return Ok(0);
+        println!("{:#}", json!(export));
+    } else {
+        println!("{:#}", export.policy);
+        for lost in &export.lost {
+            let more = if lost.permits_more { ", so that EDC may permit more" } else { "" };
+            eprintln!("lost: {}  {} ({}{more})", lost.clause, lost.reason, lost.code);
+        }
     }
-    let decision = told.get("decision").cloned().unwrap_or_default();
-    let request = told.get("request").cloned().unwrap_or_default();
-    println!("{} {}", field(&request, "method"), field(&request, "path"));
-    println!("{} ({}) under {}", field(&decision, "effect"), field(&decision, "code"), field(&told, "agreement"));
-    for clause in decision.get("clauses").and_then(Value::as_array).into_iter().flatten() {
-        println!("  {} [{}]", field(clause, "clause"), field(clause, "state"));
-        println!("     {} {} {}", field(clause, "operand"), field(clause, "operator"), field(clause, "required"));
-        println!("     seen: {}", field(clause, "observed"));
-        println!("     {}", field(clause, "reason"));
-        println!("     {}", field(clause, "remedy"));
-    }
-    Ok(0)
+    Ok(u8::from(export.lost.iter().any(|lost| lost.permits_more)))
 }

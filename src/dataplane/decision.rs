@@ -10,7 +10,7 @@ use super::counters::Reservation;
 use super::operands::Value;
 use super::refusal::Refusal;
 use super::window::Seen;
-use crate::model::exchange::Clauses;
+use crate::model::exchange::{Clauses, Facts};
 use crate::model::time::Timestamp;
 use crate::policy::{Because, Decision, Fact, Sheet, Truth};
 use crate::xroad::path::AssetPath;
@@ -21,6 +21,7 @@ const ENDLESS: i64 = 36_500 * 24 * 3600 * 1000;
 /// A permit made for this very call, with what it took.
 pub(super) struct Permit {
     pub(super) clauses: Clauses,
+    pub(super) facts: Facts,
     pub(super) reservation: Option<Reservation>,
 }
 
@@ -70,17 +71,25 @@ async fn decide_counting(contract: &Contract, call: Call<'_>, now: Timestamp) ->
         slot(contract, &mut sheet, call, used, seen);
         let verdict = contract.policy.judge(&sheet, &mut trace);
         let decision = contract.policy.because(&sheet, verdict);
+        let facts = rested_on(contract, &sheet, call);
         // What this call declares must not be known to the next.
         if call.purpose.is_none() && call.values.is_empty() {
             contract.hand_back((sheet, trace));
         }
         if !decision.permit {
-            return Err(refuse(&decision));
+            return Err(refuse(&decision, facts));
         }
         let clauses = Clauses::of(&decision.because.iter().map(Held::from).collect::<Vec<_>>());
         let Some(reservation) = reserve(contract, used, seen, now).await? else { continue };
-        return Ok(Permit { clauses, reservation });
+        return Ok(Permit { clauses, facts, reservation });
     }
+}
+
+/// What the policy looked at, and what the call declared whether or not it was looked at: a draft of another policy may.
+fn rested_on(contract: &Contract, sheet: &Sheet, call: Call<'_>) -> Facts {
+    let declared = call.purpose.filter(|_| contract.places.purpose.is_none());
+    let declared = declared.map(|purpose| ("purpose", purpose.values().to_vec()));
+    Facts::of(contract.policy.facts(sheet).chain(declared))
 }
 
 /// Puts what only this call tells onto the sheet.
@@ -134,7 +143,7 @@ async fn reserve(
     }
 }
 
-fn refuse(decision: &Decision) -> Refusal {
+fn refuse(decision: &Decision, facts: Facts) -> Refusal {
     let redacted = decision.redacted();
     let sentence = redacted.because.first().map_or_else(
         || "the agreement does not permit this call".to_owned(),
@@ -148,7 +157,9 @@ fn refuse(decision: &Decision) -> Refusal {
                    "remedy": b.remedy})
         })
         .collect();
-    Refusal::forbidden("policy.refused", sentence).with("because", shown).refused_by(Clauses::of(&decision.because))
+    Refusal::forbidden("policy.refused", sentence)
+        .with("because", shown)
+        .refused_by(Clauses::of(&decision.because), facts)
 }
 
 /// A clause that held, as evidence keeps it.

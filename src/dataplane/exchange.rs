@@ -18,7 +18,7 @@ use super::request::SentBody;
 use super::{DataPlane, Inner};
 use crate::evidence::{EvidenceError, Receipt};
 use crate::model::exchange::{
-    Answered, Asked, BodyDigest, Clauses, Effect, Exchange, ExchangeId, Outcome, RecordKind, Times, Verdict,
+    Answered, Asked, BodyDigest, Clauses, Effect, Exchange, ExchangeId, Facts, Outcome, RecordKind, Times, Verdict,
 };
 use crate::model::time::Timestamp;
 use crate::net::trace::Traceparent;
@@ -41,7 +41,7 @@ pub(super) struct Ongoing {
     pub(super) method: Method,
     path: Box<str>,
     pub(super) times: Times,
-    permit: Option<Clauses>,
+    permit: Option<(Clauses, Facts)>,
     reservation: Option<Reservation>,
     message_id: Option<MessageId>,
     pub(super) sent: SentBody,
@@ -63,6 +63,7 @@ struct Decided<'a> {
     effect: Effect,
     code: &'a str,
     clauses: Option<&'a Clauses>,
+    facts: Option<&'a Facts>,
 }
 
 impl Ongoing {
@@ -111,7 +112,7 @@ impl Ongoing {
 
     /// The call was permitted.
     pub(super) fn permitted(&mut self, permit: decision::Permit) {
-        self.permit = Some(permit.clauses);
+        self.permit = Some((permit.clauses, permit.facts));
         self.reservation = permit.reservation;
     }
 
@@ -200,8 +201,8 @@ impl Ongoing {
         let recorded = {
             let mut record = self.told(RecordKind::Exchange, outcome, None);
             if !forwarded {
-                let clauses = refusal.clauses.as_ref();
-                record.decision = verdict(&Decided { effect: Effect::Refuse, code: &refusal.code, clauses });
+                let (clauses, facts) = (refusal.clauses.as_ref(), refusal.facts.as_ref());
+                record.decision = verdict(&Decided { effect: Effect::Refuse, code: &refusal.code, clauses, facts });
             }
             self.inner().evidence.append(&record).await
         };
@@ -216,8 +217,11 @@ impl Ongoing {
     fn told(&self, kind: RecordKind, outcome: Outcome, body: Option<BodyDigest>) -> Exchange<'_> {
         let live = &self.live;
         let decided = match &self.permit {
-            Some(clauses) => Decided { effect: Effect::Permit, code: "policy.permitted", clauses: Some(clauses) },
-            None => Decided { effect: Effect::Refuse, code: "call.aborted", clauses: None },
+            Some((clauses, facts)) => {
+                let (clauses, facts) = (Some(clauses), Some(facts));
+                Decided { effect: Effect::Permit, code: "policy.permitted", clauses, facts }
+            }
+            None => Decided { effect: Effect::Refuse, code: "call.aborted", clauses: None, facts: None },
         };
         Exchange {
             kind,
@@ -274,6 +278,7 @@ fn verdict<'a>(decided: &Decided<'a>) -> Verdict<'a> {
         effect: decided.effect,
         code: decided.code.into(),
         clauses: decided.clauses.map_or_else(|| Cow::Owned(Clauses::of::<()>(&[])), Cow::Borrowed),
+        facts: decided.facts.map(Cow::Borrowed),
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::exchange::EXCHANGE;
 use super::release::Released;
-use crate::model::exchange::{Clauses, ExchangeId};
+use crate::model::exchange::{Clauses, ExchangeId, Facts};
 use crate::net::problem::Problem;
 use crate::net::trace::Traceparent;
 
@@ -25,6 +25,8 @@ pub(super) struct Reason {
     pub(super) more: Vec<(&'static str, Value)>,
     /// The clauses that refused, in full, for evidence.
     pub(super) clauses: Option<Clauses>,
+    /// What the policy refused on, for evidence.
+    pub(super) facts: Option<Facts>,
     /// The X-Road fault code, when the call was permitted and X-Road failed it.
     pub(super) fault: Option<String>,
     /// After how many seconds to try again.
@@ -39,6 +41,7 @@ impl Refusal {
             sentence: sentence.into(),
             more: Vec::new(),
             clauses: None,
+            facts: None,
             fault: None,
             retry_after: None,
         }))
@@ -72,8 +75,8 @@ impl Refusal {
         self
     }
 
-    pub(super) fn refused_by(mut self, clauses: Clauses) -> Self {
-        self.0.clauses = Some(clauses);
+    pub(super) fn refused_by(mut self, clauses: Clauses, facts: Facts) -> Self {
+        (self.0.clauses, self.0.facts) = (Some(clauses), Some(facts));
         self
     }
 

@@ -30,6 +30,7 @@ fn exchange(kind: RecordKind, opening: Option<u64>, id: ExchangeId) -> Exchange<
             effect: Effect::Permit,
             code: "policy.permitted".into(),
             clauses: Cow::Owned(Clauses::of(&[json!({"clause": "/permission/0"})])),
+            facts: Some(Cow::Owned(Facts::of([("count", vec!["1".to_owned()])].into_iter()))),
         },
         request: Asked {
             method: "GET".into(),

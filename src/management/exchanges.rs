@@ -64,7 +64,7 @@ pub(super) async fn decision(State(state): State<ManagementState>, Path(id): Pat
     })))
 }
 
-async fn records(state: &ManagementState, id: &str) -> ApiResult<Vec<Kept>> {
+pub(super) async fn records(state: &ManagementState, id: &str) -> ApiResult<Vec<Kept>> {
     let exchange = ExchangeId::parse(id).ok_or_else(|| ApiError::not_found("exchange"))?;
     let records = state.evidence.record(exchange).await?;
     if records.is_empty() { Err(ApiError::not_found("exchange")) } else { Ok(records) }

@@ -53,6 +53,14 @@ fn operation(route: &Route) -> Value {
             parameters.push(json!({"name": name, "in": "query", "schema": {"type": kind}}));
         }
     }
+    if route.path.ends_with("/explanation") {
+        for (name, values) in [
+            ("format", json!(["tree", "report", "turtle"])),
+            ("audience", json!(["operator", "counterparty", "public"])),
+        ] {
+            parameters.push(json!({"name": name, "in": "query", "schema": {"enum": values}}));
+        }
+    }
     if route.method == "get" && route.path.ends_with("/{pid}") {
         for (name, kind) in [("waitState", "string"), ("waitSeconds", "integer")] {
             parameters.push(json!({"name": name, "in": "query", "schema": {"type": kind}}));
@@ -124,6 +132,7 @@ fn schemas() -> Value {
         ("Asset", &["id", "service", "title", "description", "version", "license"]),
         ("Exchange", &["exchange", "agreement", "transfer"]),
         ("Decision", &["exchange", "agreement", "policy"]),
+        ("Explanation", &["exchange", "agreement", "recorded", "text"]),
         ("PeerCatalog", &["participantId"]),
         ("Problem", &["type", "title", "code", "detail", "traceId"]),
     ] {

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::routing::{delete, get, post, put};
 
-use super::{ManagementState, agreements, exchanges, health, offering, openapi, peers, processes};
+use super::{ManagementState, agreements, exchanges, explanation, health, offering, openapi, peers, processes};
 
 /// One operation.
 pub(super) struct Route {
@@ -84,6 +84,7 @@ pub(super) const ROUTES: &[Route] = &[
     route("get", "/api/v1/exchanges", "Exchanges, newest first", "Exchanges").paged(),
     route("get", "/api/v1/exchanges/{id}", "One exchange with all its records", "Exchange"),
     route("get", "/api/v1/decisions/{id}", "Why an exchange was permitted or refused", "Decision"),
+    route("get", "/api/v1/decisions/{id}/explanation", "The same in full, also as a report for others", "Explanation"),
 ];
 
 type Routes = Router<ManagementState>;
@@ -129,4 +130,5 @@ pub(super) fn guarded(router: Routes) -> Routes {
         .route("/api/v1/exchanges", get(exchanges::list))
         .route("/api/v1/exchanges/{id}", get(exchanges::one))
         .route("/api/v1/decisions/{id}", get(exchanges::decision))
+        .route("/api/v1/decisions/{id}/explanation", get(explanation::of))
 }

@@ -206,6 +206,36 @@ impl Clauses {
     }
 }
 
+/// What a decision rested on, by left operand, as a JSON object, kept as text.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Facts(Box<RawValue>);
+
+impl Facts {
+    /// The JSON form of values by left operand: one value as text, several as an array.
+    #[must_use]
+    pub fn of<'a>(facts: impl Iterator<Item = (&'a str, Vec<String>)>) -> Self {
+        let value = |values: Vec<String>| match <[String; 1]>::try_from(values) {
+            Ok([one]) => serde_json::Value::String(one),
+            Err(several) => several.into(),
+        };
+        let map: serde_json::Map<_, _> = facts.map(|(operand, values)| (operand.to_owned(), value(values))).collect();
+        serde_json::value::to_raw_value(&map).map_or_else(|_| Self(RawValue::NULL.to_owned()), Self)
+    }
+
+    /// The values by left operand; a text or an array of texts each.
+    #[must_use]
+    pub fn values(&self) -> serde_json::Map<String, serde_json::Value> {
+        serde_json::from_str(self.0.get()).unwrap_or_default()
+    }
+}
+
+impl PartialEq for Facts {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.get() == other.0.get()
+    }
+}
+
 impl PartialEq for Clauses {
     fn eq(&self, other: &Self) -> bool {
         self.as_json() == other.as_json()
@@ -221,6 +251,9 @@ pub struct Verdict<'a> {
     pub code: Cow<'a, str>,
     /// The clauses that decided it, in full, as a JSON array.
     pub clauses: Cow<'a, Clauses>,
+    /// What the policy looked at, and what the call declared; absent when it was refused before its policy was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facts: Option<Cow<'a, Facts>>,
 }
 
 /// What was asked.

@@ -78,7 +78,7 @@ impl Decision {
 
 impl Because {
     fn for_audience(&self, audience: Audience) -> Self {
-        let withheld = Message::Withheld { clause: &self.clause, operand: &self.operand };
+        let withheld = Message::Withheld { clause: &self.clause, operand: &self.operand, state: self.state };
         match audience {
             Audience::Operator => self.clone(),
             Audience::Counterparty => {

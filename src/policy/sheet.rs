@@ -226,7 +226,27 @@ fn satisfying(world: &World, operator: Operator, required: &str, iri: Option<&st
     Some(members.into_iter().chain(terms).map(Into::into).collect())
 }
 
+impl Compiled {
+    /// What is known of each left operand that the policy looks at, save for what the clock tells: what a decision rested on, for
+    /// keeping with it.
+    pub fn facts<'a>(&'a self, sheet: &'a Sheet) -> impl Iterator<Item = (&'a str, Vec<String>)> {
+        let told = |slot: &&Slot| matches!(slot.from, Told::Fact | Told::Groups);
+        let known = |filled: &&Filled| filled.known != Known::Absent;
+        let all = self.slots.iter().zip(&sheet.facts).filter(move |(slot, filled)| told(slot) && known(filled));
+        all.map(|(slot, filled)| (&*slot.name, filled.values().iter().map(Seen::shown).collect()))
+    }
+}
+
 impl Sheet {
+    /// Takes a fact over from another sheet of the same policy.
+    pub fn restore(&mut self, place: Place, from: &Self) {
+        if let (Some(filled), Some(known)) = (self.facts.get_mut(place.0), from.facts.get(place.0)) {
+            filled.clear();
+            filled.known = known.known;
+            known.values().iter().for_each(|value| filled.store(&value.text, value.typed));
+        }
+    }
+
     /// Forgets a fact.
     pub fn forget(&mut self, place: Place) {
         if let Some(filled) = self.facts.get_mut(place.0) {

@@ -7,6 +7,7 @@ use super::*;
 mod after;
 mod authoring;
 mod cedar;
+mod export;
 mod fine_print;
 mod forms;
 mod language;

@@ -49,6 +49,13 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
+    /// As people read it.
+    pub(crate) fn shown(&self) -> String {
+        let mut text = String::new();
+        self.show(&mut text);
+        text
+    }
+
     /// Appends it as people read it.
     pub(crate) fn show(&self, out: &mut String) {
         if !self.text.is_empty() {

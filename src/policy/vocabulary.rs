@@ -11,7 +11,7 @@ mod terms;
 pub(crate) use actions::Actions;
 pub(crate) use operands::SINCE_AGREEMENT;
 pub(crate) use operators::Operator;
-pub(crate) use terms::{canonical, odrl_name};
+pub(crate) use terms::{canonical, iri, odrl_name};
 
 /// Identifiers of the built-in profiles.
 pub mod profile {

@@ -14,6 +14,7 @@ mod dataplane;
 mod dsp;
 mod full_disk;
 mod handles;
+mod hindsight;
 mod layers;
 mod management;
 mod policy;

@@ -126,18 +126,7 @@ fn together<'a>(each: impl Iterator<Item = Option<Vec<Choice<'a>>>>) -> Option<V
 
 /// The comparison that holds when this one does not; only order and equality of one value have one.
 fn opposite(atom: &Atom) -> Option<Atom> {
-    let operator = match atom.operator {
-        Operator::Eq => Operator::Neq,
-        Operator::Neq => Operator::Eq,
-        Operator::Lt => Operator::Gteq,
-        Operator::Lteq => Operator::Gt,
-        Operator::Gt => Operator::Lteq,
-        Operator::Gteq => Operator::Lt,
-        Operator::IsAnyOf => Operator::IsNoneOf,
-        Operator::IsNoneOf => Operator::IsAnyOf,
-        Operator::IsAllOf | Operator::IsA | Operator::IsPartOf | Operator::HasPart => return None,
-    };
-    Some(Atom { operator, ..atom.clone() })
+    Some(Atom { operator: atom.operator.opposite()?, ..atom.clone() })
 }
 
 /// Whether one state of the world may satisfy all of these comparisons.

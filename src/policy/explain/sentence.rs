@@ -30,7 +30,7 @@ pub(crate) enum Message<'a> {
     /// There is no permission at all.
     NoPermission,
     /// A clause as a counterparty may read it.
-    Withheld { clause: &'a str, operand: &'a str },
+    Withheld { clause: &'a str, operand: &'a str, state: Truth },
     /// What to do about an operand.
     Remedy { operand: &'a str },
     /// What to do about a duty.
@@ -75,10 +75,12 @@ fn english(message: Message<'_>) -> String {
         Message::Offer => "an offer permits nothing; only an agreement does".to_owned(),
         Message::Parent { id } => format!("the policy inherits from {id}, whose rules are not known"),
         Message::NoPermission => "the policy has no permission, and what is not permitted is refused".to_owned(),
-        Message::Withheld { clause, operand } if clause.starts_with("/prohibition") => {
-            format!("the agreement's prohibition {clause} on {operand} applies, or may apply")
-        }
-        Message::Withheld { clause, operand } => format!("the agreement's clause {clause} on {operand} is not met"),
+        Message::Withheld { clause, operand, state } => match (clause.starts_with("/prohibition"), state) {
+            (true, Truth::False) => format!("the agreement's prohibition {clause} on {operand} does not apply"),
+            (true, _) => format!("the agreement's prohibition {clause} on {operand} applies, or may apply"),
+            (false, Truth::True) => format!("the agreement's clause {clause} on {operand} is met"),
+            (false, _) => format!("the agreement's clause {clause} on {operand} is not met"),
+        },
         Message::Remedy { operand } => remedy(operand).to_owned(),
         Message::Fulfil { action } => format!("fulfil the duty to {action} and report it, then call again"),
         Message::Negotiate => "negotiate an agreement on this offer first".to_owned(),

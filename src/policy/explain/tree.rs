@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Because, compared};
+use super::{Audience, Because, compared};
 use crate::policy::compile::{Compiled, CompiledRule, Node, NodeId};
 use crate::policy::judge::{Eval, Trace};
 use crate::policy::truth::{Mask, Truth};
@@ -71,6 +71,23 @@ impl Compiled {
             rules.extend(list.iter().map(|rule| told(&mut eval, rule, kind)));
         }
         Explanation { permit: verdict.permit, because: self.because(&sheet, verdict).because, rules }
+    }
+}
+
+impl Explanation {
+    /// The same explanation with what these readers may see.
+    #[must_use]
+    pub fn for_audience(mut self, audience: Audience) -> Self {
+        self.because = self.because.iter().map(|because| because.for_audience(audience)).collect();
+        self.rules.iter_mut().for_each(|rule| rule.redact(audience));
+        self
+    }
+}
+
+impl Part {
+    fn redact(&mut self, audience: Audience) {
+        self.compared = self.compared.take().map(|compared| compared.for_audience(audience));
+        self.parts.iter_mut().for_each(|part| part.redact(audience));
     }
 }
 

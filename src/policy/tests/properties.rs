@@ -228,6 +228,16 @@ proptest! {
     }
 
     #[test]
+    fn an_export_for_edc_never_permits_more_unless_it_says_so(policy in policy(), world in world()) {
+        let export = crate::policy::for_edc(&Policy::parse(&policy).unwrap());
+        let unregistered = |code: &str| code == "operand.unregistered";
+        let faithful = export.lost.iter().all(|lost| !lost.permits_more || unregistered(lost.code));
+        if faithful && world["phase"] == "exchange" && !export.policy["permission"].as_array().unwrap().is_empty() {
+            prop_assert!(permits(&policy, &world) || !permits(&export.policy, &world), "{:#}", export.policy);
+        }
+    }
+
+    #[test]
     fn any_json_is_read_or_refused_without_panic(text in "[\\[\\]{}:,\"a-z@0-9 ]{0,60}", broken in policy(), at in 0..400_usize) {
         let _ = crate::policy::read_json("it", &text);
         let mut half = broken.to_string();

@@ -59,6 +59,21 @@ impl Operator {
         }
     }
 
+    /// The operator that holds when this one does not, where there is one.
+    pub(crate) const fn opposite(self) -> Option<Self> {
+        Some(match self {
+            Self::Eq => Self::Neq,
+            Self::Neq => Self::Eq,
+            Self::Lt => Self::Gteq,
+            Self::Lteq => Self::Gt,
+            Self::Gt => Self::Lteq,
+            Self::Gteq => Self::Lt,
+            Self::IsAnyOf => Self::IsNoneOf,
+            Self::IsNoneOf => Self::IsAnyOf,
+            Self::IsAllOf | Self::IsA | Self::IsPartOf | Self::HasPart => return None,
+        })
+    }
+
     /// Whether it compares by order.
     pub(crate) const fn is_order(self) -> bool {
         matches!(self, Self::Lt | Self::Lteq | Self::Gt | Self::Gteq)

@@ -122,6 +122,12 @@ pub(crate) fn canonical(term: &str) -> String {
     pick(&DEPRECATED, &term).map_or(term, str::to_owned)
 }
 
+/// The IRI of a registered name; what is written in full already stays so.
+pub(crate) fn iri(name: &str) -> String {
+    let known = NAMESPACES.iter().find_map(|(iri, prefix)| Some(format!("{iri}{}", name.strip_prefix(prefix)?)));
+    known.unwrap_or_else(|| if name.contains(':') { name.to_owned() } else { format!("{ODRL}{name}") })
+}
+
 fn pick<'a>(table: &[(&str, &'a str)], name: &str) -> Option<&'a str> {
     table.iter().find(|(from, _)| *from == name).map(|(_, to)| *to)
 }

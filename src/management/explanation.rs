@@ -1,0 +1,94 @@
+//! Why an exchange was decided as it was, in full: its agreement's policy decided again on the facts that its evidence has.
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use http::header;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::ManagementState;
+use super::exchanges::records;
+use super::problem::{ApiError, ApiResult, Parameters};
+use crate::model::exchange::Effect;
+use crate::model::negotiation::Role;
+use crate::policy::{Audience, Compiled, Explanation, Phase, ReportOf, hash};
+
+/// How the explanation is wanted.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    /// `tree` (the default), `report` (Compliance Report Model and W3C states as JSON-LD) or `turtle` (the same).
+    format: Option<String>,
+    /// Who reads it: `operator` (the default), `counterparty` or `public`.
+    audience: Option<String>,
+}
+
+pub(super) async fn of(
+    State(state): State<ManagementState>,
+    Path(id): Path<String>,
+    Parameters(wanted): Parameters<Wanted>,
+) -> ApiResult<Response> {
+    let audience = match wanted.audience.as_deref() {
+        None | Some("operator") => Audience::Operator,
+        Some("counterparty") => Audience::Counterparty,
+        Some("public") => Audience::Public,
+        Some(_) => return Err(ApiError::bad("request.query", "audience is operator, counterparty or public")),
+    };
+    let records = records(&state, &id).await?;
+    let exchange = &records.first().ok_or_else(|| ApiError::not_found("exchange"))?.exchange;
+    let explanation = explained(&state, exchange).await?.for_audience(audience);
+    let of = ReportOf {
+        report: &format!("urn:uuid:{id}:report"),
+        policy: &exchange.agreement,
+        request: &format!("urn:uuid:{id}"),
+        rule_request: &format!("urn:uuid:{id}"),
+        created: exchange.times.received,
+    };
+    Ok(match wanted.format.as_deref() {
+        None | Some("tree") => axum::Json(json!({
+            "exchange": id,
+            "agreement": exchange.agreement,
+            "recorded": exchange.decision.effect,
+            "explanation": explanation,
+            "text": explanation.to_string(),
+        }))
+        .into_response(),
+        Some("report") => typed("application/ld+json", explanation.report(&of).json_ld().to_string()),
+        Some("turtle") => typed("text/turtle", explanation.report(&of).turtle()),
+        Some(_) => return Err(ApiError::bad("request.query", "format is tree, report or turtle")),
+    })
+}
+
+async fn explained(state: &ManagementState, exchange: &crate::model::exchange::Exchange<'_>) -> ApiResult<Explanation> {
+    let not = |code: &str, sentence: &str| ApiError::new(http::StatusCode::CONFLICT, code, sentence);
+    if exchange.decision.facts.is_none() {
+        return Err(not(
+            "explanation.no-facts",
+            "the call was refused before its policy was looked at, or its record is of a time when no facts were kept; \
+             its decision tells what there is",
+        ));
+    }
+    let (participant, counterparty) = (exchange.participant.as_ref().into(), exchange.counterparty.as_ref().into());
+    let agreement = state.store.agreement_of(&participant, Role::Provider, &exchange.agreement.as_ref().into()).await?;
+    let agreement = agreement.ok_or_else(|| ApiError::not_found("agreement"))?;
+    let same = exchange.policy.is_some_and(|kept| kept.to_string() == hash(&agreement.policy));
+    if !same {
+        return Err(not(
+            "explanation.other-policy",
+            "the agreement kept here is not the one that the call was decided on",
+        ));
+    }
+    let compiled = Compiled::read(&agreement.policy, state.catalog.registry())
+        .map_err(|_| not("explanation.not-evaluable", "the agreement's policy cannot be evaluated here any more"))?;
+    let mut known = state.catalog.world(Phase::Exchange, &participant, &counterparty);
+    known.know("edc:contractAgreement", agreement.signed.to_string());
+    let told = compiled.explain(&known.of_exchange(exchange));
+    if told.permit != (exchange.decision.effect == Effect::Permit) {
+        tracing::warn!(exchange = %exchange.exchange, "an explanation does not come to the decision that was recorded");
+    }
+    Ok(told)
+}
+
+fn typed(media_type: &'static str, body: String) -> Response {
+    ([(header::CONTENT_TYPE, media_type)], body).into_response()
+}

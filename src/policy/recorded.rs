@@ -1,0 +1,33 @@
+//! The world of a decision that was made, from its evidence.
+
+use super::world::{Fact, Phase, World};
+use crate::model::exchange::Exchange;
+
+impl World {
+    /// Puts in what evidence has of an exchange: the parties, the dataset, the time and every fact that the decision rested on. What
+    /// this world knows otherwise is kept, and may be of another time than the exchange.
+    #[must_use]
+    pub fn of_exchange(mut self, exchange: &Exchange<'_>) -> Self {
+        (self.now, self.phase) = (exchange.times.received, Phase::Exchange);
+        if self.action.is_empty() {
+            "use".clone_into(&mut self.action);
+        }
+        self.target = Some(exchange.dataset.clone().into_owned());
+        self.assigner = Some(exchange.participant.clone().into_owned());
+        self.assignee = Some(exchange.counterparty.clone().into_owned());
+        self.know("xroad:datapath", called(&exchange.request.method, &exchange.request.path));
+        for (operand, value) in exchange.decision.facts.iter().flat_map(|facts| facts.values()) {
+            if let Some(fact) = Fact::from_json(&value) {
+                self.know(&operand, fact);
+            }
+        }
+        self
+    }
+}
+
+/// A call as `xroad:datapath` has it: the method and the path below the asset, without its query.
+pub(super) fn called(method: &str, path: &str) -> String {
+    let path = path.split('?').next().unwrap_or_default();
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    format!("{method} {slash}{path}")
+}
