@@ -29,6 +29,7 @@ use crate::store::Store;
 use crate::xroad::client::XRoadClient;
 
 mod assets;
+mod consents;
 mod datasets;
 mod discovery;
 mod identities;
@@ -168,6 +169,7 @@ async fn data_plane(
             signer,
             former_keys: Vec::new(),
             registry: config.registry(),
+            consents: config.consent.as_ref().map(|consent| consents::consents(consent, client)),
             clock: clock.clone(),
         },
     ))

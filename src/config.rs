@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 mod automation;
 mod check;
+mod consent;
 mod counterparty;
 mod listen;
 mod load;
@@ -25,6 +26,7 @@ mod tests;
 mod vocabulary;
 
 pub use automation::{AutomationAction, AutomationRule, AutomationStep};
+pub use consent::{Consent, ConsentDeclaration};
 pub use counterparty::Counterparty;
 pub use listen::{Drain, Limits, Log, LogFormat, Management, Public, StoreSettings, Tls};
 pub use offering::{Asset, ImportedAgreement, Offer, Policy};
@@ -66,6 +68,9 @@ pub struct Config {
     /// What the operator vouches for about other parties.
     #[serde(default)]
     pub counterparty: Vec<Counterparty>,
+    /// Where consents of data subjects are known; absent, no policy may ask for consent.
+    #[serde(default)]
+    pub consent: Option<Consent>,
     /// Left operands that policies may use beside those built in.
     #[serde(default)]
     pub operand: Vec<Operand>,

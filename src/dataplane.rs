@@ -35,6 +35,7 @@ use crate::xroad::failure::{CallError, XRoadFailure};
 
 mod assets;
 mod capacity;
+mod consent;
 mod contract;
 mod counters;
 mod decision;
@@ -54,6 +55,10 @@ mod token;
 mod window;
 
 pub use assets::{AssetError, Assets};
+pub use consent::{
+    Consent, ConsentDeclaration, ConsentReference, ConsentService, ConsentSettings, ConsentUnavailable,
+    ConsentValidator, Consents, SubjectPlace,
+};
 pub use counters::{Counter, CounterError, Counters, Rate, Reservation, TokenBucket};
 pub use release::{ReleaseError, Released};
 
@@ -123,6 +128,8 @@ pub struct Surroundings {
     pub former_keys: Vec<PublicKey>,
     /// The words that policies may use.
     pub registry: Registry,
+    /// Consents of data subjects, where they are known.
+    pub consents: Option<Consents>,
     /// The time.
     pub clock: Clock,
 }
@@ -140,6 +147,7 @@ struct Inner {
     signer: Arc<dyn Signer>,
     profile: TokenProfile,
     registry: Registry,
+    consents: Option<Arc<Consents>>,
     clock: Clock,
     tokens: token::Tokens,
     live: LiveIndex,
@@ -165,6 +173,7 @@ impl DataPlane {
             signer: surroundings.signer,
             profile: TokenProfile { keys, longest_life },
             registry: surroundings.registry,
+            consents: surroundings.consents.map(Arc::new),
             clock: surroundings.clock,
             tokens,
             live,
@@ -235,8 +244,10 @@ impl DataPlane {
         request::check_length(&body.size_hint(), plane.settings.largest_request)?;
         let purpose = purpose::declared(&head.headers)?;
         let (values, body) = operands::read(&contract.asked, &head, body, &plane.settings).await?;
-        let told = decision::Call { method: &head.method, path: &path, purpose: purpose.as_ref(), values: &values };
-        let permit = decision::decide(&contract, told, plane.clock.now()).await?;
+        let shown = if contract.consent.is_some() { consent::shown(&head.headers)? } else { None };
+        let (purpose, consent) = (purpose.as_ref(), shown.as_ref());
+        let told = decision::Call { method: &head.method, path: &path, purpose, values: &values, consent };
+        let permit = decision::decide(&plane.clock, &contract, told).await?;
         exchange.permitted(permit);
         let sent = exchange.sent.clone();
         let call = (head.method, path);

@@ -157,6 +157,7 @@ async fn provide(backend: &str, directory: &Path) -> Result<()> {
         signer: Arc::new(FileSigner::open_or_create(&directory.join("key.pem"))?),
         former_keys: Vec::new(),
         registry: Registry::built_in(),
+        consents: None,
         clock: Clock::system(),
     };
     let plane = DataPlane::new(DataPlaneSettings::default(), surroundings);

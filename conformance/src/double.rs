@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 mod backend;
 mod checks;
 mod config;
+mod consents;
 mod directory;
 mod exchange;
 mod fault;
@@ -36,6 +37,7 @@ pub use config::{
     AccessRight, ClientConfig, ConnectionMode, DoubleConfig, EndpointConfig, FaultSpelling, MemberConfig,
     ServiceConfig, ServiceKind,
 };
+pub use consents::{Consents, SampleConsent};
 pub use state::Trouble;
 
 /// Why the double did not start.
@@ -58,6 +60,7 @@ pub struct Double {
     https: SocketAddr,
     control: SocketAddr,
     state: Arc<state::State>,
+    consents: Consents,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -70,8 +73,9 @@ impl Double {
     pub async fn start(config: DoubleConfig) -> Result<Self, DoubleError> {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let mut config = config;
+        let consents = Consents::default();
         if config.samples {
-            let addresses = samples::start(&stop, &tasks).await?;
+            let addresses = samples::start(&stop, &tasks, consents.clone()).await?;
             config.point_samples_at(&addresses);
         }
         let state = Arc::new(state::State::new(config)?);
@@ -87,7 +91,7 @@ impl Double {
         tasks.spawn(records::serve(control, Arc::clone(&state), stop.clone()));
         let [http, https, control] = addresses;
         tracing::info!(%http, %https, %control, "SIMULATED security server started");
-        Ok(Self { http, https, control, state, stop, tasks })
+        Ok(Self { http, https, control, state, consents, stop, tasks })
     }
 
     /// Where clients in HTTP mode call: `http://127.0.0.1:…`.
@@ -123,6 +127,12 @@ impl Double {
     /// Puts the server into trouble, or out of it.
     pub fn set_trouble(&self, trouble: Trouble) {
         self.state.set_trouble(trouble);
+    }
+
+    /// What the sample consent service knows ([`DoubleConfig::with_consents`]).
+    #[must_use]
+    pub const fn consents(&self) -> &Consents {
+        &self.consents
     }
 
     /// The requests received so far, as the control listener tells them.

@@ -9,6 +9,7 @@ use super::{Config, SecurityServer, SecurityServerMode};
 use crate::model::pattern::glob;
 use crate::model::process::{ProcessKind, ProcessState};
 
+mod consent;
 mod vocabulary;
 
 pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
@@ -19,6 +20,7 @@ pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
     }
     participants(config, findings);
     peers(config, findings);
+    consent::check(config, findings);
     vocabulary::check(config, findings);
     vocabulary::counterparties(config, findings);
     policies(config, findings);

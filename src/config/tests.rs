@@ -9,6 +9,7 @@ use secrecy::ExposeSecret;
 use super::*;
 use crate::model::negotiation::{NegotiationEvent, Role};
 
+mod consents;
 mod words;
 
 /// The dozen lines of the README.

@@ -133,6 +133,9 @@ impl Config {
     #[must_use]
     pub fn registry(&self) -> Registry {
         let mut registry = Registry::built_in();
+        if self.consent.is_none() {
+            registry.withdraw("xroad:consent");
+        }
         for operand in &self.operand {
             registry.define(&operand.name, operand.operand());
         }

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Inner;
 use super::assets::AssetError;
+use super::consent::ConsentClause;
 use super::counters::{Counter, Rate, TokenBucket};
 use super::live::Live;
 use super::operands::Asked;
@@ -42,6 +43,8 @@ pub(super) struct Contract {
     pub(super) places: Places,
     /// What else it looks for in a call.
     pub(super) asked: Asked,
+    /// What its asking for consent comes to, if it asks.
+    pub(super) consent: Option<ConsentClause>,
     /// What is known about every call.
     sheet: Sheet,
     /// Sheets that are not in use; taking one spares a call the copying of what never changes.
@@ -98,6 +101,7 @@ async fn load(plane: &Inner, live: &Live) -> Result<Arc<Contract>, Refusal> {
 async fn prepare(plane: &Inner, agreement: &Agreement) -> Result<Arc<Contract>, Refusal> {
     let policy = compiled(&agreement.policy, &plane.registry)?;
     let route = plane.assets.route(agreement).map_err(unavailable)?;
+    let consent = ConsentClause::of(&policy, plane.consents.as_ref(), &route, &agreement.dataset)?;
     let compares = |operand: &str| policy.counters().iter().any(|c| c.operand == operand);
     let count = if compares("count") {
         let key = format!("{} {}", agreement.participant, agreement.id);
@@ -130,6 +134,7 @@ async fn prepare(plane: &Inner, agreement: &Agreement) -> Result<Arc<Contract>, 
         sheet: policy.sheet(&world),
         places,
         asked: Asked::by(&policy),
+        consent,
         policy,
         policy_hash: Digest::parse(&crate::policy::hash(&agreement.policy)).unwrap_or_default(),
         route: Arc::new(route),

@@ -5,11 +5,13 @@ use http::{Method, StatusCode};
 use serde::Serialize;
 use serde_json::json;
 
+use super::consent::{Found, GRANTED, Shown, Used};
 use super::contract::{Contract, not_counted};
 use super::counters::Reservation;
 use super::operands::Value;
 use super::refusal::Refusal;
 use super::window::Seen;
+use crate::env::Clock;
 use crate::model::exchange::{Clauses, Facts};
 use crate::model::time::Timestamp;
 use crate::policy::{Because, Decision, Fact, Sheet, Truth};
@@ -23,6 +25,8 @@ pub(super) struct Permit {
     pub(super) clauses: Clauses,
     pub(super) facts: Facts,
     pub(super) reservation: Option<Reservation>,
+    /// The consent that it rests on.
+    pub(super) consent: Option<Used>,
 }
 
 /// What a call tells of itself.
@@ -34,15 +38,18 @@ pub(super) struct Call<'a> {
     pub(super) purpose: Option<&'a Fact>,
     /// The values of the operator's own operands.
     pub(super) values: &'a [Value],
+    /// What it shows of a consent.
+    pub(super) consent: Option<&'a Shown>,
 }
 
 /// Decides a call, and reserves what the decision counted on.
 ///
 /// # Errors
-/// 403 when the policy refuses, 429 when calls come too often, 503 when a use could not be reserved durably.
-pub(super) async fn decide(contract: &Contract, call: Call<'_>, now: Timestamp) -> Result<Permit, Refusal> {
-    take_rate(contract, now)?;
-    let decided = decide_counting(contract, call, now).await;
+/// 403 when the policy refuses, 429 when calls come too often, 503 when a use could not be reserved durably or nobody can tell
+/// whether the data subject consents.
+pub(super) async fn decide(clock: &Clock, contract: &Contract, call: Call<'_>) -> Result<Permit, Refusal> {
+    take_rate(contract, clock.now())?;
+    let decided = decide_counting(clock, contract, call).await;
     if decided.is_err() {
         put_back_rate(contract);
     }
@@ -63,25 +70,45 @@ fn take_rate(contract: &Contract, now: Timestamp) -> Result<(), Refusal> {
     Err(refusal.retry_after(wait.div_ceil(1000)))
 }
 
-async fn decide_counting(contract: &Contract, call: Call<'_>, now: Timestamp) -> Result<Permit, Refusal> {
+async fn decide_counting(clock: &Clock, contract: &Contract, call: Call<'_>) -> Result<Permit, Refusal> {
+    let mut found = None;
     loop {
+        let now = clock.now();
         let used = contract.count.as_ref().map(|counter| counter.used());
         let seen = contract.window.as_ref().map(|window| window.look(now));
         let (mut sheet, mut trace) = contract.sheet(now);
         slot(contract, &mut sheet, call, used, seen);
-        let verdict = contract.policy.judge(&sheet, &mut trace);
+        let mut verdict = contract.policy.judge(&sheet, &mut trace);
+        if let (false, Some(clause)) = (verdict.permit, &contract.consent) {
+            // Nobody is asked about a person unless that alone is missing.
+            let hoped = found.as_ref().map_or(Some(GRANTED), Found::value);
+            contract.policy.fill(&mut sheet).text(hoped.map(|_| clause.place), hoped.unwrap_or_default());
+            verdict = contract.policy.judge(&sheet, &mut trace);
+            if verdict.permit && found.is_none() {
+                found = Some(clause.look_up(call.consent, call.path, clock).await);
+                continue;
+            }
+        }
         let decision = contract.policy.because(&sheet, verdict);
+        if let (None, Some(clause)) = (&found, &contract.consent) {
+            // Hoped for at most, so not to be told as a fact.
+            sheet.forget(clause.place);
+        }
         let facts = rested_on(contract, &sheet, call);
         // What this call declares must not be known to the next.
-        if call.purpose.is_none() && call.values.is_empty() {
+        if call.purpose.is_none() && call.values.is_empty() && contract.consent.is_none() {
             contract.hand_back((sheet, trace));
         }
         if !decision.permit {
-            return Err(refuse(&decision, facts));
+            return Err(refuse(&decision, facts, found));
         }
         let clauses = Clauses::of(&decision.because.iter().map(Held::from).collect::<Vec<_>>());
         let Some(reservation) = reserve(contract, used, seen, now).await? else { continue };
-        return Ok(Permit { clauses, facts, reservation });
+        let consent = match found {
+            Some(Found::Granted(used)) => Some(used),
+            _ => None,
+        };
+        return Ok(Permit { clauses, facts, reservation, consent });
     }
 }
 
@@ -143,7 +170,8 @@ async fn reserve(
     }
 }
 
-fn refuse(decision: &Decision, facts: Facts) -> Refusal {
+/// The refusal of a decision; where it is for want of a consent, in the words of that.
+fn refuse(decision: &Decision, facts: Facts, found: Option<Found>) -> Refusal {
     let redacted = decision.redacted();
     let sentence = redacted.because.first().map_or_else(
         || "the agreement does not permit this call".to_owned(),
@@ -157,9 +185,11 @@ fn refuse(decision: &Decision, facts: Facts) -> Refusal {
                    "remedy": b.remedy})
         })
         .collect();
-    Refusal::forbidden("policy.refused", sentence)
-        .with("because", shown)
-        .refused_by(Clauses::of(&decision.because), facts)
+    let refusal = match found {
+        Some(Found::Refused(refusal) | Found::Unknown(refusal)) => refusal,
+        Some(Found::Granted(_)) | None => Refusal::forbidden("policy.refused", sentence),
+    };
+    refusal.with("because", shown).refused_by(Clauses::of(&decision.because), facts)
 }
 
 /// A clause that held, as evidence keeps it.

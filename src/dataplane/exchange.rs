@@ -8,6 +8,7 @@ use std::sync::Arc;
 use http::{HeaderName, Method, Response, StatusCode};
 
 use super::capacity::Place;
+use super::consent::Used;
 use super::contract::Contract;
 use super::counters::Reservation;
 use super::decision;
@@ -43,6 +44,7 @@ pub(super) struct Ongoing {
     pub(super) times: Times,
     permit: Option<(Clauses, Facts)>,
     reservation: Option<Reservation>,
+    consent: Option<Used>,
     message_id: Option<MessageId>,
     pub(super) sent: SentBody,
     answer: Option<Answer>,
@@ -89,6 +91,7 @@ impl Ongoing {
             times: Times { received, ..Times::default() },
             permit: None,
             reservation: None,
+            consent: None,
             message_id: None,
             sent: SentBody::default(),
             answer: None,
@@ -114,6 +117,7 @@ impl Ongoing {
     pub(super) fn permitted(&mut self, permit: decision::Permit) {
         self.permit = Some((permit.clauses, permit.facts));
         self.reservation = permit.reservation;
+        self.consent = permit.consent;
     }
 
     /// The call goes to the security server now.
@@ -166,6 +170,14 @@ impl Ongoing {
             return Ok(());
         }
         receipt.map(drop)
+    }
+
+    /// The answer, or its beginning, is released now: where that rests on a consent, its validator is told.
+    pub(super) fn released(&mut self) {
+        let gave = self.answer.as_ref().is_some_and(|answer| answer.status.is_success());
+        if let (true, Some(used)) = (gave, self.consent.take()) {
+            used.report(self.now());
+        }
     }
 
     /// Begins to make the completion durable.

@@ -43,11 +43,17 @@ pub(super) async fn release(mut exchange: Ongoing, answer: XRoadResponse) -> Res
     let recorded = match gathered {
         Gathered::Whole(bytes) => {
             let digest = BodyDigest { sha256: Digest(Sha256::digest(&bytes).into()), size: bytes.len() as u64 };
-            exchange.record(RecordKind::Exchange, Some(digest)).await.map(|()| Released::whole(bytes))
+            exchange.record(RecordKind::Exchange, Some(digest)).await.map(|()| {
+                exchange.released();
+                Released::whole(bytes)
+            })
         }
         Gathered::More(first, source) => {
             let opened = exchange.record(RecordKind::Opening, None).await;
-            opened.map(|()| Released::streaming(exchange, first, source))
+            opened.map(|()| {
+                exchange.released();
+                Released::streaming(exchange, first, source)
+            })
         }
     };
     match recorded {

@@ -121,6 +121,7 @@ impl Stage {
             signer: Arc::new(FileSigner::open_or_create(&directory.path().join("key.pem")).unwrap()),
             former_keys: Vec::new(),
             registry: Registry::built_in(),
+            consents: None,
             clock: clock.clone(),
         };
         Self { plane: DataPlane::new(settings, surroundings), shelf, evidence, backend, clock, directory }
@@ -165,6 +166,7 @@ impl Stage {
             signer: Arc::clone(&self.plane.0.signer),
             former_keys: Vec::new(),
             registry: Registry::built_in(),
+            consents: None,
             clock: self.clock.clone(),
         };
         DataPlane::new(DataPlaneSettings::default(), surroundings)

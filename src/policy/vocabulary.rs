@@ -186,6 +186,11 @@ impl Registry {
         self.operands.insert(canonical(name), operand);
     }
 
+    /// Takes back a left operand whose value nobody can supply here.
+    pub fn withdraw(&mut self, name: &str) {
+        self.operands.remove(&canonical(name));
+    }
+
     /// Lets policies use one more left operand, whose values are text.
     pub fn add_text_operand(&mut self, name: &str, exchange_only: bool) {
         self.define(name, Operand { exchange_only, ..Operand::text() });

@@ -12,7 +12,7 @@ use conformance::double::{Double, DoubleConfig, Trouble};
 use credentials::FileSigner;
 use serde_json::{Value, json};
 use sha2::Digest as _;
-use sliproad::dataplane::{AssetError, Assets, Counters, DataPlane, DataPlaneSettings, Surroundings};
+use sliproad::dataplane::{AssetError, Assets, Consents, Counters, DataPlane, DataPlaneSettings, Surroundings};
 use sliproad::engine::Planes;
 use sliproad::env::Clock;
 use sliproad::evidence::{self, Evidence, EvidenceSettings, Reason};
@@ -34,6 +34,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
+mod consent;
 mod operands;
 mod refusals;
 
@@ -118,7 +119,11 @@ impl Road {
     }
 
     async fn with_words(registry: Registry) -> Self {
-        let double = Double::start(DoubleConfig::sample()).await.unwrap();
+        Self::with(registry, None).await
+    }
+
+    async fn with(registry: Registry, consents: Option<fn(&XRoadClient) -> Consents>) -> Self {
+        let double = Double::start(DoubleConfig::sample().with_consents()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let directory = tempfile::tempdir().unwrap();
@@ -127,14 +132,17 @@ impl Road {
         let shelf = Arc::new(Shelf { base: format!("http://{address}/agency"), ..Shelf::default() });
         let signer = Arc::new(FileSigner::open_or_create(&directory.path().join("key.pem")).unwrap());
         let server = double.url().parse().unwrap();
+        let client = XRoadClient::new(&XRoadConfig { server, tls: None, limits: Limits::default() }).unwrap();
+        let consents = consents.map(|make| make(&client));
         let surroundings = Surroundings {
             assets: Arc::clone(&shelf) as Arc<dyn Assets>,
-            client: XRoadClient::new(&XRoadConfig { server, tls: None, limits: Limits::default() }).unwrap(),
+            client,
             evidence: evidence.clone(),
             counters: Counters::open(directory.path()).await.unwrap(),
             signer: Arc::clone(&signer) as Arc<dyn credentials::Signer>,
             former_keys: Vec::new(),
             registry,
+            consents,
             clock: Clock::system(),
         };
         let plane = DataPlane::new(DataPlaneSettings::default(), surroundings);

@@ -9,6 +9,7 @@ use sliproad::demo::processes::{Connector, Road};
 use sliproad::demo::story::{self, LAND_REGISTER};
 use tempfile::TempDir;
 
+mod consent;
 mod words;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_sliproad");

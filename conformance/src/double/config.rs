@@ -233,6 +233,39 @@ impl DoubleConfig {
         }
     }
 
+    /// With a consent authority whose sample services `consent` and `reporting` the providers may call, each as itself.
+    #[must_use]
+    pub fn with_consents(mut self) -> Self {
+        let service = |code: &str| ServiceConfig {
+            code: code.to_owned(),
+            timeout_millis: one_minute(),
+            ..ServiceConfig::default()
+        };
+        for member in &mut self.members {
+            for subsystem in member.subsystems.iter_mut().filter(|subsystem| subsystem.provider) {
+                subsystem.client = true;
+                self.rights.extend(["consent", "reporting"].map(|called| AccessRight {
+                    subject: format!("{}/{}/{}", member.class, member.code, subsystem.code),
+                    service: format!("GOV/3000/consent/{called}"),
+                    endpoint: None,
+                }));
+            }
+        }
+        self.members.push(MemberConfig {
+            class: "GOV".into(),
+            code: "3000".into(),
+            name: "Consent Authority".into(),
+            client: false,
+            subsystems: vec![ClientConfig {
+                code: "consent".to_owned(),
+                provider: true,
+                services: ["consent", "reporting"].map(service).into(),
+                ..ClientConfig::default()
+            }],
+        });
+        self
+    }
+
     /// Points services of the sample subsystems at the running sample backends.
     pub(super) fn point_samples_at(&mut self, address: &SocketAddr) {
         for service in self.members.iter_mut().flat_map(|m| &mut m.subsystems).flat_map(|s| &mut s.services) {

@@ -16,20 +16,25 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::config::EndpointConfig;
+use super::consents::{self, Consents};
 
 /// Service codes of the samples.
-pub const NAMES: [&str; 4] = ["land", "persons", "file", "echo"];
+pub const NAMES: [&str; 6] = ["land", "persons", "file", "echo", "consent", "reporting"];
 
 /// Size of the download when nothing else is asked for: 1 GiB.
 pub const DOWNLOAD_BYTES: u64 = 1 << 30;
 
 /// Starts all sample services on one address; each has its own base path.
-pub(super) async fn start(stop: &CancellationToken, tasks: &TaskTracker) -> std::io::Result<SocketAddr> {
+pub(super) async fn start(
+    stop: &CancellationToken,
+    tasks: &TaskTracker,
+    consents: Consents,
+) -> std::io::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let stop = stop.clone();
     tasks.spawn(async move {
-        let serving = axum::serve(listener, routes());
+        let serving = axum::serve(listener, routes().merge(consents::routes(consents)));
         tokio::select! {
             result = serving => {
                 if let Err(error) = result {

@@ -107,6 +107,7 @@ fn remedy(operand: &str) -> &'static str {
             "call within the agreed time, or negotiate a new agreement"
         }
         "xroad:datapath" => "call only the methods and paths that the agreement covers",
+        "xroad:consent" => "show a consent of the data subject that is in force and about this call",
         "purpose" => "declare a purpose that the agreement covers",
         "action" | "target" | "assignee" | "assigner" => "use an agreement that covers this",
         _ => "meet the clause, or negotiate an agreement without it",

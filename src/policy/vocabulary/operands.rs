@@ -49,10 +49,11 @@ const ODRL: [(&str, Kind, Told, Assurance); 32] = [
     ("virtualLocation", Text, Always, Attested),
 ];
 
-/// X-Road 8's words, and the rate of calls, which ODRL has no operand for.
-const XROAD: [(&str, Kind, Told); 5] = [
+/// X-Road 8's words, and two that ODRL has no operand for: the rate of calls, and whether the data subject consents (`granted`).
+const XROAD: [(&str, Kind, Told); 6] = [
     ("xroad:callsPerMinute", Number, AtExchange),
     ("xroad:clientId", Text, Always),
+    ("xroad:consent", Text, AtExchange),
     ("xroad:datapath", DataPath, AtExchange),
     ("xroad:globalGroupMember", Text, Always),
     ("xroad:localGroupMember", Text, Always),
@@ -61,7 +62,7 @@ const XROAD: [(&str, Kind, Told); 5] = [
 const COUNTED: [&str; 3] = ["count", "timeInterval", "xroad:callsPerMinute"];
 
 /// Left operands whose values are more than one at a time only by mistake.
-const SINGLE: [&str; 3] = ["recipient", "version", "xroad:clientId"];
+const SINGLE: [&str; 4] = ["recipient", "version", "xroad:clientId", "xroad:consent"];
 
 /// The operand that relative dates of EDC are compared with.
 pub(crate) const SINCE_AGREEMENT: &str = "edc:sinceAgreement";

@@ -1,0 +1,68 @@
+//! Reports of releases to the validator: as well as it goes, behind the calls, never in their way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc};
+
+use super::{ConsentReference, ConsentValidator};
+use crate::model::time::Timestamp;
+use crate::model::xroad::ClientId;
+
+/// How many may wait; the next ones are lost, and counted.
+const MOST: usize = 4096;
+const AT_ONCE: usize = 8;
+const TRIES: u32 = 3;
+const PAUSE: Duration = Duration::from_secs(1);
+
+pub(super) struct Reports(mpsc::Sender<Report>);
+
+/// A release under a consent.
+pub(super) struct Report {
+    pub(super) provider: ClientId,
+    pub(super) reference: ConsentReference,
+    pub(super) released: Timestamp,
+}
+
+impl Reports {
+    /// Starts the work, which ends with the last sender.
+    pub(super) fn start(validator: Arc<dyn ConsentValidator>) -> Self {
+        let (sender, mut waiting) = mpsc::channel::<Report>(MOST);
+        tokio::spawn(async move {
+            let places = Arc::new(Semaphore::new(AT_ONCE));
+            while let Some(report) = waiting.recv().await {
+                let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+                let validator = Arc::clone(&validator);
+                tokio::spawn(async move {
+                    deliver(&*validator, &report).await;
+                    drop(place);
+                });
+            }
+        });
+        Self(sender)
+    }
+
+    pub(super) fn add(&self, report: Report) {
+        if self.0.try_send(report).is_err() {
+            count("lost");
+            tracing::error!("a release under a consent is not reported: too many reports wait");
+        }
+    }
+}
+
+async fn deliver(validator: &dyn ConsentValidator, report: &Report) {
+    for left in (0..TRIES).rev() {
+        match validator.report(&report.provider, &report.reference, report.released).await {
+            Ok(()) => return count("reported"),
+            Err(_) if left > 0 => tokio::time::sleep(PAUSE).await,
+            Err(error) => {
+                count("lost");
+                tracing::error!(%error, "a release under a consent could not be reported");
+            }
+        }
+    }
+}
+
+fn count(outcome: &'static str) {
+    metrics::counter!("sliproad_consent_reports_total", "outcome" => outcome).increment(1);
+}
