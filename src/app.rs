@@ -42,6 +42,9 @@ pub use offering::{automation, known_of};
 /// The file of the key that signs tokens and evidence, in the store's directory.
 const KEY_FILE: &str = "signing-key.pem";
 
+/// How long the end waits for what goes on behind the calls.
+const SETTLING: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// Where the evidence log of a store is.
 #[must_use]
 pub fn evidence_directory(store: &Path) -> PathBuf {
@@ -106,6 +109,11 @@ pub async fn serve(config: Config) -> Result<()> {
     let limit = rooms.config.drain.limit() + std::time::Duration::from_secs(5);
     if tokio::time::timeout(limit, serving).await.is_err() {
         tracing::warn!("some work did not end in time and is left to the next start");
+    }
+    if let Some(plane) = &rooms.plane
+        && tokio::time::timeout(SETTLING, plane.settled()).await.is_err()
+    {
+        tracing::warn!("some releases under a consent are not reported");
     }
     rooms.evidence.close().await;
     rooms.store.close().await;

@@ -194,6 +194,13 @@ impl DataPlane {
             .route("/{participant}/data/{transfer}/{*path}", provide)
     }
 
+    /// Returns when everything that goes on behind the calls so far is done: releases under a consent are reported, or given up.
+    pub async fn settled(&self) {
+        if let Some(consents) = &self.0.consents {
+            consents.reported().await;
+        }
+    }
+
     /// Provides one call: decides it, forwards it, records it and releases the answer. The request's target must be as received,
     /// not decoded or normalised by a router.
     pub async fn provide<B>(&self, request: Request<B>) -> Response<Released>
@@ -243,11 +250,11 @@ impl DataPlane {
         path::check_offered(&*plane.assets, &contract.dataset, &head.method, &path)?;
         request::check_length(&body.size_hint(), plane.settings.largest_request)?;
         let purpose = purpose::declared(&head.headers)?;
-        let (values, body) = operands::read(&contract.asked, &head, body, &plane.settings).await?;
+        let (told, body) = operands::read(&contract.asked, &head, body, &plane.settings).await?;
         let shown = if contract.consent.is_some() { consent::shown(&head.headers)? } else { None };
         let (purpose, consent) = (purpose.as_ref(), shown.as_ref());
-        let told = decision::Call { method: &head.method, path: &path, purpose, values: &values, consent };
-        let permit = decision::decide(&plane.clock, &contract, told).await?;
+        let call = decision::Call { method: &head.method, path: &path, purpose, told: &told, consent };
+        let permit = decision::decide(&plane.clock, &contract, call).await?;
         exchange.permitted(permit);
         let sent = exchange.sent.clone();
         let call = (head.method, path);

@@ -23,10 +23,12 @@ pub(super) fn consents(configured: &Consent, client: &XRoadClient) -> Consents {
 }
 
 fn declaration(configured: &ConsentDeclaration) -> dataplane::ConsentDeclaration {
-    let subject = match (&configured.subject_path, &configured.subject_query) {
-        (Some(path), _) => SubjectPlace::Path(path.clone()),
-        (None, Some(parameter)) => SubjectPlace::Query(parameter.clone()),
-        (None, None) => SubjectPlace::Declared,
+    let places = (&configured.subject_path, &configured.subject_query, &configured.subject_pointer);
+    let subject = match places {
+        (Some(path), ..) => SubjectPlace::Path(path.clone()),
+        (_, Some(parameter), _) => SubjectPlace::Query(parameter.clone()),
+        (.., Some(pointer)) => SubjectPlace::Pointer(pointer.clone()),
+        (None, None, None) => SubjectPlace::Declared,
     };
     dataplane::ConsentDeclaration { id: configured.id.clone(), assets: configured.assets.clone(), subject }
 }

@@ -71,6 +71,9 @@ pub(super) struct Fetch {
     /// Content type of the body
     #[arg(long, default_value = "application/json")]
     content_type: String,
+    /// A header to send, such as `sliproad-purpose: urn:research`; may come more than once
+    #[arg(long = "header", value_name = "NAME: VALUE")]
+    headers: Vec<String>,
     /// Path and query below the dataset's endpoint, such as /parcels?municipality=Tartu
     path: String,
 }
@@ -222,6 +225,10 @@ impl Fetch {
             http()?.request(self.method.parse().context("no such method")?, url).header("authorization", authorization);
         if let Some(data) = &self.data {
             request = request.header("content-type", &self.content_type).body(data.clone());
+        }
+        for header in &self.headers {
+            let (name, value) = header.split_once(':').with_context(|| format!("{header:?} is not NAME: VALUE"))?;
+            request = request.header(name.trim(), value.trim());
         }
         let answer = request.send().await.context("the provider's data plane does not answer")?;
         let status = answer.status();

@@ -35,7 +35,7 @@ pub struct Consent {
 }
 
 /// `[[consent.declaration]]`: a service declaration, with the assets whose calls it covers. Exactly one of `subject-path`,
-/// `subject-query` and `subject-declared` says where a call names the data subject.
+/// `subject-query`, `subject-pointer` and `subject-declared` says where a call names the data subject.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ConsentDeclaration {
@@ -49,6 +49,9 @@ pub struct ConsentDeclaration {
     /// The parameter of the query.
     #[serde(default)]
     pub subject_query: Option<String>,
+    /// JSON Pointer (RFC 6901) into the JSON body.
+    #[serde(default)]
+    pub subject_pointer: Option<String>,
     /// Only the consumer's header names the subject, and the service compares for itself.
     #[serde(default)]
     pub subject_declared: bool,

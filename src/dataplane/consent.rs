@@ -112,6 +112,8 @@ pub enum SubjectPlace {
     Path(String),
     /// In a parameter of the query, which comes once.
     Query(String),
+    /// In the JSON body, by its JSON Pointer (RFC 6901).
+    Pointer(String),
     /// In the header only: the service must compare for itself.
     Declared,
 }
@@ -223,6 +225,11 @@ impl Consents {
         Self { validator, settings, known, reports }
     }
 
+    /// Returns when every release so far was reported, or given up.
+    pub(super) async fn reported(&self) {
+        self.reports.delivered().await;
+    }
+
     async fn consent(
         &self,
         provider: &ClientId,
@@ -276,10 +283,23 @@ impl ConsentClause {
         }))
     }
 
-    /// Whether the consent that a call shows is in force and about this call.
-    pub(super) async fn look_up(&self, shown: Option<&Shown>, path: &AssetPath, clock: &Clock) -> Found {
+    /// Where the body of a call names the data subject, if that is where.
+    pub(super) fn pointer(&self) -> Option<&str> {
+        match &self.declaration.subject {
+            SubjectPlace::Pointer(pointer) => Some(pointer),
+            _ => None,
+        }
+    }
+
+    /// Whether the consent that a call shows is in force and about this call. `in_body` is whom the body names.
+    pub(super) async fn look_up(
+        &self,
+        shown: Option<&Shown>,
+        (path, in_body): (&AssetPath, Option<&str>),
+        clock: &Clock,
+    ) -> Found {
         let Some(shown) = shown else { return Found::Unknown(missing()) };
-        if !self.declaration.subject.is_named(path, &shown.subject) {
+        if !self.declaration.subject.is_named((path, in_body), &shown.subject) {
             tracing::info!(what = "the subject that the call names", "a consent does not fit its call");
             return Found::Refused(mismatch());
         }
@@ -337,8 +357,9 @@ impl Used {
 
 impl SubjectPlace {
     /// Whether a call names this data subject, and no other.
-    fn is_named(&self, path: &AssetPath, subject: &str) -> bool {
+    fn is_named(&self, (path, in_body): (&AssetPath, Option<&str>), subject: &str) -> bool {
         match self {
+            Self::Pointer(_) => in_body == Some(subject),
             Self::Path(pattern) => in_path(pattern, path.decoded(), subject),
             Self::Query(name) => {
                 let query = url::form_urlencoded::parse(path.query().unwrap_or_default().as_bytes());

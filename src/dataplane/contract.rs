@@ -133,7 +133,7 @@ async fn prepare(plane: &Inner, agreement: &Agreement) -> Result<Arc<Contract>, 
     Ok(Arc::new(Contract {
         sheet: policy.sheet(&world),
         places,
-        asked: Asked::by(&policy),
+        asked: Asked::by(&policy, consent.as_ref().and_then(ConsentClause::pointer)),
         consent,
         policy,
         policy_hash: Digest::parse(&crate::policy::hash(&agreement.policy)).unwrap_or_default(),

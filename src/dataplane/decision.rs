@@ -8,7 +8,7 @@ use serde_json::json;
 use super::consent::{Found, GRANTED, Shown, Used};
 use super::contract::{Contract, not_counted};
 use super::counters::Reservation;
-use super::operands::Value;
+use super::operands::Told;
 use super::refusal::Refusal;
 use super::window::Seen;
 use crate::env::Clock;
@@ -36,8 +36,8 @@ pub(super) struct Call<'a> {
     pub(super) path: &'a AssetPath,
     /// The purposes that the consumer declares.
     pub(super) purpose: Option<&'a Fact>,
-    /// The values of the operator's own operands.
-    pub(super) values: &'a [Value],
+    /// What it tells for the operator's own operands.
+    pub(super) told: &'a Told,
     /// What it shows of a consent.
     pub(super) consent: Option<&'a Shown>,
 }
@@ -49,8 +49,10 @@ pub(super) struct Call<'a> {
 /// whether the data subject consents.
 pub(super) async fn decide(clock: &Clock, contract: &Contract, call: Call<'_>) -> Result<Permit, Refusal> {
     take_rate(contract, clock.now())?;
-    let decided = decide_counting(clock, contract, call).await;
-    if decided.is_err() {
+    let mut looked_up = false;
+    let decided = decide_counting(clock, contract, call, &mut looked_up).await;
+    // Asking about persons is bounded by the rate, whatever comes of it.
+    if decided.is_err() && !looked_up {
         put_back_rate(contract);
     }
     decided
@@ -70,7 +72,12 @@ fn take_rate(contract: &Contract, now: Timestamp) -> Result<(), Refusal> {
     Err(refusal.retry_after(wait.div_ceil(1000)))
 }
 
-async fn decide_counting(clock: &Clock, contract: &Contract, call: Call<'_>) -> Result<Permit, Refusal> {
+async fn decide_counting(
+    clock: &Clock,
+    contract: &Contract,
+    call: Call<'_>,
+    looked_up: &mut bool,
+) -> Result<Permit, Refusal> {
     let mut found = None;
     loop {
         let now = clock.now();
@@ -85,7 +92,8 @@ async fn decide_counting(clock: &Clock, contract: &Contract, call: Call<'_>) -> 
             contract.policy.fill(&mut sheet).text(hoped.map(|_| clause.place), hoped.unwrap_or_default());
             verdict = contract.policy.judge(&sheet, &mut trace);
             if verdict.permit && found.is_none() {
-                found = Some(clause.look_up(call.consent, call.path, clock).await);
+                *looked_up = true;
+                found = Some(clause.look_up(call.consent, (call.path, call.told.subject.as_deref()), clock).await);
                 continue;
             }
         }
@@ -96,7 +104,7 @@ async fn decide_counting(clock: &Clock, contract: &Contract, call: Call<'_>) -> 
         }
         let facts = rested_on(contract, &sheet, call);
         // What this call declares must not be known to the next.
-        if call.purpose.is_none() && call.values.is_empty() && contract.consent.is_none() {
+        if call.purpose.is_none() && call.told.values.is_empty() && contract.consent.is_none() {
             contract.hand_back((sheet, trace));
         }
         if !decision.permit {
@@ -129,7 +137,7 @@ fn slot(contract: &Contract, sheet: &mut Sheet, call: Call<'_>, used: Option<u64
     if let Some(purpose) = call.purpose {
         filling.texts(places.purpose, purpose.values().iter().map(String::as_str));
     }
-    for value in call.values {
+    for value in &call.told.values {
         filling.text(Some(value.place), &value.text);
     }
     if let Some(used) = used {

@@ -25,6 +25,15 @@ const LONGEST: usize = 2048;
 pub(super) struct Asked {
     headers: Box<[(Place, HeaderName)]>,
     pointers: Box<[(Place, Box<str>)]>,
+    /// Where the body names the data subject whose consent is needed.
+    subject: Option<Box<str>>,
+}
+
+/// What a call told.
+#[derive(Default)]
+pub(super) struct Told {
+    pub(super) values: Vec<Value>,
+    pub(super) subject: Option<String>,
 }
 
 /// A value that a call told.
@@ -34,8 +43,8 @@ pub(super) struct Value {
 }
 
 impl Asked {
-    /// By this policy.
-    pub(super) fn by(policy: &Compiled) -> Self {
+    /// By this policy, and to find the data subject in the body.
+    pub(super) fn by(policy: &Compiled, subject: Option<&str>) -> Self {
         let header = |(place, source): (Place, &Source)| match source {
             Source::Header(name) => Some((place, HeaderName::try_from(name).ok()?)),
             _ => None,
@@ -47,6 +56,7 @@ impl Asked {
         Self {
             headers: policy.sources().filter_map(header).collect(),
             pointers: policy.sources().filter_map(pointer).collect(),
+            subject: subject.map(Into::into),
         }
     }
 }
@@ -60,30 +70,33 @@ pub(super) async fn read<B>(
     head: &Parts,
     body: B,
     settings: &DataPlaneSettings,
-) -> Result<(Vec<Value>, Gathered<B>), Refusal>
+) -> Result<(Told, Gathered<B>), Refusal>
 where
     B: Body<Data = Bytes> + Send + Unpin,
     B::Error: Into<BoxError>,
 {
-    let mut values = Vec::new();
+    let mut told = Told::default();
     for (place, name) in &asked.headers {
         if let Some(text) = header(&head.headers, name)? {
-            values.push(Value { place: *place, text });
+            told.values.push(Value { place: *place, text });
         }
     }
     let mut body = Gathered { first: VecDeque::new(), rest: Some(body) };
-    if asked.pointers.is_empty() || body.is_end_stream() || !is_json(&head.headers) {
-        return Ok((values, body));
+    let nothing = asked.pointers.is_empty() && asked.subject.is_none();
+    if nothing || body.is_end_stream() || !is_json(&head.headers) {
+        return Ok((told, body));
     }
     let gathering = body.gather(settings.largest_inspected);
     let whole = tokio::time::timeout(settings.inspection, gathering).await.map_err(|_| too_slow())??;
-    let Some(document) = whole.as_deref().and_then(document) else { return Ok((values, body)) };
+    let Some(document) = whole.as_deref().and_then(document) else { return Ok((told, body)) };
+    let value = |pointer: &str| document.pointer(pointer).and_then(scalar);
     for (place, pointer) in &asked.pointers {
-        if let Some(text) = document.pointer(pointer).and_then(scalar) {
-            values.push(Value { place: *place, text });
+        if let Some(text) = value(pointer) {
+            told.values.push(Value { place: *place, text });
         }
     }
-    Ok((values, body))
+    told.subject = asked.subject.as_deref().and_then(value);
+    Ok((told, body))
 }
 
 fn header(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, Refusal> {

@@ -119,10 +119,14 @@ impl Road {
     }
 
     async fn with_words(registry: Registry) -> Self {
-        Self::with(registry, None).await
+        Self::with(DataPlaneSettings::default(), registry, None).await
     }
 
-    async fn with(registry: Registry, consents: Option<fn(&XRoadClient) -> Consents>) -> Self {
+    async fn with(
+        settings: DataPlaneSettings,
+        registry: Registry,
+        consents: Option<fn(&XRoadClient) -> Consents>,
+    ) -> Self {
         let double = Double::start(DoubleConfig::sample().with_consents()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -145,7 +149,7 @@ impl Road {
             consents,
             clock: Clock::system(),
         };
-        let plane = DataPlane::new(DataPlaneSettings::default(), surroundings);
+        let plane = DataPlane::new(settings, surroundings);
         let stop = CancellationToken::new();
         tokio::spawn(serve(listener, None, ListenerLimits::default(), plane.router(), stop.clone()));
         Self { double, shelf, plane, evidence, signer, address, directory, stop }

@@ -1,5 +1,6 @@
 //! Whether `[consent]` makes sense.
 
+use super::vocabulary::is_pointer;
 use crate::config::Config;
 use crate::config::consent::ConsentDeclaration;
 use crate::config::problem::{Field, Findings, at};
@@ -43,12 +44,12 @@ fn check_declaration(declaration: &ConsentDeclaration, place: &Field, findings: 
     if declaration.assets.is_empty() {
         findings.add(&place.clone().key("assets"), "expected at least one pattern of dataset ids");
     }
-    let (path, query) = (&declaration.subject_path, &declaration.subject_query);
-    let said = [path.is_some(), query.is_some(), declaration.subject_declared];
+    let (path, query, pointer) = (&declaration.subject_path, &declaration.subject_query, &declaration.subject_pointer);
+    let said = [path.is_some(), query.is_some(), pointer.is_some(), declaration.subject_declared];
     if said.iter().filter(|said| **said).count() != 1 {
         findings.add(
             place,
-            "expected exactly one of subject-path, subject-query and subject-declared = true: otherwise a consent of one \
+            "expected exactly one of subject-path, subject-query, subject-pointer and subject-declared = true: otherwise a consent of one \
              person would open the data of another",
         );
     }
@@ -57,6 +58,9 @@ fn check_declaration(declaration: &ConsentDeclaration, place: &Field, findings: 
             &place.clone().key("subject-path"),
             "expected a path with one segment {subject}, such as /persons/{subject}/**",
         );
+    }
+    if pointer.as_deref().is_some_and(|pointer| !is_pointer(pointer)) {
+        findings.add(&place.clone().key("subject-pointer"), "expected a JSON Pointer such as /personalCode");
     }
     if query.as_deref().is_some_and(str::is_empty) {
         findings.add(&place.clone().key("subject-query"), "expected the name of a parameter");

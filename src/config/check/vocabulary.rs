@@ -93,7 +93,7 @@ fn is_reserved(header: &str) -> bool {
 }
 
 /// RFC 6901 §3, and not the whole document.
-fn is_pointer(text: &str) -> bool {
+pub(super) fn is_pointer(text: &str) -> bool {
     let escapes = text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
     text.starts_with('/') && text.len() <= 1024 && escapes
 }

@@ -27,6 +27,7 @@ fn nonsense_about_consent_is_told() {
         (declared("subject-path = \"/persons\""), "consent.declaration[0].subject-path: ", "{subject}"),
         (declared("subject-path = \"/**/{subject}\""), "consent.declaration[0].subject-path: ", "{subject}"),
         (declared("subject-path = \"/{subject}/a*\""), "consent.declaration[0].subject-path: ", "{subject}"),
+        (declared("subject-pointer = \"a\""), "consent.declaration[0].subject-pointer: ", "a JSON Pointer"),
         (declared("subject-query = \"\""), "consent.declaration[0].subject-query: ", "a parameter"),
         (whole.replace("[[consent.d", "cache-seconds = 4000\n[[consent.d"), "consent.cache-seconds: ", "at most 3600"),
         (whole.replace("[[consent.d", "timeout-ms = 0\n[[consent.d"), "consent.timeout-ms: ", "1 or more"),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::{ConsentReference, ConsentValidator};
 use crate::model::time::Timestamp;
@@ -15,7 +15,11 @@ const AT_ONCE: usize = 8;
 const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(1);
 
-pub(super) struct Reports(mpsc::Sender<Report>);
+pub(super) struct Reports {
+    waiting: mpsc::Sender<Report>,
+    /// How many are not delivered yet.
+    open: watch::Sender<usize>,
+}
 
 /// A release under a consent.
 pub(super) struct Report {
@@ -28,25 +32,36 @@ impl Reports {
     /// Starts the work, which ends with the last sender.
     pub(super) fn start(validator: Arc<dyn ConsentValidator>) -> Self {
         let (sender, mut waiting) = mpsc::channel::<Report>(MOST);
+        let open = watch::Sender::new(0_usize);
+        let closing = open.clone();
         tokio::spawn(async move {
             let places = Arc::new(Semaphore::new(AT_ONCE));
             while let Some(report) = waiting.recv().await {
                 let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-                let validator = Arc::clone(&validator);
+                let (validator, closing) = (Arc::clone(&validator), closing.clone());
                 tokio::spawn(async move {
                     deliver(&*validator, &report).await;
+                    closing.send_modify(|open| *open -= 1);
                     drop(place);
                 });
             }
         });
-        Self(sender)
+        Self { waiting: sender, open }
     }
 
     pub(super) fn add(&self, report: Report) {
-        if self.0.try_send(report).is_err() {
+        self.open.send_modify(|open| *open += 1);
+        if self.waiting.try_send(report).is_err() {
+            self.open.send_modify(|open| *open -= 1);
             count("lost");
             tracing::error!("a release under a consent is not reported: too many reports wait");
         }
+    }
+
+    /// Returns when none waits any more.
+    pub(super) async fn delivered(&self) {
+        // The sender lives as long as this does.
+        let _ = self.open.subscribe().wait_for(|open| *open == 0).await;
     }
 }
 

@@ -64,7 +64,7 @@ impl Desk {
         let reference = ConsentReference::parse("ref-1").unwrap();
         let shown = Shown { reference, subject: subject.into() };
         let path = AssetPath::parse("/").unwrap();
-        match self.clause.look_up(Some(&shown), &path, &self.clock).await {
+        match self.clause.look_up(Some(&shown), (&path, None), &self.clock).await {
             Found::Granted(_) => None,
             Found::Refused(refusal) | Found::Unknown(refusal) => Some(refusal.code.to_string()),
         }
@@ -111,7 +111,7 @@ async fn the_provider_compares_client_subject_and_service_for_itself() {
 
 #[test]
 fn a_call_names_its_subject_where_the_declaration_says() {
-    let named = |place: &SubjectPlace, path: &str| place.is_named(&AssetPath::parse(path).unwrap(), "7");
+    let named = |place: &SubjectPlace, path: &str| place.is_named((&AssetPath::parse(path).unwrap(), Some("8")), "7");
     let path = SubjectPlace::Path("/persons/{subject}/**".to_owned());
     assert!(named(&path, "/persons/7/residence"));
     for other in ["/persons/8/residence", "/persons/7", "/persons/8/7", "/x/7/a"] {
@@ -119,6 +119,9 @@ fn a_call_names_its_subject_where_the_declaration_says() {
     }
     let path = SubjectPlace::Path("/*/{subject}".to_owned());
     assert!(named(&path, "/persons/7") && !named(&path, "/persons/7/a") && !named(&path, "/persons/77"));
+    let (pointer, path) = (SubjectPlace::Pointer("/code".to_owned()), AssetPath::parse("/7").unwrap());
+    let in_body = |named: Option<&str>| pointer.is_named((&path, named), "7");
+    assert!(in_body(Some("7")) && !in_body(Some("8")) && !in_body(None));
     let query = SubjectPlace::Query("code".to_owned());
     assert!(named(&query, "/persons?a=1&code=7") && named(&query, "/?c%6Fde=%37"));
     for other in ["/persons", "/?code=8", "/?code=7&code=8", "/?code=7&c%6fde=8", "/?Code=7"] {

@@ -1,7 +1,7 @@
 //! Calls that need the data subject's consent, looked up over X-Road with the sample consent service behind the double.
 
 use conformance::double::SampleConsent;
-use sliproad::dataplane::{ConsentDeclaration, ConsentService, ConsentSettings, SubjectPlace};
+use sliproad::dataplane::{ConsentDeclaration, ConsentService, ConsentSettings, Rate, SubjectPlace};
 
 use super::*;
 
@@ -31,7 +31,13 @@ fn consents(client: &XRoadClient, bound: Duration, patience: Duration) -> Consen
         assets: vec!["DEV:GOV:2000:population:*".to_owned()],
         subject: SubjectPlace::Path("/persons/{subject}/**".to_owned()),
     };
-    Consents::new(Arc::new(validator), ConsentSettings { bound, client: None, declarations: vec![declaration] })
+    let echo = ConsentDeclaration {
+        id: "SD_ECHO".to_owned(),
+        assets: vec![ECHO.to_owned()],
+        subject: SubjectPlace::Pointer("/query/personalCode".to_owned()),
+    };
+    let declarations = vec![echo, declaration];
+    Consents::new(Arc::new(validator), ConsentSettings { bound, client: None, declarations })
 }
 
 fn given() -> SampleConsent {
@@ -58,7 +64,7 @@ struct Desk {
 
 impl Desk {
     async fn open(make: fn(&XRoadClient) -> Consents) -> Self {
-        let road = Road::with(Registry::built_in(), Some(make)).await;
+        let road = Road::with(DataPlaneSettings::default(), Registry::built_in(), Some(make)).await;
         road.double.consents().put(REFERENCE, given());
         let granted = road.grant(PERSONS, with_consent(&[])).await;
         Self { road, granted }
@@ -205,8 +211,53 @@ async fn a_policy_that_asks_for_consent_opens_no_transfer_where_nobody_can_be_as
     let refused = road.opened_under(PERSONS, rules.clone()).await.unwrap_err();
     assert_eq!(refused.code.as_deref(), Some("policy.not-evaluable"), "{refused:?}");
     road.close().await;
-    let road = Road::with(Registry::built_in(), Some(asking_every_time)).await;
+    let road = Road::with(DataPlaneSettings::default(), Registry::built_in(), Some(asking_every_time)).await;
     let refused = road.opened_under(LAND, rules).await.unwrap_err();
     assert_eq!(refused.code.as_deref(), Some("policy.not-evaluable"), "no declaration covers it: {refused:?}");
+    road.close().await;
+}
+
+#[tokio::test]
+async fn the_body_may_name_the_data_subject() {
+    let desk = Desk::open(asking_every_time).await;
+    let provider = "DEV/GOV/2000/echo".to_owned();
+    let consent = SampleConsent { provider, declaration: "SD_ECHO".to_owned(), ..given() };
+    desk.road.double.consents().put(REFERENCE, consent);
+    let granted = desk.road.grant(ECHO, with_consent(&[])).await;
+    let ask = async |body: &str| {
+        let kind = "content-type: application/json\r\n";
+        let headers = format!("authorization: Bearer {}\r\n{kind}{}", granted.token, shown(MARI));
+        desk.road.raw("POST", &format!("{}/ask", granted.path), &headers, body).await
+    };
+    let body = format!("{{\"query\": {{\"personalCode\": \"{MARI}\"}}}}");
+    let answer = ask(&body).await;
+    assert_eq!(answer.status, 200, "{}", answer.json());
+    assert_eq!(answer.json()["bodySha256"], hex::encode(sha2::Sha256::digest(&body)));
+    let twice = format!("{{\"query\": {{\"personalCode\": \"{JUKU}\", \"personalCode\": \"{MARI}\"}}}}");
+    for body in [body.replace(MARI, JUKU), twice, "{}".to_owned(), String::new()] {
+        let answer = ask(&body).await;
+        desk.assert_refused(&answer, 403, "consent.mismatch", Some("refused")).await;
+    }
+    desk.road.close().await;
+}
+
+#[tokio::test]
+async fn asking_about_persons_is_bounded_by_the_rate() {
+    let rate = Some(Rate { per_second: 1, burst: 2 });
+    let settings = DataPlaneSettings { rate, ..DataPlaneSettings::default() };
+    let road = Road::with(settings, Registry::built_in(), Some(asking_every_time)).await;
+    let granted = road.grant(PERSONS, with_consent(&[])).await;
+    let target = format!("{}/persons/{MARI}/residence", granted.path);
+    let headers = format!("authorization: Bearer {}\r\n{}", granted.token, shown(MARI));
+    let mut refused = 0;
+    loop {
+        let answer = road.raw("GET", &target, &headers, "").await;
+        refused += 1;
+        if answer.status == 429 {
+            break;
+        }
+        assert_eq!(answer.json()["code"], "consent.refused");
+        assert!(refused < 1000, "the rate bounds nothing");
+    }
     road.close().await;
 }

@@ -68,6 +68,13 @@ async fn agreed(folder: &Path, double: &Double) -> ([Connector; 2], String, Stri
     (both, url, token)
 }
 
+async fn fetch([provider, consumer]: &[Connector; 2], more: &[&str]) -> Output {
+    let (whom, address) = (provider.settings.participant, provider.settings.dsp());
+    let peer = ["fetch", "--config", consumer.config.to_str().unwrap(), "--counterparty", whom, "--address", &address];
+    let path = format!("/persons/{MARI}");
+    command(&[&peer[..], &["--dataset", "persons-with-consent", &path], more].concat()).await
+}
+
 #[tokio::test]
 async fn consent_is_asked_for_as_it_is_configured() {
     let double = Double::start(DoubleConfig::sample().with_consents()).await.unwrap();
@@ -94,6 +101,12 @@ async fn consent_is_asked_for_as_it_is_configured() {
     assert_eq!(call(MARI).await.0, 200);
     assert_eq!(double.consents().reported(1).await[0]["consentReference"], REFERENCE);
     assert_eq!(call("39602235224").await.1["code"], "consent.mismatch");
+    let fetched = fetch(&connectors, &[]).await;
+    assert_eq!(fetched.status.code(), Some(1), "{}", said(&fetched));
+    assert!(said(&fetched).contains("consent.missing"), "{}", said(&fetched));
+    let headers = [format!("sliproad-consent: {REFERENCE}"), format!("sliproad-consent-subject: {MARI}")];
+    let fetched = fetch(&connectors, &["--header", &headers[0], "--header", &headers[1]]).await;
+    assert_eq!(fetched.status.code(), Some(0), "{}", said(&fetched));
     double.consents().withdraw(REFERENCE);
     let (status, problem) = call(MARI).await;
     assert_eq!((status, problem["code"].as_str()), (403, Some("consent.refused")), "{problem}");
