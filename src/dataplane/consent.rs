@@ -4,12 +4,9 @@
 //! The consumer shows a reference and the data subject in headers. They are personal data: they go to the validator only, are not
 //! passed on to the service, and are neither logged nor recorded.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use http::{HeaderMap, HeaderName};
 use moka::sync::Cache;
 
 use super::refusal::Refusal;
@@ -24,99 +21,25 @@ use crate::xroad::route::Route;
 
 mod estonian;
 mod reports;
+mod shown;
+mod subject;
+mod validator;
 
 pub use estonian::ConsentService;
+pub use subject::SubjectPlace;
+pub use validator::{Consent, ConsentReference, ConsentUnavailable, ConsentValidator};
+
+pub(super) use shown::{Shown, shown};
 
 use reports::{Report, Reports};
+use shown::{REFERENCE, SUBJECT};
 
-const REFERENCE: HeaderName = HeaderName::from_static("sliproad-consent");
-const SUBJECT: HeaderName = HeaderName::from_static("sliproad-consent-subject");
 const OPERAND: &str = "xroad:consent";
 /// The operand's value while the data subject consents.
 pub(super) const GRANTED: &str = "granted";
+/// How long a reference or personal code may be, characters.
 const LONGEST: usize = 128;
 const MOST_REMEMBERED: u64 = 100_000;
-
-/// The unique code of a consent.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct ConsentReference(Box<str>);
-
-impl ConsentReference {
-    /// Up to 128 letters, digits, `-`, `.`, `_` and `~`, which need no encoding anywhere; `None` for anything else.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
-        (!text.is_empty() && text.len() <= LONGEST && text.bytes().all(plain)).then(|| Self(text.into()))
-    }
-
-    /// As text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for ConsentReference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ConsentReference(withheld)")
-    }
-}
-
-/// A consent in force, as its validator tells it.
-#[derive(Clone)]
-pub struct Consent {
-    /// The X-Road subsystem that may ask, as written in the answer.
-    pub client: String,
-    /// The data subject's personal code.
-    pub subject: String,
-    /// The service declaration that the consent is about.
-    pub declaration: String,
-    /// When it ends.
-    pub expires: Timestamp,
-}
-
-/// The validator could not be asked, or its answer not be understood. The sentence is for the operator.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct ConsentUnavailable(pub String);
-
-/// Knows consents. `provider` is the X-Road subsystem whose data is asked for, as which the validator is called.
-#[async_trait]
-pub trait ConsentValidator: Send + Sync {
-    /// The consent under this reference; `None` when there is none in force for data of this provider.
-    ///
-    /// # Errors
-    /// When it cannot be known now.
-    async fn validate(
-        &self,
-        provider: &ClientId,
-        reference: &ConsentReference,
-    ) -> Result<Option<Consent>, ConsentUnavailable>;
-
-    /// Tells that personal data was released under a consent.
-    ///
-    /// # Errors
-    /// When it could not be told.
-    async fn report(
-        &self,
-        provider: &ClientId,
-        reference: &ConsentReference,
-        released: Timestamp,
-    ) -> Result<(), ConsentUnavailable>;
-}
-
-/// Where a call names the data subject that the consumer shows in its header.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SubjectPlace {
-    /// In the path: segments, of which one is `{subject}`; `*` stands for any one, `**` at the end for any number.
-    Path(String),
-    /// In a parameter of the query, which comes once.
-    Query(String),
-    /// In the JSON body, by its JSON Pointer (RFC 6901).
-    Pointer(String),
-    /// In the header only: the service must compare for itself.
-    Declared,
-}
 
 /// A service declaration: which data a consent is about.
 #[derive(Clone, Debug)]
@@ -163,12 +86,6 @@ pub(super) struct ConsentClause {
     declaration: ConsentDeclaration,
 }
 
-/// What a call shows of a consent.
-pub(super) struct Shown {
-    reference: ConsentReference,
-    subject: Box<str>,
-}
-
 /// A consent that a call was permitted with.
 pub(super) struct Used {
     consents: Arc<Consents>,
@@ -184,36 +101,6 @@ pub(super) enum Found {
     Refused(Refusal),
     /// Nobody can tell.
     Unknown(Refusal),
-}
-
-/// What a consumer's headers show; `None` when they show nothing.
-///
-/// # Errors
-/// 400 when a header cannot be read or comes twice.
-pub(super) fn shown(headers: &HeaderMap) -> Result<Option<Shown>, Refusal> {
-    let (Some(reference), Some(subject)) = (header(headers, &REFERENCE)?, header(headers, &SUBJECT)?) else {
-        return Ok(None);
-    };
-    let reference = ConsentReference::parse(reference)
-        .ok_or_else(|| malformed(&REFERENCE, "expected up to 128 letters, digits and - . _ ~"))?;
-    if subject.len() > LONGEST || !subject.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err(malformed(&SUBJECT, "expected up to 128 visible ASCII characters"));
-    }
-    Ok(Some(Shown { reference, subject: subject.into() }))
-}
-
-fn header<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Refusal> {
-    let mut values = headers.get_all(name).iter();
-    let Some(value) = values.next() else { return Ok(None) };
-    if values.next().is_some() {
-        return Err(malformed(name, "it comes more than once"));
-    }
-    let text = value.to_str().map_err(|_| malformed(name, "expected visible ASCII characters"))?;
-    Ok(Some(text.trim()).filter(|text| !text.is_empty()))
-}
-
-fn malformed(name: &HeaderName, what: &str) -> Refusal {
-    Refusal::bad_request("consent.malformed", format!("the header {name} cannot be read: {what}"))
 }
 
 impl Consents {
@@ -353,38 +240,6 @@ impl Used {
     pub(super) fn report(self, released: Timestamp) {
         self.consents.reports.add(Report { provider: self.provider, reference: self.reference, released });
     }
-}
-
-impl SubjectPlace {
-    /// Whether a call names this data subject, and no other.
-    fn is_named(&self, (path, in_body): (&AssetPath, Option<&str>), subject: &str) -> bool {
-        match self {
-            Self::Pointer(_) => in_body == Some(subject),
-            Self::Path(pattern) => in_path(pattern, path.decoded(), subject),
-            Self::Query(name) => {
-                let query = url::form_urlencoded::parse(path.query().unwrap_or_default().as_bytes());
-                let mut named = query.filter(|(key, _)| key == name).map(|(_, value)| value);
-                named.next().is_some_and(|value| value == subject) && named.next().is_none()
-            }
-            Self::Declared => true,
-        }
-    }
-}
-
-fn in_path(pattern: &str, path: &str, subject: &str) -> bool {
-    let mut segments = path.split('/');
-    for wanted in pattern.split('/') {
-        let fits = match (wanted, segments.next()) {
-            ("**", segment) => return segment.is_some(),
-            ("{subject}", segment) => segment == Some(subject),
-            ("*", Some(segment)) => !segment.is_empty(),
-            (wanted, segment) => segment == Some(wanted),
-        };
-        if !fits {
-            return false;
-        }
-    }
-    segments.next().is_none()
 }
 
 fn missing() -> Refusal {

@@ -1,5 +1,7 @@
 use std::sync::Mutex;
 
+use async_trait::async_trait;
+
 use super::*;
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
@@ -107,44 +109,4 @@ async fn the_provider_compares_client_subject_and_service_for_itself() {
         change(desk.told.answer.lock().unwrap().as_mut().unwrap());
         assert_eq!(desk.code("60001019906").await.as_deref(), Some("consent.mismatch"));
     }
-}
-
-#[test]
-fn a_call_names_its_subject_where_the_declaration_says() {
-    let named = |place: &SubjectPlace, path: &str| place.is_named((&AssetPath::parse(path).unwrap(), Some("8")), "7");
-    let path = SubjectPlace::Path("/persons/{subject}/**".to_owned());
-    assert!(named(&path, "/persons/7/residence"));
-    for other in ["/persons/8/residence", "/persons/7", "/persons/8/7", "/x/7/a"] {
-        assert!(!named(&path, other), "{other}");
-    }
-    let path = SubjectPlace::Path("/*/{subject}".to_owned());
-    assert!(named(&path, "/persons/7") && !named(&path, "/persons/7/a") && !named(&path, "/persons/77"));
-    let (pointer, path) = (SubjectPlace::Pointer("/code".to_owned()), AssetPath::parse("/7").unwrap());
-    let in_body = |named: Option<&str>| pointer.is_named((&path, named), "7");
-    assert!(in_body(Some("7")) && !in_body(Some("8")) && !in_body(None));
-    let query = SubjectPlace::Query("code".to_owned());
-    assert!(named(&query, "/persons?a=1&code=7") && named(&query, "/?c%6Fde=%37"));
-    for other in ["/persons", "/?code=8", "/?code=7&code=8", "/?code=7&c%6fde=8", "/?Code=7"] {
-        assert!(!named(&query, other), "{other}");
-    }
-}
-
-#[test]
-fn what_cannot_be_read_is_refused_and_nothing_of_it_is_printed() {
-    let read = |pairs: &[(&'static str, &'static str)]| {
-        let mut headers = HeaderMap::new();
-        for (name, value) in pairs {
-            headers.append(HeaderName::from_static(name), http::HeaderValue::from_static(value));
-        }
-        shown(&headers).map(|shown| shown.is_some()).map_err(|refusal| refusal.code.to_string())
-    };
-    let (reference, subject) = (("sliproad-consent", "r-1"), ("sliproad-consent-subject", "60001019906"));
-    assert_eq!(read(&[reference, subject]), Ok(true));
-    assert_eq!(read(&[subject]), Ok(false));
-    assert_eq!(read(&[]), Ok(false));
-    let malformed = Err("consent.malformed".to_owned());
-    assert_eq!(read(&[reference, reference, subject]), malformed);
-    assert_eq!(read(&[("sliproad-consent", "a&b=c"), subject]), malformed);
-    assert_eq!(read(&[reference, ("sliproad-consent-subject", "a b")]), malformed);
-    assert!(!format!("{:?}", ConsentReference::parse("r-1").unwrap()).contains("r-1"));
 }
