@@ -13,6 +13,8 @@ use sliproad::policy::{Compiled, Place, Policy, Registry, Sheet, Trace, compile}
 
 #[path = "policy/agreement.rs"]
 mod agreement;
+#[path = "policy/rehearsal.rs"]
+mod rehearsal;
 
 use agreement::{Agreement, FIVE, TWENTY};
 
@@ -35,6 +37,10 @@ fn main() -> Result<()> {
     let compiling = compiling()?;
     println!("{:58} {:>10}", "compiling an agreement of 20 constraints", shown(compiling));
     aim(compiling, Duration::from_micros(100), "100 us");
+    let (deciding, reading) = rehearsal::rates()?;
+    println!("{:58} {:>8}/s", "rehearsing exchanges under a draft of 20 constraints", deciding);
+    println!("  {}: 1,000,000/s", if deciding >= 1_000_000 { "met" } else { "NOT met" });
+    println!("{:58} {:>8}/s", "reading them from the evidence log", reading);
     Ok(())
 }
 
