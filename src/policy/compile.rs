@@ -12,10 +12,12 @@ use crate::model::odrl::{
 
 mod counters;
 mod duties;
+mod probe;
 mod tree;
 
 pub use counters::CounterUse;
 pub use duties::DutyUse;
+pub(crate) use probe::{Probe, Test};
 pub(crate) use tree::{Alternative, Atom, CompiledRule, Index, Node, NodeId, Slot, Told};
 
 use super::vocabulary::Actions;
@@ -29,6 +31,8 @@ pub struct Compiled {
     /// The facts that it looks at, each once.
     pub(super) slots: Box<[Slot]>,
     pub(super) atoms: Box<[Atom]>,
+    /// The atoms as a decision makes them.
+    pub(super) probes: Box<[Probe]>,
     /// Parts stand before the node that combines them.
     pub(super) nodes: Box<[Node]>,
     pub(super) permissions: Box<[CompiledRule]>,
@@ -90,8 +94,10 @@ pub(super) fn compile_rules(policy: &Policy, registry: &Registry) -> Result<Comp
         compiler.invalid.retain(|invalid| told.insert((invalid.clause.clone(), invalid.code)));
         return Err(compiler.invalid);
     }
+    let probes = probe::lay_out(&compiler.atoms, &mut compiler.slots);
     Ok(Compiled {
         kind: policy.kind,
+        probes,
         kind_clause: policy.kind_clause.as_str().into(),
         conflict: policy.conflict,
         permissions,

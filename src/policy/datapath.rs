@@ -11,6 +11,51 @@ pub(crate) struct Pattern {
     /// `None` for any method.
     method: Option<Box<str>>,
     segments: Box<[Segment]>,
+    shape: Shape,
+}
+
+/// What most patterns are, so that most paths need not be taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Shape {
+    /// One path.
+    Exact(Box<str>),
+    /// A path and all below it.
+    Below(Box<str>),
+    /// Anything else.
+    Mixed,
+}
+
+impl Shape {
+    fn of(segments: &[Segment]) -> Self {
+        let joined = |segments: &[Segment]| {
+            let mut path = String::new();
+            for segment in segments {
+                let Segment::Plain(text) = segment else { return None };
+                path.push('/');
+                path.push_str(text);
+            }
+            Some(path.into_boxed_str())
+        };
+        match segments {
+            [above @ .., Segment::Any] => joined(above).map_or(Self::Mixed, Self::Below),
+            all => joined(all).map_or(Self::Mixed, Self::Exact),
+        }
+    }
+}
+
+/// A call `METHOD /path` that may be matched at all.
+#[derive(Clone, Copy)]
+pub(crate) struct Call<'a> {
+    method: &'a str,
+    path: &'a str,
+}
+
+impl<'a> Call<'a> {
+    /// Takes a call apart; `None` when its path may mean two things, or it is no call.
+    pub(crate) fn parse(text: &'a str) -> Option<Self> {
+        let (method, path) = split(text.trim())?;
+        path_is_plain(path).then_some(Self { method, path })
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,18 +81,31 @@ impl Pattern {
             s if s.contains('*') => Some(Segment::Glob(decoded(s)?.into())),
             s => Some(Segment::Plain(decoded(s)?.into())),
         });
-        Some(Self { method: (method != "*").then(|| method.into()), segments: segments.collect::<Option<_>>()? })
+        let segments: Box<[Segment]> = segments.collect::<Option<_>>()?;
+        let method = (method != "*").then(|| method.into());
+        Some(Self { method, shape: Shape::of(&segments), segments })
     }
 
     /// Whether a call `METHOD /path` is one of these.
     pub(crate) fn covers(&self, call: &str) -> bool {
-        let Some((method, path)) = split(call.trim()) else { return false };
-        if self.method.as_deref().is_some_and(|wanted| wanted != method) || !path_is_plain(path) {
+        Call::parse(call).is_some_and(|call| self.covers_call(call))
+    }
+
+    /// The same for a call that was taken apart.
+    pub(crate) fn covers_call(&self, call: Call<'_>) -> bool {
+        if self.method.as_deref().is_some_and(|wanted| wanted != call.method) {
             return false;
         }
+        let path = call.path;
         // Most paths have nothing encoded; those need no copy.
-        if !path.contains('%') {
-            return self.matches(path);
+        if !path.as_bytes().contains(&b'%') {
+            return match &self.shape {
+                Shape::Exact(only) => **only == *path,
+                Shape::Below(above) => {
+                    path.strip_prefix(&**above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+                }
+                Shape::Mixed => self.matches(path),
+            };
         }
         let decoded: Option<Vec<Cow<'_, str>>> = path.split('/').map(decoded).collect();
         decoded.is_some_and(|segments| self.matches(&segments.join("/")))
@@ -160,20 +218,23 @@ fn glob_matches(mut glob: &[u8], mut text: &[u8]) -> bool {
 }
 
 /// Whether the path of a call can be matched at all.
-pub(crate) fn is_plain(call: &str) -> bool {
-    split(call.trim()).is_some_and(|(_, path)| path_is_plain(path))
+#[cfg(test)]
+fn is_plain(call: &str) -> bool {
+    Call::parse(call).is_some()
 }
 
 /// Method and path, without query and fragment.
 fn split(text: &str) -> Option<(&str, &str)> {
     let (method, path) = text.split_once(' ')?;
-    let path = path.trim_start().split(['?', '#']).next()?;
+    let path = path.trim_start();
+    let end = path.bytes().position(|byte| byte == b'?' || byte == b'#').unwrap_or(path.len());
+    let path = path.get(..end)?;
     (!method.is_empty() && path.starts_with('/')).then_some((method, path))
 }
 
 fn path_is_plain(path: &str) -> bool {
-    let bytes = path.as_bytes();
-    if !bytes.contains(&b'%') && !bytes.contains(&b'\\') && !path.contains("/.") {
+    // Few paths have any of these; a dot is suspicious at the beginning of a segment only, but rare enough.
+    if !path.bytes().any(|byte| matches!(byte, b'%' | b'\\' | b'.')) {
         return true;
     }
     !path.contains('\\') && path.split('/').skip(1).all(|s| decoded(s).is_some_and(|s| !matches!(&*s, "." | "..")))

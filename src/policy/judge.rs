@@ -114,11 +114,10 @@ impl<'a> Eval<'a> {
 
     /// Whether a rule is about the request's action, target and parties, refinements included.
     pub(super) fn about(&mut self, rule: &CompiledRule) -> Mask {
-        let mut mask = Mask::TRUE;
-        for (_, alternatives) in rule.aspects() {
-            mask = mask.and(self.aspect(alternatives));
+        match self.sheet.ruled.get(rule.index) {
+            Some(known) if *known != Mask::NONE => *known,
+            _ => rule.aspects().into_iter().map(|(_, all)| self.aspect(all)).fold(Mask::TRUE, Mask::and),
         }
-        mask
     }
 
     /// Whether the request is about any of the alternatives; none means anything.

@@ -4,7 +4,10 @@
 
 use std::collections::HashSet;
 
+use smallvec::SmallVec;
+
 use super::compile::{Alternative, Compiled, CompiledRule, Slot, Told};
+use super::datapath::Call;
 use super::truth::Mask;
 use super::value::{Decimal, Duration, Seen, Typed, instant};
 use super::vocabulary::{Kind, Operator, Source, canonical};
@@ -24,6 +27,8 @@ pub struct Sheet {
     pub(super) facts: Vec<Filled>,
     /// Of each alternative of each rule: whether the request is about it.
     pub(super) about: Vec<Mask>,
+    /// Of each rule: the same for all of its aspects together; `NONE` where refinements have a say.
+    pub(super) ruled: Vec<Mask>,
     /// Of each rule: when it was performed, and whether it is reported violated.
     pub(super) done: Vec<Done>,
     /// When the agreement was made, for dates relative to it.
@@ -44,9 +49,13 @@ pub(super) struct Done {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Filled {
     pub(super) known: Known,
+    /// A path among the values may mean two things.
+    pub(super) ambiguous: bool,
+    /// Which of the slot's candidates are among the values.
+    pub(super) bits: u64,
     /// The first `len` are in force; the others keep their memory for the next call.
-    values: Vec<Seen>,
-    len: usize,
+    values: SmallVec<[Seen; 1]>,
+    pub(super) len: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,17 +77,34 @@ impl Filled {
     }
 
     fn clear(&mut self) {
-        (self.known, self.len) = (Known::Absent, 0);
+        (self.known, self.len, self.bits, self.ambiguous) = (Known::Absent, 0, 0, false);
     }
 
-    fn push(&mut self, kind: Kind, text: &str) {
-        let typed = Typed::read(text, kind);
+    fn push(&mut self, slot: &Slot, text: &str) {
+        let typed = if slot.kind == Kind::DataPath { self.path(slot, text) } else { self.value(slot, text) };
         self.known = match (self.known, typed) {
             (Known::Unreadable, _) | (_, None) => Known::Unreadable,
             (Known::Groups, _) => Known::Groups,
             _ => Known::Values,
         };
         self.store(text, typed.unwrap_or(Typed::Text));
+    }
+
+    fn value(&mut self, slot: &Slot, text: &str) -> Option<Typed> {
+        for (at, candidate) in slot.candidates.iter().enumerate() {
+            self.bits |= u64::from(candidate.is_text(text)) << at;
+        }
+        Typed::read(text, slot.kind)
+    }
+
+    fn path(&mut self, slot: &Slot, text: &str) -> Option<Typed> {
+        let call = Call::parse(text);
+        for (at, candidate) in slot.candidates.iter().enumerate() {
+            let covers = call.zip(candidate.pattern.as_ref()).is_some_and(|(call, pattern)| pattern.covers_call(call));
+            self.bits |= u64::from(covers) << at;
+        }
+        self.ambiguous |= call.is_none();
+        Some(Typed::Call { plain: call.is_some() })
     }
 
     fn store(&mut self, text: &str, typed: Typed) {
@@ -88,7 +114,7 @@ impl Filled {
                 value.text.push_str(text);
                 value.typed = typed;
             }
-            None => self.values.push(Seen { text: text.to_owned(), typed }),
+            None => self.values.push(Seen { text: text.into(), typed }),
         }
         self.len += 1;
     }
@@ -115,6 +141,7 @@ impl Compiled {
             phase: world.phase,
             facts: self.slots.iter().map(|slot| self.filled(slot, world)).collect(),
             about: vec![Mask::NONE; self.alternatives],
+            ruled: vec![Mask::NONE; self.rules],
             done: vec![Done::default(); self.rules],
             agreed: None,
             terms: self.atoms.iter().map(|_| None).collect(),
@@ -139,10 +166,10 @@ impl Compiled {
             || world.facts.iter().find(|(name, _)| canonical(&self.expand(name)) == *slot.name).map(|(_, f)| f);
         if let Some(fact) = world.facts.get(&*slot.name).or_else(spelled) {
             filled.known = Known::Values;
-            fact.values().iter().for_each(|text| filled.push(slot.kind, text));
+            fact.values().iter().for_each(|text| filled.push(slot, text));
         } else if slot.from == Told::Groups && !world.member_of.is_empty() {
             filled.known = Known::Groups;
-            groups(world).iter().for_each(|group| filled.push(slot.kind, group));
+            groups(world).iter().for_each(|group| filled.push(slot, group));
         }
         filled
     }
@@ -185,6 +212,12 @@ impl Compiled {
                     },
                 );
             }
+        }
+        let plain = rule.aspects().into_iter().flat_map(|(_, all)| all).all(|one| one.refinements.is_empty());
+        if plain && let Some(cell) = sheet.ruled.get_mut(rule.index) {
+            let of = |one: &Alternative| sheet.about.get(one.index).copied().unwrap_or(Mask::UNKNOWN);
+            let any = |all: &[Alternative]| all.iter().map(of).reduce(Mask::or).unwrap_or(Mask::TRUE);
+            *cell = rule.aspects().into_iter().map(|(_, all)| any(all)).fold(Mask::TRUE, Mask::and);
         }
         let is_it = |id: &str| {
             *rule.clause == *id
@@ -242,7 +275,7 @@ impl Sheet {
     pub fn restore(&mut self, place: Place, from: &Self) {
         if let (Some(filled), Some(known)) = (self.facts.get_mut(place.0), from.facts.get(place.0)) {
             filled.clear();
-            filled.known = known.known;
+            (filled.known, filled.bits, filled.ambiguous) = (known.known, known.bits, known.ambiguous);
             known.values().iter().for_each(|value| filled.store(&value.text, value.typed));
         }
     }
@@ -273,7 +306,7 @@ impl Filling<'_> {
     pub fn text(&mut self, place: Option<Place>, text: &str) -> &mut Self {
         if let Some((slot, filled)) = self.at(place) {
             filled.clear();
-            filled.push(slot.kind, text);
+            filled.push(slot, text);
         }
         self
     }
@@ -283,7 +316,7 @@ impl Filling<'_> {
         if let Some((slot, filled)) = self.at(place) {
             filled.clear();
             filled.known = Known::Values;
-            texts.into_iter().for_each(|text| filled.push(slot.kind, text));
+            texts.into_iter().for_each(|text| filled.push(slot, text));
         }
         self
     }

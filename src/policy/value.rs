@@ -3,7 +3,9 @@
 use std::cmp::Ordering;
 use std::fmt::Write as _;
 
-use super::datapath::{self, Pattern};
+use compact_str::CompactString;
+
+use super::datapath::{Call, Pattern};
 use super::vocabulary::Kind;
 use crate::model::odrl::Literal;
 use crate::model::time::Timestamp;
@@ -36,7 +38,7 @@ impl Typed {
             Kind::Duration => Duration::parse(text.trim()).map(Self::Duration),
             Kind::Version => Some(Self::Version),
             Kind::Text | Kind::Any => Some(Self::Text),
-            Kind::DataPath => Some(Self::Call { plain: datapath::is_plain(text) }),
+            Kind::DataPath => Some(Self::Call { plain: Call::parse(text).is_some() }),
         }
     }
 }
@@ -44,7 +46,8 @@ impl Typed {
 /// A value seen in the world. Its text is kept only where it was given as text.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
-    pub(crate) text: String,
+    /// Short ones stand in place, without a place of their own in memory.
+    pub(crate) text: CompactString,
     pub(crate) typed: Typed,
 }
 
@@ -124,13 +127,13 @@ impl Right {
         }
     }
 
-    fn is_text(&self, text: &str) -> bool {
+    pub(crate) fn is_text(&self, text: &str) -> bool {
         *self.text == *text || self.iri.as_deref() == Some(text)
     }
 
     /// This right operand as a value of the world, for comparing right operands with each other.
     pub(crate) fn as_seen(&self) -> Seen {
-        Seen { text: self.iri.as_deref().unwrap_or(&self.text).to_owned(), typed: self.typed }
+        Seen { text: self.iri.as_deref().unwrap_or(&self.text).into(), typed: self.typed }
     }
 }
 

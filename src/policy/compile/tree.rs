@@ -16,6 +16,8 @@ pub(crate) struct Slot {
     pub(crate) assurance: Assurance,
     pub(crate) source: Source,
     pub(crate) from: Told,
+    /// The right operands that texts of this slot are compared with, each once, where there are few: the n-th is bit n.
+    pub(crate) candidates: Box<[Right]>,
 }
 
 /// Where a slot is filled from.
@@ -47,6 +49,7 @@ impl Slot {
             assurance: operand.assurance,
             source: operand.source.clone(),
             from,
+            candidates: Box::default(),
         }
     }
 }

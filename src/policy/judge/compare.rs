@@ -3,7 +3,9 @@
 use std::cmp::Ordering;
 
 use super::Eval;
-use crate::policy::compile::{Atom, Told};
+use compact_str::CompactString;
+
+use crate::policy::compile::{Atom, Test, Told};
 use crate::policy::sheet::{Filled, Known};
 use crate::policy::truth::Mask;
 use crate::policy::value::{Duration, Right, Seen, Typed};
@@ -13,6 +15,23 @@ use crate::policy::world::Phase;
 impl Eval<'_> {
     /// The truth of the comparison at this place.
     pub(super) fn atom(&self, at: usize) -> Mask {
+        let Some(probe) = self.policy.probes.get(at) else { return Mask::UNKNOWN };
+        match probe.test {
+            Test::Whole => return self.whole(at),
+            Test::Now(operator, bound) => return Mask::of(operator.admits(self.now.cmp(&bound))),
+            _ if self.only_time => return Mask::UNKNOWN,
+            _ => {}
+        }
+        let Some(filled) = self.sheet.facts.get(probe.slot as usize) else { return Mask::UNKNOWN };
+        match filled.known {
+            Known::Absent if probe.exchange_only && self.sheet.phase != Phase::Exchange => Mask::DEFERRED,
+            Known::Absent | Known::Unreadable => Mask::UNKNOWN,
+            Known::Groups | Known::Values => tested(probe.test, filled),
+        }
+    }
+
+    /// The same in full, value by value.
+    fn whole(&self, at: usize) -> Mask {
         let Some(atom) = self.policy.atoms.get(at) else { return Mask::UNKNOWN };
         let (Some(slot), Some(filled)) = (self.policy.slots.get(atom.slot), self.sheet.facts.get(atom.slot)) else {
             return Mask::UNKNOWN;
@@ -44,7 +63,7 @@ impl Eval<'_> {
             }
             Told::Fact | Told::Groups => return None,
         };
-        Some(Seen { text: String::new(), typed })
+        Some(Seen { text: CompactString::default(), typed })
     }
 
     /// Every value below the right operand, or none of them; otherwise it cannot be told.
@@ -59,6 +78,27 @@ impl Eval<'_> {
         let mut all = seen.iter().map(below);
         let Some(first) = all.next() else { return Mask::UNKNOWN };
         if all.all(|other| other == first) { first } else { Mask::UNKNOWN }
+    }
+}
+
+/// What bits and numbers tell. Of groups, `eq` means "belongs to", because X-Road writes it so.
+fn tested(test: Test, filled: &Filled) -> Mask {
+    let (bits, one) = (filled.bits, filled.len == 1 || filled.known == Known::Groups);
+    match test {
+        Test::Any(wanted) => Mask::of(bits & wanted != 0),
+        // A path that no pattern can match says nothing about not being meant.
+        Test::None(_) | Test::Other(_) if filled.ambiguous => Mask::UNKNOWN,
+        Test::None(unwanted) => Mask::of(bits & unwanted == 0),
+        Test::All(wanted) => Mask::of(bits & wanted == wanted),
+        Test::Same(wanted) if one => Mask::of(bits & wanted != 0),
+        Test::Other(unwanted) if one => Mask::of(bits & unwanted == 0),
+        Test::Number(operator, bound) => match filled.values() {
+            [Seen { typed: Typed::Number(number), .. }] => {
+                Mask::known(number.compare(bound).map(|order| operator.admits(order)))
+            }
+            _ => Mask::UNKNOWN,
+        },
+        Test::Same(_) | Test::Other(_) | Test::Now(..) | Test::Whole => Mask::UNKNOWN,
     }
 }
 

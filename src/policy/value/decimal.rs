@@ -19,6 +19,9 @@ impl Decimal {
 
     /// Reads `xsd:decimal`, `xsd:integer` and JSON numbers; no NaN, no infinity, nothing that 38 digits cannot hold.
     pub(crate) fn parse(text: &str) -> Option<Self> {
+        if let Some(number) = short(text) {
+            return Some(Self::whole(number));
+        }
         let (negative, unsigned) = match text.as_bytes() {
             [b'-', rest @ ..] => (true, rest),
             [b'+', rest @ ..] => (false, rest),
@@ -89,6 +92,14 @@ impl Decimal {
     pub(crate) const fn is_whole(self) -> bool {
         self.scale == 0
     }
+}
+
+/// A whole number of few digits, which most are.
+fn short(text: &str) -> Option<i64> {
+    if text.is_empty() || text.len() > 18 {
+        return None;
+    }
+    text.bytes().try_fold(0_i64, |number, byte| byte.is_ascii_digit().then(|| number * 10 + i64::from(byte - b'0')))
 }
 
 impl fmt::Display for Decimal {

@@ -1,5 +1,7 @@
 //! The twelve operators of ODRL 2.2.
 
+use std::cmp::Ordering;
+
 /// How a left operand is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Operator {
@@ -72,6 +74,19 @@ impl Operator {
             Self::IsNoneOf => Self::IsAnyOf,
             Self::IsAllOf | Self::IsA | Self::IsPartOf | Self::HasPart => return None,
         })
+    }
+
+    /// Whether it admits that the left operand stands so to the right one.
+    pub(crate) const fn admits(self, order: Ordering) -> bool {
+        match self {
+            Self::Eq => order.is_eq(),
+            Self::Neq => order.is_ne(),
+            Self::Lt => order.is_lt(),
+            Self::Lteq => order.is_le(),
+            Self::Gt => order.is_gt(),
+            Self::Gteq => order.is_ge(),
+            _ => false,
+        }
     }
 
     /// Whether it compares by order.
