@@ -43,7 +43,7 @@ pub use hash::hash;
 pub use history::Infringement;
 pub use judge::{Trace, Verdict};
 pub use parse::MOST_NESTED;
-pub use rehearse::{Change, Rehearsal, Rehearsed};
+pub use rehearse::{Change, Recorded, Rehearsal, Rehearsed};
 pub use report::{Report, ReportOf};
 pub use residual::Residual;
 pub use review::{Held, Review, Warning};

@@ -1,6 +1,7 @@
 //! Recorded exchanges decided again under a draft.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Result, anyhow, ensure};
@@ -11,7 +12,7 @@ use sliproad::model::exchange::{
     Asked, Clauses, Digest, Effect, Exchange, ExchangeId, Facts, Outcome, RecordKind, Times, Verdict,
 };
 use sliproad::model::time::Timestamp;
-use sliproad::policy::{Policy, Registry, Rehearsal};
+use sliproad::policy::{Policy, Recorded, Registry, Rehearsal};
 use uuid::Uuid;
 
 use super::agreement::{NOW, TWENTY};
@@ -32,9 +33,10 @@ pub(crate) fn rates() -> Result<(u64, u64)> {
         log.close().await;
         Ok::<_, anyhow::Error>(())
     })?;
-    let mut kept: Vec<Exchange<'static>> = Vec::with_capacity(KEPT);
+    let mut kept: Vec<Recorded> = Vec::with_capacity(KEPT);
+    let known = Arc::new(TWENTY.world());
     let begun = Instant::now();
-    history(directory.path(), |exchange| kept.push(exchange.clone()))?;
+    history(directory.path(), |exchange| kept.push(Recorded::of(exchange, &known)))?;
     let reading = begun.elapsed();
     ensure!(kept.len() == KEPT, "the log has {} exchanges", kept.len());
 
@@ -43,7 +45,7 @@ pub(crate) fn rates() -> Result<(u64, u64)> {
     let begun = Instant::now();
     for _ in 0..ROUNDS {
         for exchange in &kept {
-            rehearsal.replay(exchange, || TWENTY.world(), false);
+            rehearsal.replay(exchange, false);
         }
     }
     let deciding = begun.elapsed();

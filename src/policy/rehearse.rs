@@ -4,6 +4,7 @@
 //! the draft would have kept them: an exchange that the draft refuses does not count.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -14,18 +15,63 @@ use super::sheet::{Place, Sheet};
 use super::vocabulary::Registry;
 use super::world::{Fact, World};
 use super::{Invalid, Policy};
-use crate::model::exchange::{Effect, Exchange};
+use crate::model::exchange::{Effect, Exchange, ExchangeId};
 use crate::model::odrl::PolicyKind;
+use crate::model::time::Timestamp;
 
 const MINUTE: i64 = 60_000;
 /// How long ago the call before a first one was, milliseconds: a hundred years.
 const ENDLESS: i64 = 36_500 * 24 * 3600 * 1000;
 
+/// An exchange as a rehearsal needs it, taken out of its evidence once and decided again as often as drafts are tried.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    exchange: ExchangeId,
+    agreement: Box<str>,
+    consumer: Box<str>,
+    at: Timestamp,
+    permitted: bool,
+    call: Box<str>,
+    facts: Box<[(Box<str>, Fact)]>,
+    /// What is the same for every exchange under the agreement.
+    world: Arc<World>,
+}
+
+impl Recorded {
+    /// Takes an exchange out of its evidence; `known` is what is known of its consumer beside that.
+    #[must_use]
+    pub fn of(exchange: &Exchange<'_>, known: &Arc<World>) -> Self {
+        let facts = exchange.decision.facts.iter().flat_map(|facts| facts.values());
+        let facts = facts.filter_map(|(operand, value)| Some((operand.into_boxed_str(), Fact::from_json(&value)?)));
+        Self {
+            exchange: exchange.exchange,
+            agreement: exchange.agreement.as_ref().into(),
+            consumer: exchange.counterparty.as_ref().into(),
+            at: exchange.times.received,
+            permitted: exchange.decision.effect == Effect::Permit,
+            call: called(&exchange.request.method, &exchange.request.path).into(),
+            facts: facts.collect(),
+            world: Arc::clone(known),
+        }
+    }
+
+    /// What is known of the consumer of an exchange, with the parties and the dataset that it was about.
+    #[must_use]
+    pub fn world(exchange: &Exchange<'_>, known: World) -> Arc<World> {
+        let mut world = known.of_exchange(exchange);
+        world.facts.remove("xroad:datapath");
+        for (operand, _) in exchange.decision.facts.iter().flat_map(|facts| facts.values()) {
+            world.facts.remove(&operand);
+        }
+        Arc::new(world)
+    }
+}
+
 /// A draft being rehearsed.
 pub struct Rehearsal {
     draft: Compiled,
     places: Places,
-    agreements: HashMap<String, Standing>,
+    agreements: HashMap<Box<str>, Standing>,
     rehearsed: Rehearsed,
     changes: BTreeMap<(String, bool, String), Change>,
 }
@@ -76,8 +122,8 @@ struct Standing {
     base: Sheet,
     sheet: Sheet,
     trace: Trace,
-    /// Places that the exchange before filled.
-    filled: Vec<Place>,
+    /// What the exchange before told of, with where the draft keeps it.
+    operands: Vec<(Box<str>, Option<Place>)>,
     used: i64,
     minute: VecDeque<i64>,
     last: Option<i64>,
@@ -101,28 +147,25 @@ impl Rehearsal {
         Ok(Self { draft, places, agreements, rehearsed: Rehearsed::default(), changes })
     }
 
-    /// Decides one exchange again; exchanges come in the order of time. `known` tells what is known of its consumer beside the
-    /// evidence and is asked once for each agreement. With `counts_only`, the exchange moves the counters and is not compared.
-    pub fn replay(&mut self, exchange: &Exchange<'_>, known: impl FnOnce() -> World, counts_only: bool) {
-        let (now, draft) = (exchange.times.received, &self.draft);
-        if !self.agreements.contains_key(&*exchange.agreement) {
-            let world = World { target: None, ..known() }.of_exchange(exchange);
-            let fresh = Standing::new(draft.sheet(&World { facts: known_before(&world, exchange), ..world }));
-            self.agreements.insert(exchange.agreement.clone().into_owned(), fresh);
+    /// Decides one exchange again; exchanges come in the order of time. With `counts_only`, it moves the counters and is not
+    /// compared.
+    pub fn replay(&mut self, exchange: &Recorded, counts_only: bool) {
+        let draft = &self.draft;
+        if !self.agreements.contains_key(&exchange.agreement) {
+            let fresh = Standing::new(draft.sheet(&exchange.world));
+            self.agreements.insert(exchange.agreement.clone(), fresh);
         }
-        let Some(standing) = self.agreements.get_mut(&*exchange.agreement) else { return };
-        standing.sheet.now = now;
+        let Some(standing) = self.agreements.get_mut(&exchange.agreement) else { return };
         standing.fill(draft, &self.places, exchange);
         let verdict = draft.judge(&standing.sheet, &mut standing.trace);
         if verdict.permit {
-            standing.passed(now.millis());
+            standing.passed(exchange.at.millis());
         }
         if counts_only {
             return;
         }
         self.rehearsed.exchanges += 1;
-        let was = exchange.decision.effect == Effect::Permit;
-        match (was, verdict.permit) {
+        match (exchange.permitted, verdict.permit) {
             (true, false) => self.rehearsed.refused += 1,
             (false, true) => self.rehearsed.permitted += 1,
             _ => {
@@ -133,7 +176,7 @@ impl Rehearsal {
         let decision = draft.because(&standing.sheet, verdict);
         let first = decision.because.into_iter().next();
         let (clause, reason) = first.map(|because| (because.clause, because.reason)).unwrap_or_default();
-        let consumer = exchange.counterparty.clone().into_owned();
+        let consumer = exchange.consumer.to_string();
         let kind = self.changes.entry((consumer.clone(), verdict.permit, clause.clone())).or_insert_with(|| Change {
             consumer,
             now: if verdict.permit { "permit" } else { "refuse" },
@@ -154,38 +197,34 @@ impl Rehearsal {
     }
 }
 
-/// The facts that do not come from the exchange itself.
-fn known_before(world: &World, exchange: &Exchange<'_>) -> BTreeMap<String, Fact> {
-    let mut facts = world.facts.clone();
-    facts.remove("xroad:datapath");
-    for (operand, _) in exchange.decision.facts.iter().flat_map(|facts| facts.values()) {
-        facts.remove(&operand);
-    }
-    facts
-}
-
 impl Standing {
     fn new(base: Sheet) -> Self {
         let sheet = base.clone();
-        let (trace, minute) = (Trace::default(), VecDeque::new());
-        Self { base, sheet, trace, filled: Vec::new(), used: 0, minute, last: None }
+        let (trace, minute, operands) = (Trace::default(), VecDeque::new(), Vec::new());
+        Self { base, sheet, trace, operands, used: 0, minute, last: None }
     }
 
-    fn fill(&mut self, draft: &Compiled, places: &Places, exchange: &Exchange<'_>) {
-        for place in self.filled.drain(..) {
-            self.sheet.restore(place, &self.base);
+    fn fill(&mut self, draft: &Compiled, places: &Places, exchange: &Recorded) {
+        self.sheet.now = exchange.at;
+        // Records under one agreement mostly tell of the same operands, in the same order.
+        let same = self.operands.len() == exchange.facts.len()
+            && self.operands.iter().zip(&exchange.facts).all(|((known, _), (operand, _))| known == operand);
+        if !same {
+            for place in self.operands.iter().filter_map(|(_, place)| *place) {
+                self.sheet.restore(place, &self.base);
+            }
+            let named = |(operand, _): &(Box<str>, Fact)| (operand.clone(), draft.place(operand));
+            self.operands = exchange.facts.iter().map(named).collect();
         }
-        let recorded = exchange.decision.facts.as_ref().map(|facts| facts.values()).unwrap_or_default();
         let mut filling = draft.fill(&mut self.sheet);
-        for (operand, value) in &recorded {
-            let (Some(place), Some(fact)) = (draft.place(operand), Fact::from_json(value)) else { continue };
-            filling.texts(Some(place), fact.values().iter().map(String::as_str));
-            self.filled.push(place);
+        for ((_, place), (_, fact)) in self.operands.iter().zip(&exchange.facts) {
+            match fact.values() {
+                [one] => filling.text(*place, one),
+                several => filling.texts(*place, several.iter().map(String::as_str)),
+            };
         }
-        if places.datapath.is_some() {
-            filling.text(places.datapath, &called(&exchange.request.method, &exchange.request.path));
-        }
-        let now = exchange.times.received.millis();
+        filling.text(places.datapath, &exchange.call);
+        let now = exchange.at.millis();
         while self.minute.front().is_some_and(|at| *at <= now - MINUTE) {
             self.minute.pop_front();
         }

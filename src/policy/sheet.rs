@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 
+use compact_str::CompactString;
 use smallvec::SmallVec;
 
 use super::compile::{Alternative, Compiled, CompiledRule, Slot, Told};
@@ -13,6 +14,9 @@ use super::value::{Decimal, Duration, Seen, Typed, instant};
 use super::vocabulary::{Kind, Operator, Source, canonical};
 use super::world::{Fact, Phase, Way, World, reachable};
 use crate::model::time::Timestamp;
+
+/// Up to so many bytes a text stands in place.
+const SHORT: usize = 24;
 
 /// The place of a fact in a [`Sheet`] of one policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,18 +95,13 @@ impl Filled {
     }
 
     fn value(&mut self, slot: &Slot, text: &str) -> Option<Typed> {
-        for (at, candidate) in slot.candidates.iter().enumerate() {
-            self.bits |= u64::from(candidate.is_text(text)) << at;
-        }
+        self.bits |= slot.candidates.of_text(text);
         Typed::read(text, slot.kind)
     }
 
     fn path(&mut self, slot: &Slot, text: &str) -> Option<Typed> {
         let call = Call::parse(text);
-        for (at, candidate) in slot.candidates.iter().enumerate() {
-            let covers = call.zip(candidate.pattern.as_ref()).is_some_and(|(call, pattern)| pattern.covers_call(call));
-            self.bits |= u64::from(covers) << at;
-        }
+        self.bits |= call.map_or(0, |call| slot.candidates.of_call(call));
         self.ambiguous |= call.is_none();
         Some(Typed::Call { plain: call.is_some() })
     }
@@ -110,8 +109,12 @@ impl Filled {
     fn store(&mut self, text: &str, typed: Typed) {
         match self.values.get_mut(self.len) {
             Some(value) => {
-                value.text.clear();
-                value.text.push_str(text);
+                if text.len() <= SHORT && !value.text.is_heap_allocated() {
+                    value.text = CompactString::new(text);
+                } else {
+                    value.text.clear();
+                    value.text.push_str(text);
+                }
                 value.typed = typed;
             }
             None => self.values.push(Seen { text: text.into(), typed }),

@@ -127,7 +127,7 @@ impl Right {
         }
     }
 
-    pub(crate) fn is_text(&self, text: &str) -> bool {
+    fn is_text(&self, text: &str) -> bool {
         *self.text == *text || self.iri.as_deref() == Some(text)
     }
 

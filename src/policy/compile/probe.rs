@@ -1,7 +1,10 @@
 //! Comparisons as a decision makes them: laid out close together, texts as bits that were found when the call was slotted.
 
+use compact_str::CompactString;
+
 use super::tree::{Atom, Slot, Told};
 use crate::model::time::Timestamp;
+use crate::policy::datapath::{Call, Pattern};
 use crate::policy::value::{Decimal, Right, Typed};
 use crate::policy::vocabulary::{Kind, Operator};
 
@@ -38,35 +41,97 @@ pub(crate) enum Test {
 
 /// Lays out the comparisons, and gives slots their candidates.
 pub(super) fn lay_out(atoms: &[Atom], slots: &mut [Slot]) -> Box<[Probe]> {
+    let mut compared: Vec<Option<Vec<&Right>>> = Vec::with_capacity(slots.len());
     for (at, slot) in slots.iter_mut().enumerate() {
-        slot.candidates = candidates(slot, atoms.iter().filter(|atom| atom.slot == at));
+        let found = distinct(slot, atoms.iter().filter(|atom| atom.slot == at));
+        slot.candidates = found.as_ref().map_or(Candidates::None, |found| candidates(slot, found));
+        compared.push(found);
     }
-    atoms.iter().map(|atom| probe(atom, slots)).collect()
+    atoms.iter().map(|atom| probe(atom, slots, compared.get(atom.slot).and_then(Option::as_deref))).collect()
 }
 
-fn candidates<'a>(slot: &Slot, atoms: impl Iterator<Item = &'a Atom>) -> Box<[Right]> {
-    let mut found: Vec<Right> = Vec::new();
-    if !matches!(slot.kind, Kind::Text | Kind::DataPath) || !matches!(slot.from, Told::Fact | Told::Groups) {
-        return Box::default();
+/// What the values of a slot are compared with.
+#[derive(Clone, Debug)]
+pub(crate) enum Candidates {
+    /// Too much, or no texts: comparisons look for themselves.
+    None,
+    Texts(Box<[Candidate]>),
+    Paths(Box<[Pattern]>),
+}
+
+/// One spelling of a right operand.
+#[derive(Clone, Debug)]
+pub(crate) struct Candidate {
+    print: u64,
+    bit: u64,
+    text: CompactString,
+}
+
+impl Candidates {
+    /// The bits of those that are this text.
+    pub(crate) fn of_text(&self, text: &str) -> u64 {
+        let Self::Texts(all) = self else { return 0 };
+        let print = fingerprint(text);
+        let same = |one: &&Candidate| one.print == print && one.text == *text;
+        all.iter().filter(same).fold(0, |bits, one| bits | one.bit)
     }
+
+    /// The bits of those that cover this call.
+    pub(crate) fn of_call(&self, call: Call<'_>) -> u64 {
+        let Self::Paths(all) = self else { return 0 };
+        all.iter().enumerate().fold(0, |bits, (at, pattern)| bits | (u64::from(pattern.covers_call(call)) << at))
+    }
+}
+
+/// Tells most texts apart without looking at all of them: their ends and their length.
+fn fingerprint(text: &str) -> u64 {
+    let bytes = text.as_bytes();
+    let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
+    match (bytes.first_chunk(), bytes.last_chunk()) {
+        (Some(first), Some(last)) => {
+            let mixed = word(first).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ word(last).rotate_left(29);
+            mixed.wrapping_add(bytes.len() as u64)
+        }
+        _ => bytes.iter().fold(bytes.len() as u64, |all, byte| (all << 8) ^ u64::from(*byte)),
+    }
+}
+
+/// The distinct right operands of a slot, in order; `None` when there are more than bits, or others than texts.
+fn distinct<'a>(slot: &Slot, atoms: impl Iterator<Item = &'a Atom>) -> Option<Vec<&'a Right>> {
+    if !matches!(slot.kind, Kind::Text | Kind::DataPath) || !matches!(slot.from, Told::Fact | Told::Groups) {
+        return None;
+    }
+    let mut found: Vec<&Right> = Vec::new();
     for right in atoms.flat_map(|atom| &atom.right) {
         if !found.iter().any(|known| same(known, right)) {
-            found.push(right.clone());
-        }
-        if found.len() > u64::BITS as usize {
-            return Box::default();
+            found.push(right);
         }
     }
-    found.into()
+    (found.len() <= u64::BITS as usize).then_some(found)
+}
+
+fn candidates(slot: &Slot, found: &[&Right]) -> Candidates {
+    if slot.kind == Kind::DataPath {
+        let patterns: Option<Box<[Pattern]>> = found.iter().map(|right| right.pattern.clone()).collect();
+        return patterns.map_or(Candidates::None, Candidates::Paths);
+    }
+    let spelled = |(at, right): (usize, &&Right)| {
+        let spellings: Vec<&str> = std::iter::once(&*right.text).chain(right.iri.as_deref()).collect();
+        spellings.into_iter().map(move |text| (at, text.to_owned())).collect::<Vec<_>>()
+    };
+    let all = found.iter().enumerate().flat_map(spelled);
+    Candidates::Texts(
+        all.map(|(at, text)| Candidate { print: fingerprint(&text), bit: 1 << at, text: text.into() }).collect(),
+    )
 }
 
 fn same(one: &Right, other: &Right) -> bool {
     one.text == other.text && one.iri == other.iri
 }
 
-fn probe(atom: &Atom, slots: &[Slot]) -> Probe {
+fn probe(atom: &Atom, slots: &[Slot], compared: Option<&[&Right]>) -> Probe {
     let slot = slots.get(atom.slot);
-    let test = slot.map_or(Test::Whole, |slot| test(atom, slot));
+    let test = slot.map_or(Test::Whole, |slot| test(atom, slot, compared));
     Probe {
         slot: u32::try_from(atom.slot).unwrap_or(u32::MAX),
         exchange_only: slot.is_some_and(|slot| slot.exchange_only),
@@ -74,7 +139,7 @@ fn probe(atom: &Atom, slots: &[Slot]) -> Probe {
     }
 }
 
-fn test(atom: &Atom, slot: &Slot) -> Test {
+fn test(atom: &Atom, slot: &Slot, compared: Option<&[&Right]>) -> Test {
     let ordinary = matches!(atom.operator, Operator::Eq | Operator::Neq) || atom.operator.is_order();
     if let ([right], true) = (&*atom.right, ordinary) {
         match (slot.from, right.typed) {
@@ -85,10 +150,8 @@ fn test(atom: &Atom, slot: &Slot) -> Test {
             _ => {}
         }
     }
-    if slot.candidates.is_empty() || atom.right.is_empty() {
-        return Test::Whole;
-    }
-    let bit = |right: &Right| slot.candidates.iter().position(|known| same(known, right)).map_or(0, |at| 1 << at);
+    let Some(compared) = compared.filter(|_| !atom.right.is_empty()) else { return Test::Whole };
+    let bit = |right: &Right| compared.iter().position(|known| same(known, right)).map_or(0, |at| 1 << at);
     let bits: u64 = atom.right.iter().map(bit).fold(0, |all, bit| all | bit);
     match (atom.operator, atom.right.len()) {
         (Operator::IsAnyOf, _) => Test::Any(bits),

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::probe::Candidates;
 use crate::model::odrl::{DutyTiming, Logic};
 use crate::policy::value::{Right, Typed};
 use crate::policy::vocabulary::{Assurance, Kind, Operand, Operator, SINCE_AGREEMENT, Source};
@@ -16,8 +17,8 @@ pub(crate) struct Slot {
     pub(crate) assurance: Assurance,
     pub(crate) source: Source,
     pub(crate) from: Told,
-    /// The right operands that texts of this slot are compared with, each once, where there are few: the n-th is bit n.
-    pub(crate) candidates: Box<[Right]>,
+    /// What its values are compared with, each once, where that is not much: the n-th is bit n.
+    pub(crate) candidates: Candidates,
 }
 
 /// Where a slot is filled from.
@@ -49,7 +50,7 @@ impl Slot {
             assurance: operand.assurance,
             source: operand.source.clone(),
             from,
-            candidates: Box::default(),
+            candidates: Candidates::None,
         }
     }
 }

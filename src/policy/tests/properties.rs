@@ -210,7 +210,9 @@ proptest! {
         if Compiled::read(&policy, &WORDS).is_ok() && world["phase"] == "exchange" {
             let alone = |rule: &Value| permits(&json!({"permission": [rule]}), &world);
             let single = world["facts"].as_object().unwrap().values().all(|v| !v.is_array());
-            prop_assert!(!(single && alone(&one) && alone(&other)), "{policy}");
+            // Names that turn out to be groups of each other are told at run time only; there a conflict refuses.
+            let ungrouped = world["memberOf"].as_array().unwrap().is_empty();
+            prop_assert!(!(single && ungrouped && alone(&one) && alone(&other)), "{policy}");
         }
     }
 
