@@ -21,6 +21,7 @@ mod export;
 mod hash;
 mod history;
 mod judge;
+mod outlook;
 mod parse;
 mod recorded;
 mod rehearse;
@@ -42,6 +43,7 @@ pub use export::{Export, Lost, for_edc};
 pub use hash::hash;
 pub use history::Infringement;
 pub use judge::{Trace, Verdict};
+pub use outlook::{Outlook, Standing};
 pub use parse::MOST_NESTED;
 pub use rehearse::{Change, Recorded, Rehearsal, Rehearsed};
 pub use report::{Report, ReportOf};
@@ -50,7 +52,7 @@ pub use review::{Held, Review, Warning};
 pub use sheet::{Filling, Place, Sheet};
 pub use truth::Truth;
 pub use vocabulary::{Assurance, DutyReading, Kind, Operand, Registry, Source, profile};
-pub use world::{DutyPerformed, Fact, Phase, World};
+pub use world::{DutyPerformed, Fact, Phase, Reported, World};
 
 /// A part of a policy that cannot be evaluated here, so that the policy may not be published.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

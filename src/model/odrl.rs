@@ -4,6 +4,8 @@
 //! that is known here (`xroad:datapath`), and as written or as IRIs otherwise. A *clause* is always a JSON Pointer (RFC 6901) into
 //! the policy as received.
 
+use serde::{Deserialize, Serialize};
+
 /// A policy (ODRL Information Model 2.2 §2.1), compact forms spread over its rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -102,7 +104,8 @@ pub struct Rule {
 }
 
 /// When a duty of a permission is to be done, seen from the use that it belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum DutyTiming {
     /// Before the use: consent, payment.
     Before,

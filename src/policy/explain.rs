@@ -81,6 +81,8 @@ impl Because {
         let withheld = Message::Withheld { clause: &self.clause, operand: &self.operand, state: self.state };
         match audience {
             Audience::Operator => self.clone(),
+            // What is to be done stands in the agreement, which both parties have.
+            Audience::Counterparty if self.operand == "duty" => self.clone(),
             Audience::Counterparty => {
                 Self { observed: None, reason: Language::default().say(withheld), ..self.clone() }
             }
@@ -154,13 +156,7 @@ impl Reasons<'_> {
     fn obligations(&mut self) {
         for duty in &self.eval.policy.obligations {
             if self.eval.violates(duty) {
-                let action = duty.doing();
-                let entry = entry(&duty.clause, Truth::False, "duty", "eq", &action, None);
-                self.found.push(said(
-                    entry,
-                    Message::Violated { action: &action },
-                    Message::Fulfil { action: &action },
-                ));
+                self.found.push(missed(duty));
             }
         }
     }
@@ -245,7 +241,9 @@ impl Reasons<'_> {
         self.collect_all(&failing, |mask| !mask.lets());
         for duty in &rule.duties {
             let state = self.eval.duty(duty);
-            if !state.lets() {
+            if !state.lets() && self.eval.is_violated(duty) {
+                self.found.push(missed(duty));
+            } else if !state.lets() {
                 let action = duty.doing();
                 let entry = entry(&duty.clause, state.truth(), "duty", "eq", &action, None);
                 let (message, remedy) = (Message::Unfulfilled { action: &action }, Message::Fulfil { action: &action });
@@ -343,6 +341,14 @@ pub(super) fn compared(eval: &Eval<'_>, atom: &Atom, mask: Mask) -> Because {
         Some(seen) => Because { reason: Language::default().say(Message::Ambiguous { path: &seen.text }), ..entry },
         None => entry,
     }
+}
+
+/// What is said of a duty that was not fulfilled in time.
+fn missed(duty: &CompiledRule) -> Because {
+    let action = duty.doing();
+    let then = duty.consequences.iter().map(CompiledRule::doing).collect::<Vec<_>>().join(", ");
+    let entry = entry(&duty.clause, Truth::False, "duty", "eq", &action, None);
+    said(entry, Message::Violated { action: &action }, Message::Heal { action: &action, then: &then })
 }
 
 fn names(alternatives: &[Alternative]) -> String {

@@ -13,6 +13,7 @@ mod forms;
 mod language;
 mod naive;
 mod obligations;
+mod outlook;
 mod properties;
 
 pub(super) fn decide(policy: &Value, world: &Value) -> DocumentDecision {

@@ -96,6 +96,15 @@ pub struct DutyPerformed {
     pub at: Timestamp,
 }
 
+/// What is reported of all duties of an agreement.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reported {
+    /// Duties that were done.
+    pub performed: Vec<DutyPerformed>,
+    /// Duties that were not done in time, by `uid` or JSON Pointer.
+    pub violated: Vec<String>,
+}
+
 /// The state of the world and the request to be decided.
 #[derive(Clone, Debug, Default)]
 pub struct World {
@@ -137,6 +146,12 @@ impl World {
                 known.0.push(value.clone());
             }
         }
+    }
+
+    /// Takes over what is reported of duties.
+    pub fn hear(&mut self, reported: Reported) {
+        self.duties.extend(reported.performed);
+        self.violated.extend(reported.violated);
     }
 
     /// As [`World::know`], in a chain.

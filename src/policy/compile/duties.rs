@@ -1,9 +1,9 @@
 //! What a policy asks to be done, and when.
 
-use super::{Compiled, CompiledRule, Node};
-use crate::model::odrl::DutyTiming;
+use super::{Atom, Compiled, CompiledRule, Node, NodeId, Told};
+use crate::model::odrl::{DutyTiming, Logic};
 use crate::model::time::Timestamp;
-use crate::policy::value::Typed;
+use crate::policy::value::{Right, Typed};
 use crate::policy::vocabulary::Operator;
 
 /// Something that the policy asks to be done.
@@ -24,41 +24,71 @@ pub struct DutyUse {
 }
 
 impl Compiled {
-    /// Duties of its permissions.
+    /// Duties of its permissions. Deadlines relative to the agreement are told when it is known when that was made.
     #[must_use]
-    pub fn duties(&self) -> Vec<DutyUse> {
-        self.permissions.iter().flat_map(|rule| &rule.duties).map(|duty| described(self, duty, duty.timing)).collect()
+    pub fn duties(&self, agreed: Option<Timestamp>) -> Vec<DutyUse> {
+        let duties = self.permissions.iter().flat_map(|rule| &rule.duties);
+        duties.map(|duty| described(self, duty, duty.timing, agreed)).collect()
     }
 
-    /// What is to be done whether or not the permissions are used.
+    /// What is to be done whether or not the permissions are used; deadlines as for [`Compiled::duties`].
     #[must_use]
-    pub fn obligations(&self) -> Vec<DutyUse> {
-        self.obligations.iter().map(|duty| described(self, duty, None)).collect()
+    pub fn obligations(&self, agreed: Option<Timestamp>) -> Vec<DutyUse> {
+        self.obligations.iter().map(|duty| described(self, duty, None, agreed)).collect()
     }
 
-    /// The earliest upper bound of the time among constraints that must all hold.
-    pub(in crate::policy) fn deadline(&self, duty: &CompiledRule) -> Option<Timestamp> {
-        let nodes = duty.constraints.iter().chain(duty.actions.iter().flat_map(|action| action.refinements.iter()));
-        let bounds = nodes.filter_map(|id| match self.nodes.get(id.0)? {
-            Node::Atom(at) => self.atoms.get(*at),
-            Node::Logical { .. } => None,
-        });
-        let upper = bounds.filter(|atom| matches!(atom.operator, Operator::Lt | Operator::Lteq | Operator::Eq));
-        let times = upper.filter_map(|atom| match atom.right.first()?.typed {
-            Typed::Instant(time) => Some(time),
+    /// The last moment to do a duty: the earliest upper bound of the time among constraints that must all hold, the latest among
+    /// alternatives.
+    pub(in crate::policy) fn deadline(&self, duty: &CompiledRule, agreed: Option<Timestamp>) -> Option<Timestamp> {
+        let refined = duty.actions.iter().flat_map(|action| action.refinements.iter());
+        duty.constraints.iter().chain(refined).filter_map(|node| self.upper_bound(*node, agreed)).min()
+    }
+
+    fn upper_bound(&self, node: NodeId, agreed: Option<Timestamp>) -> Option<Timestamp> {
+        match self.nodes.get(node.0)? {
+            Node::Atom(at) => {
+                let atom = self.atoms.get(*at)?;
+                let upper = matches!(atom.operator, Operator::Lt | Operator::Lteq | Operator::Eq);
+                self.moment(atom, atom.right.first().filter(|_| upper)?, agreed)
+            }
+            Node::Logical { logic: Logic::And | Logic::AndSequence, parts, .. } => {
+                parts.iter().filter_map(|part| self.upper_bound(*part, agreed)).min()
+            }
+            Node::Logical { parts, .. } => {
+                let bounds: Option<Vec<Timestamp>> = parts.iter().map(|part| self.upper_bound(*part, agreed)).collect();
+                bounds?.into_iter().max()
+            }
+        }
+    }
+
+    /// The moment that a comparison with the clock compares with.
+    pub(in crate::policy) fn moment(&self, atom: &Atom, right: &Right, agreed: Option<Timestamp>) -> Option<Timestamp> {
+        match (self.slots.get(atom.slot)?.from, right.typed) {
+            (Told::Now, Typed::Instant(time)) => Some(time),
+            (Told::Agreement | Told::Elapsed, Typed::Duration(length)) => length.after(agreed?),
             _ => None,
-        });
-        times.min()
+        }
+    }
+
+    /// Every moment that the clock is compared with anywhere, in no order.
+    pub(in crate::policy) fn moments(&self, agreed: Option<Timestamp>) -> impl Iterator<Item = Timestamp> {
+        let compared = self.atoms.iter().flat_map(|atom| atom.right.iter().map(move |right| (atom, right)));
+        compared.filter_map(move |(atom, right)| self.moment(atom, right, agreed))
     }
 }
 
-fn described(policy: &Compiled, duty: &CompiledRule, timing: Option<DutyTiming>) -> DutyUse {
+fn described(
+    policy: &Compiled,
+    duty: &CompiledRule,
+    timing: Option<DutyTiming>,
+    agreed: Option<Timestamp>,
+) -> DutyUse {
     DutyUse {
         clause: duty.clause.to_string(),
         uid: duty.uid.as_deref().map(str::to_owned),
         actions: duty.actions.iter().flat_map(|a| a.ids.iter().map(ToString::to_string)).collect(),
         timing,
-        deadline: policy.deadline(duty),
-        consequences: duty.consequences.iter().map(|next| described(policy, next, None)).collect(),
+        deadline: policy.deadline(duty, agreed),
+        consequences: duty.consequences.iter().map(|next| described(policy, next, None, agreed)).collect(),
     }
 }

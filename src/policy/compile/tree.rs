@@ -32,6 +32,8 @@ pub(crate) enum Told {
     Agreement,
     /// Groups of the client: what the world says, or else its memberships.
     Groups,
+    /// What the world says, or else, for a duty, the time since the agreement.
+    Elapsed,
 }
 
 impl Slot {
@@ -39,6 +41,7 @@ impl Slot {
         let from = match name {
             "dateTime" | "edc:inForceDate" => Told::Now,
             SINCE_AGREEMENT => Told::Agreement,
+            "elapsedTime" | "delayPeriod" => Told::Elapsed,
             "xroad:globalGroupMember" | "xroad:localGroupMember" => Told::Groups,
             _ => Told::Fact,
         };

@@ -35,6 +35,8 @@ pub(crate) enum Message<'a> {
     Remedy { operand: &'a str },
     /// What to do about a duty.
     Fulfil { action: &'a str },
+    /// What to do about a duty whose time is over; what follows from that may be nothing.
+    Heal { action: &'a str, then: &'a str },
     /// What to do about an offer.
     Negotiate,
 }
@@ -83,6 +85,10 @@ fn english(message: Message<'_>) -> String {
         },
         Message::Remedy { operand } => remedy(operand).to_owned(),
         Message::Fulfil { action } => format!("fulfil the duty to {action} and report it, then call again"),
+        Message::Heal { then: "", .. } => "it cannot be made good; negotiate a new agreement".to_owned(),
+        Message::Heal { action, then } => {
+            format!("fulfil the duty to {action} and what follows from its delay, {then}, and report both, then call again")
+        }
         Message::Negotiate => "negotiate an agreement on this offer first".to_owned(),
     }
 }

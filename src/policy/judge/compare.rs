@@ -40,7 +40,7 @@ impl Eval<'_> {
             return values(atom, std::slice::from_ref(&seen));
         }
         if self.only_time {
-            return Mask::UNKNOWN;
+            return self.within(atom);
         }
         match filled.known {
             Known::Absent if slot.exchange_only && self.sheet.phase != Phase::Exchange => Mask::DEFERRED,
@@ -61,7 +61,7 @@ impl Eval<'_> {
                 let since = self.now.millis().saturating_sub(self.sheet.agreed?.millis());
                 Typed::Duration(Duration::of_millis(since))
             }
-            Told::Fact | Told::Groups => return None,
+            Told::Fact | Told::Groups | Told::Elapsed => return None,
         };
         Some(Seen { text: CompactString::default(), typed })
     }
@@ -198,10 +198,28 @@ impl Eval<'_> {
             Some(seen) => passed(&seen),
             // Time that only adds up: elapsed, metered, delayed.
             None if slot.kind == Kind::Duration => {
-                let filled = self.sheet.facts.get(atom.slot).map(Filled::values);
-                filled.is_some_and(|values| !values.is_empty() && values.iter().all(passed))
+                let values = self.sheet.facts.get(atom.slot).map(Filled::values).unwrap_or_default();
+                values.iter().all(passed) && (!values.is_empty() || self.within(atom).fails())
             }
             None => false,
+        }
+    }
+
+    /// Whether the time looked at is within what a duty leaves from the agreement on; unknown when the world tells otherwise how
+    /// much has elapsed, or nothing.
+    fn within(&self, atom: &Atom) -> Mask {
+        let told = self.sheet.facts.get(atom.slot).is_some_and(|filled| filled.known != Known::Absent);
+        let [right] = &*atom.right else { return Mask::UNKNOWN };
+        let Some(limit) = self.policy.moment(atom, right, self.sheet.agreed).filter(|_| !told) else {
+            return Mask::UNKNOWN;
+        };
+        match atom.operator {
+            Operator::Lt => Mask::of(self.now < limit),
+            // "After 30 days" leaves 30 days.
+            Operator::Lteq | Operator::Eq => Mask::of(self.now <= limit),
+            Operator::Gt => Mask::of(self.now > limit),
+            Operator::Gteq => Mask::of(self.now >= limit),
+            _ => Mask::UNKNOWN,
         }
     }
 }

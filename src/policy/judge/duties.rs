@@ -4,6 +4,7 @@ use super::Eval;
 use crate::model::odrl::{DutyTiming, Logic};
 use crate::model::time::Timestamp;
 use crate::policy::compile::{CompiledRule, Node, NodeId};
+use crate::policy::outlook::Standing;
 use crate::policy::truth::Mask;
 
 impl<'a> Eval<'a> {
@@ -35,6 +36,17 @@ impl<'a> Eval<'a> {
     /// Whether it is reported violated, or a bound to its time has passed.
     pub(in crate::policy) fn is_violated(&self, duty: &CompiledRule) -> bool {
         self.reported(duty).1 || self.is_overdue(duty)
+    }
+
+    /// Where the duty stands, whether or not it is called for now.
+    pub(in crate::policy) fn standing(&mut self, duty: &CompiledRule) -> Standing {
+        if self.fulfilled(duty) || (self.is_violated(duty) && self.is_healed(duty)) {
+            Standing::Fulfilled
+        } else if self.reported(duty).1 || (self.is_overdue(duty) && !self.is_excused(duty)) {
+            Standing::Overdue
+        } else {
+            Standing::Open
+        }
     }
 
     /// When the duty was performed, and whether it is reported violated.
@@ -90,6 +102,6 @@ impl<'a> Eval<'a> {
 
     /// The last moment to do it.
     fn due(&self, duty: &CompiledRule) -> Option<Timestamp> {
-        self.policy.deadline(duty)
+        self.policy.deadline(duty, self.sheet.agreed)
     }
 }

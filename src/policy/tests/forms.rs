@@ -101,7 +101,7 @@ fn ids_policies_are_read() {
     code(&policy, &exchange(json!({"count": 5})), 0);
     code(&policy, &exchange(json!({"count": 6})), 1);
     let compiled = Compiled::read(&policy, &Registry::built_in()).unwrap();
-    assert_eq!(compiled.duties()[0].actions, ["delete"]);
+    assert_eq!(compiled.duties(None)[0].actions, ["delete"]);
 }
 
 #[test]

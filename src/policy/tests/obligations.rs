@@ -104,8 +104,8 @@ fn duties_are_told_with_their_deadlines() {
         {"uid": "urn:1", "action": "delete", "constraint": [atom("dateTime", "lteq", json!("2027-01-01T00:00:00Z"))],
          "consequence": [{"action": "compensate"}]}]});
     let compiled = Compiled::read(&policy, &Registry::built_in()).unwrap();
-    assert_eq!(compiled.duties()[0].clause, "/permission/0/duty/0");
-    let [obligation] = &compiled.obligations()[..] else { panic!() };
+    assert_eq!(compiled.duties(None)[0].clause, "/permission/0/duty/0");
+    let [obligation] = &compiled.obligations(None)[..] else { panic!() };
     assert_eq!(obligation.deadline.map(|t| t.to_string()).as_deref(), Some("2027-01-01T00:00:00.000Z"));
     assert_eq!(obligation.consequences[0].actions, ["compensate"]);
 }

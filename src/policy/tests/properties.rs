@@ -79,7 +79,7 @@ fn duty() -> impl Strategy<Value = Value> {
     })
 }
 
-fn policy() -> impl Strategy<Value = Value> {
+pub(super) fn policy() -> impl Strategy<Value = Value> {
     let permission = (rule(), prop::collection::vec(duty(), 0..2)).prop_map(|(mut rule, duties)| {
         rule["duty"] = json!(duties);
         rule
@@ -110,7 +110,7 @@ fn edges(low: &'static str, high: &'static str, names: &'static [&'static str]) 
     prop::collection::vec(edge, 0..4).prop_map(Value::from)
 }
 
-fn world() -> impl Strategy<Value = Value> {
+pub(super) fn world() -> impl Strategy<Value = Value> {
     let request = (
         select(&["use", "read", "display", "sell"][..]),
         prop::option::weighted(0.9, Just("urn:t")),

@@ -5,6 +5,7 @@ use std::fmt;
 
 use jiff::Span;
 use jiff::civil::{Date, date};
+use jiff::tz::Offset;
 
 use super::decimal::Decimal;
 use crate::model::time::Timestamp;
@@ -29,6 +30,8 @@ pub(crate) fn instant(text: &str) -> Option<Timestamp> {
     Timestamp::parse(&format!("{day}T{clock}{seconds}{zone}")).ok()
 }
 
+const UTC: Offset = Offset::UTC;
+
 /// An `xsd:duration`: months and milliseconds, which have no fixed ratio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Duration {
@@ -45,6 +48,17 @@ impl Duration {
     /// Its length in milliseconds, where that does not depend on the calendar.
     pub(crate) fn millis(self) -> Option<i64> {
         (self.months == 0).then_some(self.millis)
+    }
+
+    /// The moment so long after `start`; months as the calendar has them, in UTC.
+    pub(crate) fn after(self, start: Timestamp) -> Option<Timestamp> {
+        if self.months == 0 {
+            return Some(start.plus_millis(self.millis));
+        }
+        let start = UTC.to_datetime(jiff::Timestamp::from_millisecond(start.millis()).ok()?);
+        let later = start.checked_add(Span::new().try_months(self.months).ok()?).ok()?;
+        let later = UTC.to_timestamp(later).ok()?;
+        Some(Timestamp::from_millis(later.as_millisecond()).plus_millis(self.millis))
     }
 
     /// Reads `PnYnMnDTnHnMnS` and `PnW`, also negative.
@@ -178,6 +192,14 @@ mod tests {
         for bad in ["1D", "P", "PT", "PT5", "P1DT", "P1H", "P1D2D", "P1.5M", "P1S", "PT1S1M", "P-1D", ""] {
             assert_eq!(Duration::parse(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_month_after_is_the_same_day_of_the_next() {
+        let after = |length: &str| Duration::parse(length).unwrap().after(instant("2026-01-31T10:00:00Z").unwrap());
+        assert_eq!(after("P1M"), instant("2026-02-28T10:00:00Z"));
+        assert_eq!(after("P1MT2H"), instant("2026-02-28T12:00:00Z"));
+        assert_eq!(after("P30D"), instant("2026-03-02T10:00:00Z"));
     }
 
     #[test]
