@@ -199,6 +199,11 @@ async fn run(
         let stop = engine_stop.clone();
         async move { engine.run(stop).await }
     });
+    let watching = tokio::spawn({
+        let (engine, stop) = (rooms.engine.clone(), engine_stop.clone());
+        let on_violation = planes::on_violation(rooms.config.enforcement);
+        async move { engine.monitor(on_violation, stop).await }
+    });
     let discovering = tokio::spawn(discovery::keep_up(rooms.clone(), ready.clone(), stop.clone()));
     let limits = listener_limits(&rooms.config);
     let key = rooms.config.management_key().context("the management key cannot be kept")?;
@@ -221,6 +226,7 @@ async fn run(
     listener::serve(public, tls, limits, public_router(rooms), stop.clone()).await;
     engine_stop.cancel();
     working.await?;
+    watching.await?;
     discovering.await?;
     operator_stop.cancel();
     managing.await?;

@@ -14,6 +14,7 @@ use crate::demo::{DemoOptions, double};
 
 mod api;
 mod evidence;
+mod obligations;
 mod policy;
 mod settings;
 mod trade;
@@ -65,6 +66,9 @@ enum Command {
     /// List negotiations, transfers, agreements or exchanges, or take a step by hand
     #[command(subcommand)]
     Show(trade::Show),
+    /// List what agreements ask to be done, or confirm that it was done
+    #[command(subcommand)]
+    Obligations(obligations::Command),
     /// Decide, check and explain policies
     #[command(subcommand)]
     Policy(policy::Command),
@@ -131,6 +135,7 @@ async fn run(command: Command) -> anyhow::Result<u8> {
         Command::Negotiate(command) => command.run().await,
         Command::Fetch(command) => command.run().await,
         Command::Show(command) => command.run().await,
+        Command::Obligations(command) => command.run().await,
         Command::Policy(command) => policy::run(command).await,
         Command::Evidence(command) => evidence::run(command).await,
         Command::Conformance(arguments) => crate::suites::run(arguments).await,

@@ -12,6 +12,7 @@ mod automation;
 mod check;
 mod consent;
 mod counterparty;
+mod enforcement;
 mod listen;
 mod load;
 mod offering;
@@ -28,6 +29,7 @@ mod vocabulary;
 pub use automation::{AutomationAction, AutomationRule, AutomationStep};
 pub use consent::{Consent, ConsentDeclaration};
 pub use counterparty::Counterparty;
+pub use enforcement::{DutyReading, Enforcement, ViolationAction};
 pub use listen::{Drain, Limits, Log, LogFormat, Management, Public, StoreSettings, Tls};
 pub use offering::{Asset, ImportedAgreement, Offer, Policy};
 pub use outside::{DataPlane, Outbound, SecurityServer, SecurityServerMode};
@@ -96,6 +98,9 @@ pub struct Config {
     /// Agreements made elsewhere, in force from the start.
     #[serde(default)]
     pub agreement: Vec<ImportedAgreement>,
+    /// How duties are read, and what a violation leads to.
+    #[serde(default)]
+    pub enforcement: Enforcement,
     /// How the process ends.
     #[serde(default)]
     pub drain: Drain,

@@ -26,6 +26,7 @@ use crate::evidence::Evidence;
 use crate::model::agreement::Agreement;
 use crate::model::ids::Pid;
 use crate::model::message::{DataAddress, Reasons};
+use crate::model::obligation::AgreementKey;
 use crate::model::process::Process;
 use crate::net::trace::Traceparent;
 use crate::policy::Registry;
@@ -256,6 +257,9 @@ impl DataPlane {
         let call = decision::Call { method: &head.method, path: &path, purpose, told: &told, consent };
         let permit = decision::decide(&plane.clock, &contract, call).await?;
         exchange.permitted(permit);
+        if contract.informs {
+            exchange.inform();
+        }
         let sent = exchange.sent.clone();
         let call = (head.method, path);
         let limit = plane.settings.largest_request;
@@ -320,5 +324,9 @@ impl Planes for DataPlane {
     fn changed(&self, transfer: &Process) {
         // What is not provided here cannot be called here.
         let _ = self.0.live.put(transfer, self.0.assets.as_ref());
+    }
+
+    fn reported(&self, agreement: &AgreementKey) {
+        self.0.live.reported(agreement);
     }
 }

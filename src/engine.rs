@@ -16,15 +16,19 @@ use crate::env::Clock;
 use crate::model::agreement::Agreement;
 use crate::model::ids::{AgreementId, DatasetId, OfferId, ParticipantId, Pid};
 use crate::model::message::{DataAddress, NegotiationMessage, Reasons, TransferMessage};
-use crate::model::negotiation::{NegotiationEvent, Role};
-use crate::model::process::{Process, ProcessKind};
-use crate::model::transfer::TransferEvent;
+use crate::model::negotiation::{NegotiationEvent, NegotiationState, Role};
+use crate::model::obligation::AgreementKey;
+use crate::model::process::{Process, ProcessKind, ProcessState};
+use crate::model::transfer::{TransferEvent, TransferState};
+use crate::policy::{Outlook, Reported};
 use crate::store::{Store, StoreError};
 
 mod act;
 mod automation;
 mod deliver;
 mod driver;
+mod monitor;
+mod obligations;
 mod receive_negotiation;
 mod receive_transfer;
 #[cfg(test)]
@@ -32,6 +36,7 @@ mod tests;
 mod transition;
 
 pub use automation::{Automation, Rule, RuleAction, glob};
+pub use monitor::OnViolation;
 
 /// Where a message goes and on whose behalf.
 #[derive(Clone, Debug)]
@@ -127,11 +132,14 @@ pub trait Offers: Send + Sync {
         offer: &Value,
     ) -> Result<OfferVerdict, Reasons>;
 
-    /// Whether the agreement's policy lets a transfer begin now.
+    /// Whether the agreement's policy lets a transfer begin now, by what is reported of its duties.
     ///
     /// # Errors
     /// When it does not: code and sentences for the peer.
-    async fn may_transfer(&self, agreement: &Agreement) -> Result<(), Reasons>;
+    async fn may_transfer(&self, agreement: &Agreement, reported: Reported) -> Result<(), Reasons>;
+
+    /// What is to be expected of an agreement, by what is reported of its duties; `None` when its policy cannot be evaluated here.
+    fn outlook(&self, agreement: &Agreement, reported: Reported) -> Option<Outlook>;
 }
 
 /// The data plane, as the engine needs it.
@@ -149,6 +157,9 @@ pub trait Planes: Send + Sync {
     /// Tells of a transfer's new state right after its commit and before any acknowledgement: what is not STARTED must not serve
     /// another call, and tokens of an earlier start are void. Also called for each transfer that is not final at start-up.
     fn changed(&self, transfer: &Process);
+
+    /// Tells that something new is reported of an agreement's duties, right after its commit: the very next call must know.
+    fn reported(&self, agreement: &AgreementKey);
 }
 
 /// A message arriving from a peer, authenticated and parsed.
@@ -289,6 +300,8 @@ struct Inner {
     pace: Pace,
     wake: Notify,
     changes: broadcast::Sender<Pid>,
+    /// Agreements to be looked at again.
+    agreements: broadcast::Sender<AgreementKey>,
 }
 
 impl Engine {
@@ -296,7 +309,9 @@ impl Engine {
     #[must_use]
     pub fn new(store: Store, surroundings: Surroundings, automation: Automation, clock: Clock, pace: Pace) -> Self {
         let (changes, _) = broadcast::channel(1024);
-        Self(Arc::new(Inner { store, surroundings, automation, clock, pace, wake: Notify::new(), changes }))
+        let (agreements, _) = broadcast::channel(1024);
+        let wake = Notify::new();
+        Self(Arc::new(Inner { store, surroundings, automation, clock, pace, wake, changes, agreements }))
     }
 
     /// Tells the data plane of every transfer that is not final. To be called once before anything is served.
@@ -349,7 +364,12 @@ impl Engine {
                 }
                 None => tx.put_agreement(&agreement).await?,
             }
-            Ok(tx.commit().await?)
+            if agreement.live {
+                engine.follow_obligations(&mut tx, &agreement, engine.0.clock.now()).await?;
+            }
+            tx.commit().await?;
+            engine.tell_of_agreement(agreement.key());
+            Ok(())
         })
         .await
     }
@@ -385,6 +405,9 @@ impl Engine {
             self.0.surroundings.planes.changed(process);
         }
         let _ = self.0.changes.send(process.pid.clone());
+        if let Some(key) = to_be_watched(process) {
+            let _ = self.0.agreements.send(key);
+        }
         self.0.wake.notify_one();
         let (kind, state) = (process.kind().as_str(), process.state.as_str());
         metrics::counter!("sliproad_process_transitions_total", "kind" => kind, "state" => state).increment(1);
@@ -408,6 +431,16 @@ impl EngineError {
             other => other,
         }
     }
+}
+
+/// The agreement that a process has just put to use.
+fn to_be_watched(process: &Process) -> Option<AgreementKey> {
+    let used = match process.state {
+        ProcessState::Negotiation(state) => state == NegotiationState::Finalized,
+        ProcessState::Transfer(state) => state == TransferState::Started && process.role == Role::Provider,
+    };
+    let id = process.agreement.clone().filter(|_| used)?;
+    Some(AgreementKey { participant: process.participant.clone(), role: process.role, id })
 }
 
 /// Runs to its end even when the caller goes away: a peer that hangs up must not leave a commit without its announcement.

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use crate::model::ids::Pid;
+use crate::model::ids::{ObligationId, Pid};
 use crate::model::time::Timestamp;
 
 /// A source of the current time, shared by cloning.
@@ -46,4 +46,10 @@ impl Clock {
 #[must_use]
 pub fn new_pid() -> Pid {
     Pid::from(format!("urn:uuid:{}", uuid::Uuid::now_v7()))
+}
+
+/// A fresh id of an obligation: sorts by time.
+#[must_use]
+pub fn new_obligation_id() -> ObligationId {
+    ObligationId::from(uuid::Uuid::now_v7().to_string())
 }

@@ -21,6 +21,7 @@ mod exchanges;
 mod explanation;
 mod guard;
 mod health;
+mod obligations;
 mod offering;
 mod openapi;
 mod page;

@@ -7,6 +7,7 @@ pub mod exchange;
 pub mod ids;
 pub mod message;
 pub mod negotiation;
+pub mod obligation;
 pub mod odrl;
 pub mod pattern;
 pub mod process;

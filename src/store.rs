@@ -12,12 +12,14 @@ use sqlx::{Connection as _, Sqlite, Transaction};
 
 mod agreements;
 mod documents;
+mod obligations;
 mod outbox;
 mod processes;
 #[cfg(test)]
 mod tests;
 
 pub use documents::DocumentKind;
+pub use obligations::ObligationQuery;
 pub use outbox::Work;
 pub use processes::{HistoryEntry, PlannedStep, Transition};
 

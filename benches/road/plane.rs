@@ -20,7 +20,7 @@ use sliproad::model::process::{Process, ProcessDetail, ProcessState};
 use sliproad::model::time::Timestamp;
 use sliproad::model::transfer::TransferState;
 use sliproad::net::listener::{ListenerLimits, serve};
-use sliproad::policy::{Registry, World};
+use sliproad::policy::{Registry, Reported, World};
 use sliproad::xroad::client::{Limits, XRoadClient, XRoadConfig};
 use sliproad::xroad::route::Route;
 use tokio_util::sync::CancellationToken;
@@ -96,6 +96,10 @@ impl Assets for Shelf {
 
     async fn agreement(&self, _: &ParticipantId, _: &AgreementId) -> Result<Option<Agreement>, AssetError> {
         Ok(Some(self.1.clone()))
+    }
+
+    async fn reported(&self, _: &Agreement) -> Result<Reported, AssetError> {
+        Ok(Reported::default())
     }
 
     fn route(&self, agreement: &Agreement) -> Result<Route, AssetError> {

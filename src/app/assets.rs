@@ -11,7 +11,7 @@ use crate::model::agreement::Agreement;
 use crate::model::ids::{AgreementId, DatasetId, ParticipantId, Pid};
 use crate::model::negotiation::Role;
 use crate::model::process::{Process, ProcessKind};
-use crate::policy::{Phase, World};
+use crate::policy::{Phase, Reported, World};
 use crate::store::Store;
 use crate::xroad::route::Route;
 
@@ -35,6 +35,11 @@ impl Assets for AgreedAssets {
     async fn agreement(&self, participant: &ParticipantId, id: &AgreementId) -> Result<Option<Agreement>, AssetError> {
         let agreement = self.store.agreement_of(participant, Role::Provider, id).await;
         agreement.map_err(|e| AssetError::Unavailable(e.to_string()))
+    }
+
+    async fn reported(&self, agreement: &Agreement) -> Result<Reported, AssetError> {
+        let obligations = self.store.obligations_of(&agreement.key()).await;
+        obligations.map(|all| Reported::by(&all)).map_err(|e| AssetError::Unavailable(e.to_string()))
     }
 
     fn route(&self, agreement: &Agreement) -> Result<Route, AssetError> {

@@ -4,9 +4,10 @@ use async_trait::async_trait;
 
 use crate::config;
 use crate::dataplane::{DataPlaneSettings, Rate};
-use crate::engine::Planes;
+use crate::engine::{OnViolation, Planes};
 use crate::model::agreement::Agreement;
 use crate::model::message::{DataAddress, Reasons};
+use crate::model::obligation::AgreementKey;
 use crate::model::process::Process;
 
 /// `[data-plane]` as the data plane wants it.
@@ -23,6 +24,14 @@ pub(super) fn settings(configured: &config::DataPlane) -> DataPlaneSettings {
     }
 }
 
+/// `[enforcement] on-violation` as the engine takes it.
+pub(super) const fn on_violation(configured: config::Enforcement) -> OnViolation {
+    match configured.on_violation {
+        config::ViolationAction::Suspend => OnViolation::Suspend,
+        config::ViolationAction::Terminate => OnViolation::Terminate,
+    }
+}
+
 pub(super) struct NoPlane;
 
 #[async_trait]
@@ -36,4 +45,6 @@ impl Planes for NoPlane {
     }
 
     fn changed(&self, _: &Process) {}
+
+    fn reported(&self, _: &AgreementKey) {}
 }

@@ -9,8 +9,9 @@ use crate::engine::{AcceptedOffer, OfferVerdict, Offers};
 use crate::model::agreement::Agreement;
 use crate::model::ids::ParticipantId;
 use crate::model::message::Reasons;
+use crate::model::negotiation::Role;
 use crate::model::terms::{iri, same_rules};
-use crate::policy::{Decision, Phase, Policy, compile};
+use crate::policy::{Decision, Outlook, Phase, Policy, Reported, World, compile};
 
 /// The reasons of a refusal as a counterparty may read them.
 fn reasons(code: &str, decision: &Decision) -> Reasons {
@@ -39,6 +40,8 @@ impl Offers for Catalog {
         let accepted = AcceptedOffer { dataset: found.dataset.clone(), offer: found.id.clone(), policy };
         let mut world = world(Phase::Negotiation, self.0.clock.now(), (participant, consumer), sight.snapshot());
         world.target = Some(found.dataset.to_string());
+        // Nobody can have performed the duties of an agreement that is not made yet.
+        world.hear(Reported::all_done(&found.contract.compiled, world.now.plus_millis(-1)));
         let decision = found.contract.compiled.decide(&world);
         if !decision.permit {
             return Ok(OfferVerdict::Refused(accepted, reasons("offer.refused", &decision)));
@@ -49,7 +52,7 @@ impl Offers for Catalog {
         Ok(OfferVerdict::Ours(accepted))
     }
 
-    async fn may_transfer(&self, agreement: &Agreement) -> Result<(), Reasons> {
+    async fn may_transfer(&self, agreement: &Agreement, reported: Reported) -> Result<(), Reasons> {
         let snapshot = self.0.snapshot.load();
         let listed = snapshot.datasets.get(&agreement.dataset).is_some_and(|dataset| dataset.listed);
         if !listed {
@@ -61,11 +64,27 @@ impl Offers for Catalog {
             code: Some("policy.unknown".to_owned()),
             reason: invalid.into_iter().map(|i| format!("{} {}", i.clause, i.reason)).collect(),
         })?;
-        let parties = (&agreement.participant, &agreement.counterparty);
-        let mut world = world(Phase::Transfer, self.0.clock.now(), parties, &snapshot);
-        world.target = Some(agreement.dataset.to_string());
-        let decision = compiled.decide(&world);
+        let decision = compiled.decide(&self.under(agreement, reported));
         if decision.permit { Ok(()) } else { Err(reasons("transfer.refused", &decision)) }
+    }
+
+    fn outlook(&self, agreement: &Agreement, reported: Reported) -> Option<Outlook> {
+        let policy = Policy::parse(&agreement.policy).ok()?;
+        let compiled = compile(&policy, &self.0.registry).ok()?;
+        Some(compiled.outlook(&self.under(agreement, reported)))
+    }
+}
+
+impl Catalog {
+    /// What is known of a transfer under an agreement, whichever side of it is kept here.
+    fn under(&self, agreement: &Agreement, reported: Reported) -> World {
+        let (ours, theirs) = (&agreement.participant, &agreement.counterparty);
+        let parties = if agreement.role == Role::Provider { (ours, theirs) } else { (theirs, ours) };
+        let mut world = world(Phase::Transfer, self.0.clock.now(), parties, &self.0.snapshot.load());
+        world.target = Some(agreement.dataset.to_string());
+        world.know("edc:contractAgreement", agreement.signed.to_string());
+        world.hear(reported);
+        world
     }
 }
 

@@ -6,6 +6,7 @@ use crate::model::agreement::Agreement;
 use crate::model::negotiation::Role;
 use crate::model::time::Timestamp;
 use crate::model::xroad::{Operation, ServiceKind};
+use crate::policy::Reported;
 
 const CONSUMER: &str = "did:web:consumer.example";
 const STRANGER: &str = "did:web:stranger.example";
@@ -260,11 +261,11 @@ async fn a_transfer_begins_only_on_a_policy_that_permits_it_and_a_service_that_i
     let counted = agreement(json!({"leftOperand": "count", "operator": "lteq", "rightOperand": "3"}));
     let over = agreement(json!({"leftOperand": "dateTime", "operator": "lt", "rightOperand": "1969-01-01T00:00:00Z"}));
     let strange = agreement(json!({"leftOperand": "moonPhase", "operator": "eq", "rightOperand": "full"}));
-    assert_eq!(code(catalog.may_transfer(&counted).await), Ok(()));
-    assert_eq!(code(catalog.may_transfer(&over).await), Err("transfer.refused".into()));
-    assert_eq!(code(catalog.may_transfer(&strange).await), Err("policy.unknown".into()));
+    assert_eq!(code(catalog.may_transfer(&counted, Reported::default()).await), Ok(()));
+    assert_eq!(code(catalog.may_transfer(&over, Reported::default()).await), Err("transfer.refused".into()));
+    assert_eq!(code(catalog.may_transfer(&strange, Reported::default()).await), Err("policy.unknown".into()));
     catalog.refresh(&provider(), &[register()], Vec::new());
-    assert_eq!(code(catalog.may_transfer(&counted).await), Err("dataset.withdrawn".into()));
+    assert_eq!(code(catalog.may_transfer(&counted, Reported::default()).await), Err("dataset.withdrawn".into()));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Config;
+use super::{Config, DutyReading};
 use crate::policy;
 use crate::policy::{Assurance, Kind, Registry, Source};
 
@@ -145,6 +145,11 @@ impl Config {
         for profile in &self.profile {
             registry.add_profile(&profile.iri);
         }
+        registry.read_duties(match self.enforcement.duties {
+            DutyReading::PreCondition => policy::DutyReading::PreCondition,
+            DutyReading::ByAction => policy::DutyReading::ByAction,
+            DutyReading::Eventual => policy::DutyReading::Eventual,
+        });
         registry
     }
 }

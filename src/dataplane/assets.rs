@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use crate::model::agreement::Agreement;
 use crate::model::ids::{AgreementId, DatasetId, ParticipantId, Pid};
 use crate::model::process::Process;
-use crate::policy::World;
+use crate::policy::{Reported, World};
 use crate::xroad::route::Route;
 
 /// Transfers, agreements, and what stands behind an agreement's dataset.
@@ -25,6 +25,12 @@ pub trait Assets: Send + Sync {
     /// # Errors
     /// When it cannot be looked up now.
     async fn agreement(&self, participant: &ParticipantId, id: &AgreementId) -> Result<Option<Agreement>, AssetError>;
+
+    /// What is reported of the agreement's duties; asked for again whenever that changes.
+    ///
+    /// # Errors
+    /// When it cannot be looked up now.
+    async fn reported(&self, agreement: &Agreement) -> Result<Reported, AssetError>;
 
     /// The service behind the agreement's dataset, and the X-Road client to call it as for this counterparty.
     ///

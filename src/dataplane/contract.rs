@@ -1,6 +1,7 @@
 //! Step 2: the agreement and its policy, read and compiled once for each transfer and kept with it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::{HeaderValue, StatusCode};
 use serde_json::Value;
@@ -18,7 +19,7 @@ use crate::model::agreement::Agreement;
 use crate::model::exchange::Digest;
 use crate::model::ids::DatasetId;
 use crate::model::time::Timestamp;
-use crate::policy::{Compiled, Phase, Place, Policy, Registry, Sheet, Trace, compile};
+use crate::policy::{Compiled, Phase, Place, Policy, Registry, Sheet, Trace, World, compile};
 use crate::xroad::route::{Route, header_text};
 
 /// `X-Road-Issue` is kept by security servers in a column of limited width.
@@ -35,6 +36,8 @@ pub(super) struct Contract {
     pub(super) issue: HeaderValue,
     /// Counts every call, when the policy compares `count`.
     pub(super) count: Option<Arc<Counter>>,
+    /// Whether the operator is informed of every call.
+    pub(super) informs: bool,
     /// When calls came lately, when the policy compares that.
     pub(super) window: Option<Window>,
     /// The configured limit for any agreement.
@@ -45,10 +48,29 @@ pub(super) struct Contract {
     pub(super) asked: Asked,
     /// What its asking for consent comes to, if it asks.
     pub(super) consent: Option<ConsentClause>,
-    /// What is known about every call.
-    sheet: Sheet,
-    /// Sheets that are not in use; taking one spares a call the copying of what never changes.
-    spare: Mutex<Vec<(Sheet, Trace)>>,
+    /// The agreement, to ask again what is known about it.
+    agreement: Agreement,
+    sheets: Mutex<Sheets>,
+    /// The news that the sheets know of.
+    heard: AtomicU64,
+    /// Held by who asks what is new.
+    asking: tokio::sync::Mutex<()>,
+}
+
+/// What is known about every call.
+struct Sheets {
+    laid_out: Arc<Sheet>,
+    /// The news that it knows of.
+    news: u64,
+    /// Copies that are not in use; taking one spares a call the copying of what never changes.
+    spare: Vec<(Sheet, Trace)>,
+}
+
+/// A sheet for one call.
+pub(super) struct Lent {
+    pub(super) sheet: Sheet,
+    pub(super) trace: Trace,
+    news: u64,
 }
 
 /// The places of what a call tells; `None` for what the policy never looks at.
@@ -65,40 +87,66 @@ pub(super) struct Places {
 /// # Errors
 /// When the agreement is not in force, its policy cannot be evaluated here, its service is gone, or any cannot be looked up now.
 pub(super) async fn of(plane: &Inner, live: &Live) -> Result<Arc<Contract>, Refusal> {
-    live.contract.get_or_try_init(|| load(plane, live)).await.cloned()
+    let contract = live.contract.get_or_try_init(|| load(plane, live)).await?;
+    contract.hear(plane, live).await?;
+    Ok(Arc::clone(contract))
 }
 
 /// As [`of`], with the agreement at hand.
 pub(super) async fn with(plane: &Inner, live: &Live, agreement: &Agreement) -> Result<Arc<Contract>, Refusal> {
-    live.contract.get_or_try_init(|| prepare(plane, agreement)).await.cloned()
+    live.contract.get_or_try_init(|| prepare(plane, agreement, live.news.load(Ordering::Acquire))).await.cloned()
 }
 
 impl Contract {
     /// A sheet for one call; to be handed back.
-    pub(super) fn sheet(&self, now: Timestamp) -> (Sheet, Trace) {
-        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let (mut sheet, trace) = spare.unwrap_or_else(|| (self.sheet.clone(), Trace::default()));
+    pub(super) fn sheet(&self, now: Timestamp) -> Lent {
+        let (spare, news) = {
+            let mut sheets = self.sheets();
+            (sheets.spare.pop().ok_or_else(|| Arc::clone(&sheets.laid_out)), sheets.news)
+        };
+        let (mut sheet, trace) = spare.unwrap_or_else(|laid_out| ((*laid_out).clone(), Trace::default()));
         sheet.now = now;
-        (sheet, trace)
+        Lent { sheet, trace, news }
     }
 
-    pub(super) fn hand_back(&self, sheet: (Sheet, Trace)) {
-        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        if spare.len() < MOST_SHEETS {
-            spare.push(sheet);
+    pub(super) fn hand_back(&self, lent: Lent) {
+        let mut sheets = self.sheets();
+        if sheets.news == lent.news && sheets.spare.len() < MOST_SHEETS {
+            sheets.spare.push((lent.sheet, lent.trace));
         }
+    }
+
+    /// Takes over what was reported since; a call that comes after the news never decides without it.
+    async fn hear(&self, plane: &Inner, live: &Live) -> Result<(), Refusal> {
+        if self.heard.load(Ordering::Acquire) >= live.news.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let _asking = self.asking.lock().await;
+        let news = live.news.load(Ordering::Acquire);
+        if self.heard.load(Ordering::Acquire) < news {
+            let world = world(plane, &self.agreement).await?;
+            let laid_out = Arc::new(self.policy.sheet(&world));
+            *self.sheets() = Sheets { laid_out, news, spare: Vec::new() };
+            self.heard.store(news, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    fn sheets(&self) -> MutexGuard<'_, Sheets> {
+        self.sheets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 async fn load(plane: &Inner, live: &Live) -> Result<Arc<Contract>, Refusal> {
+    let news = live.news.load(Ordering::Acquire);
     let agreement = plane.assets.agreement(&live.participant, &live.agreement).await.map_err(unavailable)?;
     let agreement = agreement.filter(|a| a.live).ok_or_else(|| {
         Refusal::forbidden("agreement.not-in-force", format!("agreement {} is not in force", live.agreement))
     })?;
-    prepare(plane, &agreement).await
+    prepare(plane, &agreement, news).await
 }
 
-async fn prepare(plane: &Inner, agreement: &Agreement) -> Result<Arc<Contract>, Refusal> {
+async fn prepare(plane: &Inner, agreement: &Agreement, news: u64) -> Result<Arc<Contract>, Refusal> {
     let policy = compiled(&agreement.policy, &plane.registry)?;
     let route = plane.assets.route(agreement).map_err(unavailable)?;
     let consent = ConsentClause::of(&policy, plane.consents.as_ref(), &route, &agreement.dataset)?;
@@ -114,14 +162,7 @@ async fn prepare(plane: &Inner, agreement: &Agreement) -> Result<Arc<Contract>, 
     } else {
         None
     };
-    let mut world = plane.assets.world(agreement);
-    world.phase = Phase::Exchange;
-    if world.action.is_empty() {
-        world.action = "use".to_owned();
-    }
-    world.target.get_or_insert_with(|| agreement.dataset.to_string());
-    world.assigner.get_or_insert_with(|| agreement.participant.to_string());
-    world.assignee.get_or_insert_with(|| agreement.counterparty.to_string());
+    let laid_out = Arc::new(policy.sheet(&world(plane, agreement).await?));
     let place = |operand: &str| policy.place(operand);
     let places = Places {
         datapath: place("xroad:datapath"),
@@ -131,10 +172,10 @@ async fn prepare(plane: &Inner, agreement: &Agreement) -> Result<Arc<Contract>, 
         since_last: place("timeInterval"),
     };
     Ok(Arc::new(Contract {
-        sheet: policy.sheet(&world),
         places,
         asked: Asked::by(&policy, consent.as_ref().and_then(ConsentClause::pointer)),
         consent,
+        informs: policy.duties(None).iter().any(|duty| duty.is_met_by_exchanges() && duty.does("inform")),
         policy,
         policy_hash: Digest::parse(&crate::policy::hash(&agreement.policy)).unwrap_or_default(),
         route: Arc::new(route),
@@ -143,8 +184,26 @@ async fn prepare(plane: &Inner, agreement: &Agreement) -> Result<Arc<Contract>, 
         count,
         window,
         bucket: plane.settings.rate.map(|rate: Rate| TokenBucket::new(rate, plane.clock.now())),
-        spare: Mutex::default(),
+        agreement: agreement.clone(),
+        sheets: Mutex::new(Sheets { laid_out, news, spare: Vec::new() }),
+        heard: AtomicU64::new(news),
+        asking: tokio::sync::Mutex::default(),
     }))
+}
+
+/// What is known about every call under an agreement, as things stand now.
+async fn world(plane: &Inner, agreement: &Agreement) -> Result<World, Refusal> {
+    let reported = plane.assets.reported(agreement).await.map_err(unavailable)?;
+    let mut world = plane.assets.world(agreement);
+    world.hear(reported);
+    world.phase = Phase::Exchange;
+    if world.action.is_empty() {
+        world.action = "use".to_owned();
+    }
+    world.target.get_or_insert_with(|| agreement.dataset.to_string());
+    world.assigner.get_or_insert_with(|| agreement.participant.to_string());
+    world.assignee.get_or_insert_with(|| agreement.counterparty.to_string());
+    Ok(world)
 }
 
 /// Unknown is not permission: a policy that cannot be evaluated lets nothing pass.

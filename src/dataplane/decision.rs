@@ -83,29 +83,29 @@ async fn decide_counting(
         let now = clock.now();
         let used = contract.count.as_ref().map(|counter| counter.used());
         let seen = contract.window.as_ref().map(|window| window.look(now));
-        let (mut sheet, mut trace) = contract.sheet(now);
-        slot(contract, &mut sheet, call, used, seen);
-        let mut verdict = contract.policy.judge(&sheet, &mut trace);
+        let mut lent = contract.sheet(now);
+        slot(contract, &mut lent.sheet, call, used, seen);
+        let mut verdict = contract.policy.judge(&lent.sheet, &mut lent.trace);
         if let (false, Some(clause)) = (verdict.permit, &contract.consent) {
             // Nobody is asked about a person unless that alone is missing.
             let hoped = found.as_ref().map_or(Some(GRANTED), Found::value);
-            contract.policy.fill(&mut sheet).text(hoped.map(|_| clause.place), hoped.unwrap_or_default());
-            verdict = contract.policy.judge(&sheet, &mut trace);
+            contract.policy.fill(&mut lent.sheet).text(hoped.map(|_| clause.place), hoped.unwrap_or_default());
+            verdict = contract.policy.judge(&lent.sheet, &mut lent.trace);
             if verdict.permit && found.is_none() {
                 *looked_up = true;
                 found = Some(clause.look_up(call.consent, (call.path, call.told.subject.as_deref()), clock).await);
                 continue;
             }
         }
-        let decision = contract.policy.because(&sheet, verdict);
+        let decision = contract.policy.because(&lent.sheet, verdict);
         if let (None, Some(clause)) = (&found, &contract.consent) {
             // Hoped for at most, so not to be told as a fact.
-            sheet.forget(clause.place);
+            lent.sheet.forget(clause.place);
         }
-        let facts = rested_on(contract, &sheet, call);
+        let facts = rested_on(contract, &lent.sheet, call);
         // What this call declares must not be known to the next.
         if call.purpose.is_none() && call.told.values.is_empty() && contract.consent.is_none() {
-            contract.hand_back((sheet, trace));
+            contract.hand_back(lent);
         }
         if !decision.permit {
             return Err(refuse(&decision, facts, found));

@@ -120,6 +120,14 @@ impl Ongoing {
         self.consent = permit.consent;
     }
 
+    /// Tells the operator of a call under a duty to inform.
+    pub(super) fn inform(&self) {
+        tracing::info!(
+            exchange = %self.id, trace = self.trace_id, agreement = %self.live.agreement,
+            counterparty = %self.live.counterparty, dataset = %self.live.dataset, "a call under a duty to inform"
+        );
+    }
+
     /// The call goes to the security server now.
     pub(super) fn forwarding(&mut self, message_id: MessageId) {
         self.message_id = Some(message_id);

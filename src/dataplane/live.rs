@@ -2,6 +2,7 @@
 //! way that have not been forwarded yet.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::task::{Context, Poll};
 
@@ -13,6 +14,7 @@ use super::contract::Contract;
 use super::refusal::Refusal;
 use crate::model::ids::{AgreementId, DatasetId, ParticipantId, Pid};
 use crate::model::negotiation::Role;
+use crate::model::obligation::AgreementKey;
 use crate::model::process::{Process, ProcessState};
 use crate::model::transfer::TransferState;
 
@@ -32,6 +34,8 @@ pub(super) struct Live {
     pub(super) prefix: Box<str>,
     /// What the agreement lets pass; loaded with the first call.
     pub(super) contract: OnceCell<Arc<Contract>>,
+    /// Grows whenever something new is reported of the agreement's duties.
+    pub(super) news: AtomicU64,
     /// Places for calls under way.
     pub(super) places: Arc<Semaphore>,
     standing: RwLock<Standing>,
@@ -68,6 +72,7 @@ impl Live {
             prefix: prefix.into(),
             endpoint,
             contract: OnceCell::new(),
+            news: AtomicU64::new(0),
             places: capacity::places(most_calls),
             standing: RwLock::new(standing),
         })
@@ -165,6 +170,15 @@ impl LiveIndex {
             self.forget_oldest(&process.pid);
         }
         Ok(live)
+    }
+
+    /// Lets every transfer under an agreement know that something new is reported of its duties.
+    pub(super) fn reported(&self, agreement: &AgreementKey) {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let of_it = |live: &&Arc<Live>| live.agreement == agreement.id && live.participant == agreement.participant;
+        for live in known.values().filter(of_it) {
+            live.news.fetch_add(1, Ordering::Release);
+        }
     }
 
     fn forget_oldest(&self, pid: &Pid) {

@@ -15,7 +15,7 @@ use crate::model::negotiation::Role;
 use crate::model::process::{ProcessDetail, ProcessState};
 use crate::model::time::Timestamp;
 use crate::model::transfer::TransferState;
-use crate::policy::{Registry, World};
+use crate::policy::{Registry, Reported, World};
 use crate::xroad::client::{Limits, XRoadConfig};
 use crate::xroad::route::Route;
 
@@ -46,6 +46,10 @@ impl Assets for Shelf {
 
     async fn agreement(&self, _: &ParticipantId, id: &AgreementId) -> Result<Option<Agreement>, AssetError> {
         Ok(self.agreements.lock().unwrap().get(id).cloned())
+    }
+
+    async fn reported(&self, _: &Agreement) -> Result<Reported, AssetError> {
+        Ok(Reported::default())
     }
 
     fn route(&self, agreement: &Agreement) -> Result<Route, AssetError> {

@@ -191,10 +191,7 @@ impl Engine {
         let body = self.compose(&mut tx, &mut process, event, offer, reasons, now).await?;
         let plan = enter(&mut process, ProcessState::Negotiation(next), role, now, &self.0.automation);
         tx.update_process(&process, &Transition { changed_by: role, event: event.as_str(), plan }).await?;
-        if let (true, Some(id)) = (next.is_final(), &process.agreement) {
-            let live = next == NegotiationState::Finalized;
-            tx.set_agreement_live(&process.participant, role, id, live).await?;
-        }
+        self.settle_agreement(&mut tx, &process, next, now).await?;
         tx.push(pid, &OutboundMessage::Negotiation(negotiation_message(&process, body)), now).await?;
         tx.commit().await?;
         self.announce(&process);

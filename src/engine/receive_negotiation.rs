@@ -12,7 +12,7 @@ use crate::model::negotiation::{NegotiationEvent, NegotiationState, Role, step};
 use crate::model::process::{Process, ProcessDetail, ProcessKind, ProcessState};
 use crate::model::terms;
 use crate::model::time::Timestamp;
-use crate::store::{Transition, Tx};
+use crate::store::Transition;
 
 impl Engine {
     /// Applies a negotiation message from a peer; the process as it then stands is committed.
@@ -132,7 +132,7 @@ impl Engine {
         }
         // Who moves on has read what we said before, even if its answer was lost.
         tx.clear_outbox(&changed.pid).await?;
-        settle_agreement(&mut tx, &changed, next).await?;
+        self.settle_agreement(&mut tx, &changed, next, now).await?;
         tx.commit().await?;
         self.announce(&changed);
         Ok(changed)
@@ -186,15 +186,6 @@ fn first(message: NegotiationMessage) -> Result<First, EngineError> {
 
 fn malformed(what: &str) -> EngineError {
     EngineError::refused("negotiation.malformed", format!("the message needs {what}"))
-}
-
-/// What a final state does to the agreement.
-async fn settle_agreement(tx: &mut Tx, process: &Process, state: NegotiationState) -> Result<(), EngineError> {
-    if let (true, Some(id)) = (state.is_final(), &process.agreement) {
-        let live = state == NegotiationState::Finalized;
-        tx.set_agreement_live(&process.participant, process.role, id, live).await?;
-    }
-    Ok(())
 }
 
 /// Both pids of a follow-up must be those of the process; the peer's is learned from its first message.

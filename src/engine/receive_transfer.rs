@@ -10,6 +10,7 @@ use crate::model::message::{TransferBody, TransferMessage};
 use crate::model::negotiation::Role;
 use crate::model::process::{Process, ProcessDetail, ProcessKind, ProcessState};
 use crate::model::transfer::{TransferEvent, TransferState, step};
+use crate::policy::Reported;
 use crate::store::Transition;
 
 impl Engine {
@@ -44,7 +45,8 @@ impl Engine {
             .filter(|a| a.counterparty == caller)
             .ok_or(EngineError::NotFound("agreement"))?;
         self.check_request(&agreement, &format, push)?;
-        let objection = self.0.surroundings.offers.may_transfer(&agreement).await.err();
+        let reported = Reported::by(&self.0.store.obligations_of(&agreement.key()).await?);
+        let objection = self.0.surroundings.offers.may_transfer(&agreement, reported).await.err();
 
         let mut tx = self.0.store.begin().await?;
         if let Some(known) =

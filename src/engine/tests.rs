@@ -119,8 +119,12 @@ impl Offers for OneOffer {
         }
     }
 
-    async fn may_transfer(&self, _: &Agreement) -> Result<(), Reasons> {
+    async fn may_transfer(&self, _: &Agreement, _: Reported) -> Result<(), Reasons> {
         Ok(())
+    }
+
+    fn outlook(&self, _: &Agreement, _: Reported) -> Option<Outlook> {
+        None
     }
 }
 
@@ -148,6 +152,8 @@ impl Planes for Told {
             self.0.lock().unwrap().insert(transfer.pid.clone(), state);
         }
     }
+
+    fn reported(&self, _: &AgreementKey) {}
 }
 
 fn offer_json(action: &str) -> Value {

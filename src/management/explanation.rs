@@ -11,7 +11,7 @@ use super::exchanges::records;
 use super::problem::{ApiError, ApiResult, Parameters};
 use crate::model::exchange::Effect;
 use crate::model::negotiation::Role;
-use crate::policy::{Audience, Compiled, Explanation, Phase, ReportOf, hash};
+use crate::policy::{Audience, Compiled, Explanation, Phase, ReportOf, Reported, hash};
 
 /// How the explanation is wanted.
 #[derive(Debug, Default, Deserialize)]
@@ -82,6 +82,10 @@ async fn explained(state: &ManagementState, exchange: &crate::model::exchange::E
         .map_err(|_| not("explanation.not-evaluable", "the agreement's policy cannot be evaluated here any more"))?;
     let mut known = state.catalog.world(Phase::Exchange, &participant, &counterparty);
     known.know("edc:contractAgreement", agreement.signed.to_string());
+    // What was confirmed after the call was not known to its decision.
+    let mut obligations = state.store.obligations_of(&agreement.key()).await?;
+    obligations.retain(|o| o.updated <= exchange.times.received);
+    known.hear(Reported::by(&obligations));
     let told = compiled.explain(&known.of_exchange(exchange));
     if told.permit != (exchange.decision.effect == Effect::Permit) {
         tracing::warn!(exchange = %exchange.exchange, "an explanation does not come to the decision that was recorded");

@@ -4,10 +4,12 @@ use axum::Json;
 use schemars::SchemaGenerator;
 use serde_json::{Map, Value, json};
 
+use super::obligations::Confirmation;
 use super::peers::CatalogRequest;
 use super::processes::{Action, NegotiationRequest, TransferRequest};
 use super::routes::{ROUTES, Route};
 use crate::catalog::{AssetDefinition, OfferDefinition};
+use crate::model::obligation::ObligationState;
 
 pub(super) async fn serve() -> Json<Value> {
     Json(document())
@@ -51,6 +53,12 @@ fn operation(route: &Route) -> Value {
     if route.paged {
         for (name, kind) in [("after", "string"), ("limit", "integer")] {
             parameters.push(json!({"name": name, "in": "query", "schema": {"type": kind}}));
+        }
+    }
+    if route.answer == "Obligations" {
+        let states = ObligationState::ALL.map(ObligationState::as_str);
+        for (name, schema) in [("agreement", json!({"type": "string"})), ("state", json!({"enum": states}))] {
+            parameters.push(json!({"name": name, "in": "query", "schema": schema}));
         }
     }
     if route.path.ends_with("/explanation") {
@@ -103,6 +111,7 @@ fn schemas() -> Value {
         ("CatalogRequest", generator.subschema_for::<CatalogRequest>()),
         ("NegotiationRequest", generator.subschema_for::<NegotiationRequest>()),
         ("TransferRequest", generator.subschema_for::<TransferRequest>()),
+        ("Confirmation", generator.subschema_for::<Confirmation>()),
         ("Action", generator.subschema_for::<Action>()),
         ("AssetDefinition", generator.subschema_for::<AssetDefinition>()),
         ("OfferDefinition", generator.subschema_for::<OfferDefinition>()),
@@ -129,6 +138,22 @@ fn schemas() -> Value {
             "Agreement",
             &["id", "role", "participant", "counterparty", "dataset", "negotiation", "peerAddress", "signed"],
         ),
+        (
+            "Obligation",
+            &[
+                "id",
+                "agreement",
+                "participant",
+                "role",
+                "counterparty",
+                "clause",
+                "uid",
+                "follows",
+                "timing",
+                "deadline",
+                "state",
+            ],
+        ),
         ("Asset", &["id", "service", "title", "description", "version", "license"]),
         ("Exchange", &["exchange", "agreement", "transfer"]),
         ("Decision", &["exchange", "agreement", "policy"]),
@@ -149,6 +174,7 @@ fn schemas() -> Value {
         ("Offers", "OfferDefinition"),
         ("Processes", "Process"),
         ("Agreements", "Agreement"),
+        ("Obligations", "Obligation"),
         ("Exchanges", "Exchange"),
     ] {
         all.insert(name.to_owned(), list(of));

@@ -16,6 +16,11 @@ pub(super) struct PageQuery {
 }
 
 impl PageQuery {
+    /// The page of a list with parameters of its own.
+    pub(super) fn new(after: Option<String>, limit: Option<u32>) -> Self {
+        Self { after, limit }
+    }
+
     pub(super) fn after(&self) -> Option<&str> {
         self.after.as_deref()
     }

@@ -3,7 +3,9 @@
 use axum::Router;
 use axum::routing::{delete, get, post, put};
 
-use super::{ManagementState, agreements, exchanges, explanation, health, offering, openapi, peers, processes};
+use super::{
+    ManagementState, agreements, exchanges, explanation, health, obligations, offering, openapi, peers, processes,
+};
 
 /// One operation.
 pub(super) struct Route {
@@ -76,6 +78,11 @@ pub(super) const ROUTES: &[Route] = &[
     route("get", "/api/v1/agreements", "Agreements", "Agreements").paged(),
     route("post", "/api/v1/agreements", "Import an agreement made elsewhere", "Agreement").takes("Agreement").creates(),
     route("get", "/api/v1/agreements/{id}", "One agreement", "Agreement"),
+    route("get", "/api/v1/obligations", "What agreements ask to be done; by agreement, by state", "Obligations")
+        .paged(),
+    route("get", "/api/v1/obligations/{id}", "One obligation with its history", "Obligation"),
+    route("post", "/api/v1/obligations/{id}/confirm", "Confirm that an obligation was performed", "Obligation")
+        .takes("Confirmation"),
     route("get", "/api/v1/transfers", "Transfers, oldest first", "Processes").paged(),
     route("post", "/api/v1/transfers", "Start a transfer as consumer", "Process").takes("TransferRequest").creates(),
     route("get", "/api/v1/transfers/{pid}", "One transfer; may wait for a state", "Process"),
@@ -122,6 +129,9 @@ pub(super) fn guarded(router: Routes) -> Routes {
         .route("/api/v1/agreements", get(agreements::list))
         .route("/api/v1/agreements", post(agreements::import))
         .route("/api/v1/agreements/{id}", get(agreements::one))
+        .route("/api/v1/obligations", get(obligations::list))
+        .route("/api/v1/obligations/{id}", get(obligations::one))
+        .route("/api/v1/obligations/{id}/confirm", post(obligations::confirm))
         .route("/api/v1/transfers", get(processes::transfers))
         .route("/api/v1/transfers", post(processes::transfer))
         .route("/api/v1/transfers/{pid}", get(processes::one_transfer))

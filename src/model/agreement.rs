@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{AgreementId, DatasetId, ParticipantId, Pid};
 use super::negotiation::Role;
+use super::obligation::AgreementKey;
 use super::time::Timestamp;
 
 /// A contract agreement as kept by one of its parties.
@@ -31,4 +32,12 @@ pub struct Agreement {
     pub signed: Timestamp,
     /// Whether transfers may use it: set when the negotiation is FINALIZED, cleared when it was ended since.
     pub live: bool,
+}
+
+impl Agreement {
+    /// What it is kept under here.
+    #[must_use]
+    pub fn key(&self) -> AgreementKey {
+        AgreementKey { participant: self.participant.clone(), role: self.role, id: self.id.clone() }
+    }
 }

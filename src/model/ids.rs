@@ -65,3 +65,7 @@ id! {
     /// A contract agreement.
     AgreementId
 }
+id! {
+    /// An obligation of an agreement, as followed here.
+    ObligationId
+}

@@ -115,6 +115,24 @@ pub enum DutyTiming {
     After,
 }
 
+impl DutyTiming {
+    /// Its name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Before => "before",
+            Self::With => "with",
+            Self::After => "after",
+        }
+    }
+
+    /// The timing of that name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Before, Self::With, Self::After].into_iter().find(|timing| timing.as_str() == text)
+    }
+}
+
 /// An action with its refinements.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Action {

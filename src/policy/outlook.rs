@@ -1,7 +1,7 @@
 //! What becomes of an agreement while time alone goes by: where its duties stand, whether it will ever permit again, and when to look
 //! next. What a monitor does about it is decided here; doing it is for others.
 
-use super::compile::{Compiled, CompiledRule};
+use super::compile::{Compiled, CompiledRule, DutyUse};
 use super::explain::Decision;
 use super::judge::{Eval, Trace};
 use super::sheet::Sheet;
@@ -19,13 +19,24 @@ pub enum Standing {
     Overdue,
 }
 
+/// A duty and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DutyOutlook {
+    /// The duty, its deadline from the agreement on.
+    pub duty: DutyUse,
+    /// Where it stands.
+    pub standing: Standing,
+    /// The clause of the duty whose delay calls for it, when it is a consequence.
+    pub follows: Option<String>,
+}
+
 /// What is to be expected of an agreement, as far as is known now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outlook {
     /// Set when the policy refuses now and will at any later time, unless something else than the time changes.
     pub refusal: Option<Decision>,
-    /// Every duty and obligation by its clause, consequences included.
-    pub duties: Vec<(String, Standing)>,
+    /// Every duty and obligation, consequences after that which they follow from.
+    pub duties: Vec<DutyOutlook>,
     /// The first moment after now at which any answer may be another; `None` when time changes nothing any more.
     pub next: Option<Timestamp>,
 }
@@ -69,17 +80,26 @@ impl Compiled {
         (!permits_then).then_some(refusal)
     }
 
-    fn standings(&self, sheet: &Sheet) -> Vec<(String, Standing)> {
+    fn standings(&self, sheet: &Sheet) -> Vec<DutyOutlook> {
+        let duties = self.permissions.iter().flat_map(|rule| &rule.duties).zip(self.duties(sheet.agreed));
+        let obligations = self.obligations.iter().zip(self.obligations(sheet.agreed));
         let mut eval = Eval::quiet(self, sheet);
         let mut found = Vec::new();
-        for duty in self.permissions.iter().flat_map(|rule| &rule.duties).chain(&self.obligations) {
-            stand(&mut eval, duty, &mut found);
-        }
+        duties.chain(obligations).for_each(|(rule, duty)| stand(&mut eval, rule, duty, None, &mut found));
         found
     }
 }
 
-fn stand(eval: &mut Eval<'_>, duty: &CompiledRule, found: &mut Vec<(String, Standing)>) {
-    found.push((duty.clause.to_string(), eval.standing(duty)));
-    duty.consequences.iter().for_each(|next| stand(eval, next, found));
+fn stand(
+    eval: &mut Eval<'_>,
+    rule: &CompiledRule,
+    duty: DutyUse,
+    follows: Option<String>,
+    found: &mut Vec<DutyOutlook>,
+) {
+    let (clause, consequences) = (duty.clause.clone(), duty.consequences.clone());
+    found.push(DutyOutlook { duty, standing: eval.standing(rule), follows });
+    for (rule, next) in rule.consequences.iter().zip(consequences) {
+        stand(eval, rule, next, Some(clause.clone()), found);
+    }
 }

@@ -90,6 +90,23 @@ impl Store {
         sqlx::query(sql).fetch_all(&self.read).await?.iter().map(read_process).collect()
     }
 
+    /// Transfers that a participant provides under an agreement and that are started.
+    ///
+    /// # Errors
+    /// As [`Store::process`].
+    pub async fn started_transfers(
+        &self,
+        participant: &ParticipantId,
+        agreement: &AgreementId,
+    ) -> Result<Vec<Process>, StoreError> {
+        let sql = sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM process WHERE agreement = $1 AND kind = 'transfer' AND participant = $2 \
+             AND role = 'provider' AND state = 'STARTED' ORDER BY pid"
+        ));
+        let rows = sqlx::query(sql).bind(agreement.as_str()).bind(participant.as_str()).fetch_all(&self.read).await?;
+        rows.iter().map(read_process).collect()
+    }
+
     /// The transitions of a process, oldest first.
     ///
     /// # Errors

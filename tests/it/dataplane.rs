@@ -26,7 +26,7 @@ use sliproad::model::time::Timestamp;
 use sliproad::model::transfer::TransferState;
 use sliproad::model::xroad::Endpoint;
 use sliproad::net::listener::{ListenerLimits, serve};
-use sliproad::policy::{Registry, World};
+use sliproad::policy::{Registry, Reported, World};
 use sliproad::xroad::client::{Limits, XRoadClient, XRoadConfig};
 use sliproad::xroad::route::Route;
 use tempfile::TempDir;
@@ -58,6 +58,10 @@ impl Assets for Shelf {
 
     async fn agreement(&self, _: &ParticipantId, id: &AgreementId) -> Result<Option<Agreement>, AssetError> {
         Ok(self.agreements.lock().unwrap().get(id).cloned())
+    }
+
+    async fn reported(&self, _: &Agreement) -> Result<Reported, AssetError> {
+        Ok(Reported::default())
     }
 
     fn route(&self, agreement: &Agreement) -> Result<Route, AssetError> {

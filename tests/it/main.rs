@@ -17,6 +17,7 @@ mod handles;
 mod hindsight;
 mod layers;
 mod management;
+mod obligations;
 mod policy;
 mod readme;
 mod xroad;

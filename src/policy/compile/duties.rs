@@ -77,12 +77,7 @@ impl Compiled {
     }
 }
 
-fn described(
-    policy: &Compiled,
-    duty: &CompiledRule,
-    timing: Option<DutyTiming>,
-    agreed: Option<Timestamp>,
-) -> DutyUse {
+fn described(policy: &Compiled, duty: &CompiledRule, timing: Option<DutyTiming>, agreed: Option<Timestamp>) -> DutyUse {
     DutyUse {
         clause: duty.clause.to_string(),
         uid: duty.uid.as_deref().map(str::to_owned),

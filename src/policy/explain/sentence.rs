@@ -87,7 +87,9 @@ fn english(message: Message<'_>) -> String {
         Message::Fulfil { action } => format!("fulfil the duty to {action} and report it, then call again"),
         Message::Heal { then: "", .. } => "it cannot be made good; negotiate a new agreement".to_owned(),
         Message::Heal { action, then } => {
-            format!("fulfil the duty to {action} and what follows from its delay, {then}, and report both, then call again")
+            format!(
+                "fulfil the duty to {action} and what follows from its delay, {then}, and report both, then call again"
+            )
         }
         Message::Negotiate => "negotiate an agreement on this offer first".to_owned(),
     }

@@ -52,17 +52,21 @@ fn deadlines_are_told_from_the_agreement_on() {
 
 #[test]
 fn an_obligation_is_open_then_fulfilled_or_overdue_and_healed_with_what_follows() {
-    for constraint in [atom("dateTime", "lteq", json!("2026-12-20T00:00:00Z")), atom("elapsedTime", "lteq", json!("P30D"))]
+    for constraint in
+        [atom("dateTime", "lteq", json!("2026-12-20T00:00:00Z")), atom("elapsedTime", "lteq", json!("P30D"))]
     {
         let policy = deletion(constraint);
         let (before, after) = ("2026-12-20T00:00:00Z", "2026-12-20T00:00:00.001Z");
         let (duty, then) = ("/obligation/0", "/obligation/0/consequence/0");
-        let first = |world: &World| policy.outlook(world).duties[0].1;
+        let first = |world: &World| policy.outlook(world).duties[0].standing;
         let outlook = policy.outlook(&agreed(before));
-        assert_eq!((outlook.duties[0].1, outlook.next, outlook.refusal), (Standing::Open, Some(at(after)), None));
+        assert_eq!(
+            (outlook.duties[0].standing, outlook.next, outlook.refusal),
+            (Standing::Open, Some(at(after)), None)
+        );
         assert_eq!(first(&performed(agreed(before), &[(duty, AGREED)])), Standing::Fulfilled);
         let outlook = policy.outlook(&agreed(after));
-        assert_eq!((outlook.duties[0].1, outlook.duties[1].1), (Standing::Overdue, Standing::Open));
+        assert_eq!((outlook.duties[0].standing, outlook.duties[1].standing), (Standing::Overdue, Standing::Open));
         assert_eq!(outlook.refusal.unwrap().because[0].reason, "the obligation to delete was not fulfilled in time");
         let (late, later) = ("2026-12-21T00:00:00Z", "2026-12-22T00:00:00Z");
         assert_eq!(first(&performed(agreed(later), &[(duty, late)])), Standing::Overdue);

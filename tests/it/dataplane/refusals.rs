@@ -44,6 +44,9 @@ fn scenarios() -> Vec<Scenario> {
     };
     let far = json!([{"leftOperand": "dateTime", "operator": "lt", "rightOperand": "2999-01-01T00:00:00Z"}]);
     let duty = json!({"permission": [{"action": "use", "duty": [{"action": "obtainConsent", "uid": "urn:d"}]}]});
+    let in_time = json!([{"leftOperand": "dateTime", "operator": "lteq", "rightOperand": "2026-01-01T00:00:00Z"}]);
+    let deletion =
+        json!({"permission": [{"action": "use"}], "obligation": [{"action": "delete", "constraint": in_time}]});
     vec![
         Scenario::new("wrong path", datapath("GET /owners"), "xroad:datapath"),
         Scenario { method: "DELETE", ..Scenario::new("wrong method", datapath("GET /parcels"), "xroad:datapath") },
@@ -78,7 +81,8 @@ fn scenarios() -> Vec<Scenario> {
             prohibited(json!([{"leftOperand": "purpose", "operator": "eq", "rightOperand": "m"}]), "prohibit"),
             "",
         ),
-        Scenario::new("duty not performed", duty, ""),
+        Scenario::new("duty not performed", duty, "duty"),
+        Scenario::new("missed deletion deadline", deletion, "duty"),
         Scenario {
             method: "DELETE",
             code: "endpoint.not-offered",

@@ -20,12 +20,14 @@ use sliproad::identity::{CounterpartyToken, TokenCallers};
 use sliproad::model::agreement::Agreement;
 use sliproad::model::ids::{DatasetId, ParticipantId, Pid};
 use sliproad::model::message::{DataAddress, Reasons};
+use sliproad::model::obligation::AgreementKey;
 use sliproad::model::process::Process;
 use sliproad::model::terms::same_rules;
 use sliproad::net::body::BodyLimits;
 use sliproad::net::listener::{ListenerLimits, serve};
 use sliproad::net::outbound::{Answer, Outbound, OutboundPolicy, OutboundRequest};
 use sliproad::net::reach::Network;
+use sliproad::policy::{Outlook, Reported};
 use sliproad::store::Store;
 
 pub(super) const PROVIDER: &str = "did:web:provider.example";
@@ -207,8 +209,12 @@ impl Offers for Shelf {
         Ok(if same { OfferVerdict::Ours(accepted) } else { OfferVerdict::Differs(accepted) })
     }
 
-    async fn may_transfer(&self, _: &Agreement) -> Result<(), Reasons> {
+    async fn may_transfer(&self, _: &Agreement, _: Reported) -> Result<(), Reasons> {
         Ok(())
+    }
+
+    fn outlook(&self, _: &Agreement, _: Reported) -> Option<Outlook> {
+        None
     }
 }
 
@@ -231,6 +237,8 @@ impl Planes for Plane {
     }
 
     fn changed(&self, _: &Process) {}
+
+    fn reported(&self, _: &AgreementKey) {}
 }
 
 /// An agreement of the provider with the consumer on the land register, made elsewhere.

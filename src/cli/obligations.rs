@@ -1,0 +1,113 @@
+//! `sliproad obligations`: what agreements ask to be done.
+#![expect(clippy::print_stdout, reason = "commands speak to who called them")]
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use super::api::{Connection, field, get, post};
+
+/// List what agreements ask to be done, or confirm that it was done.
+#[derive(clap::Subcommand)]
+pub(super) enum Command {
+    /// List obligations, oldest first
+    List(List),
+    /// Confirm that an obligation was performed
+    Confirm(Confirm),
+}
+
+/// A page of obligations.
+#[derive(clap::Args)]
+pub(super) struct List {
+    #[command(flatten)]
+    connection: Connection,
+    /// Of this agreement only
+    #[arg(long)]
+    agreement: Option<String>,
+    /// In this state only: open, fulfilled, overdue or escalated
+    #[arg(long)]
+    state: Option<String>,
+    /// How many
+    #[arg(long, default_value_t = 50)]
+    limit: u32,
+    /// What comes after this id: `next` of the page before
+    #[arg(long)]
+    after: Option<String>,
+    /// Print it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A confirmation.
+#[derive(clap::Args)]
+pub(super) struct Confirm {
+    #[command(flatten)]
+    connection: Connection,
+    /// The obligation's id
+    id: String,
+    /// When it was done, such as 2026-11-24T10:00:00Z; just now when absent
+    #[arg(long)]
+    performed: Option<String>,
+    /// What there is to say of it, such as where the receipt is
+    #[arg(long)]
+    note: Option<String>,
+    /// Print it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Command {
+    pub(super) async fn run(self) -> Result<u8> {
+        match self {
+            Self::List(list) => list.run().await,
+            Self::Confirm(confirm) => confirm.run().await,
+        }
+    }
+}
+
+impl List {
+    async fn run(self) -> Result<u8> {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.append_pair("limit", &self.limit.to_string());
+        for (name, value) in [("agreement", &self.agreement), ("state", &self.state), ("after", &self.after)] {
+            if let Some(value) = value {
+                query.append_pair(name, value);
+            }
+        }
+        let page = get(&self.connection, &format!("/api/v1/obligations?{}", query.finish())).await?;
+        if self.json {
+            println!("{page:#}");
+            return Ok(0);
+        }
+        println!("id\tstate\tactions\tdeadline\tperformed\tcounterparty\tagreement");
+        for item in page.get("items").and_then(Value::as_array).into_iter().flatten() {
+            let actions = item.get("actions").and_then(Value::as_array).into_iter().flatten();
+            let actions = actions.filter_map(Value::as_str).collect::<Vec<_>>().join(",");
+            let [id, state, deadline, performed, counterparty, agreement] =
+                ["id", "state", "deadline", "performed", "counterparty", "agreement"].map(|name| field(item, name));
+            println!("{id}\t{state}\t{actions}\t{deadline}\t{performed}\t{counterparty}\t{agreement}");
+        }
+        if let Some(next) = page.get("next").and_then(Value::as_str) {
+            println!("more: --after {next}");
+        }
+        Ok(0)
+    }
+}
+
+impl Confirm {
+    async fn run(self) -> Result<u8> {
+        let mut body = json!({});
+        if let Some(map) = body.as_object_mut() {
+            for (name, value) in [("performed", self.performed), ("note", self.note)] {
+                map.extend(value.map(|value| (name.to_owned(), json!(value))));
+            }
+        }
+        let id: String = url::form_urlencoded::byte_serialize(self.id.as_bytes()).collect();
+        let confirmed = post(&self.connection, &format!("/api/v1/obligations/{id}/confirm"), &body).await?;
+        if self.json {
+            println!("{confirmed:#}");
+        } else {
+            println!("{} is {}", field(&confirmed, "id"), field(&confirmed, "state"));
+        }
+        Ok(0)
+    }
+}

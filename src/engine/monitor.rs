@@ -1,0 +1,191 @@
+//! The monitor: looks at an agreement again when something about it changes, and at the next moment at which time alone may change
+//! an answer. What refuses for good is acted on: transfers under it are suspended, and the peer hears why.
+//!
+//! There is no polling: the monitor sleeps until the earliest of those moments.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
+
+use super::{Action, Engine, EngineError};
+use crate::model::agreement::Agreement;
+use crate::model::ids::AgreementId;
+use crate::model::message::Reasons;
+use crate::model::negotiation::Role;
+use crate::model::obligation::AgreementKey;
+use crate::model::process::Process;
+use crate::model::time::Timestamp;
+use crate::model::transfer::TransferEvent;
+use crate::policy::{Decision, Outlook};
+use crate::store::StoreError;
+
+/// What happens to a transfer whose agreement refuses for good.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnViolation {
+    /// It is suspended; a person may start it again.
+    #[default]
+    Suspend,
+    /// It is terminated.
+    Terminate,
+}
+
+/// How long to wait after the store did not answer, milliseconds.
+const AGAIN: i64 = 1000;
+/// The longest sleep: clocks of machines are set.
+const DAY: i64 = 86_400_000;
+const PAGE: u32 = 500;
+
+/// When to look at which agreement again.
+#[derive(Default)]
+struct Calendar {
+    by_time: BTreeSet<(Timestamp, AgreementKey)>,
+    of: HashMap<AgreementKey, Timestamp>,
+}
+
+impl Calendar {
+    fn set(&mut self, key: &AgreementKey, at: Option<Timestamp>) {
+        if let Some(before) = self.of.remove(key) {
+            self.by_time.remove(&(before, key.clone()));
+        }
+        if let Some(at) = at {
+            self.of.insert(key.clone(), at);
+            self.by_time.insert((at, key.clone()));
+        }
+    }
+
+    fn due(&self, now: Timestamp) -> Option<AgreementKey> {
+        self.by_time.first().filter(|(at, _)| *at <= now).map(|(_, key)| key.clone())
+    }
+
+    fn pause(&self, now: Timestamp) -> Duration {
+        let wait = self.by_time.first().map_or(DAY, |(at, _)| at.millis().saturating_sub(now.millis()).clamp(0, DAY));
+        Duration::from_millis(wait.unsigned_abs())
+    }
+}
+
+impl Engine {
+    /// Watches over all agreements in force until `stop`.
+    pub async fn monitor(&self, on_violation: OnViolation, stop: CancellationToken) {
+        let mut news = self.0.agreements.subscribe();
+        let mut calendar = Calendar::default();
+        let mut afresh = true;
+        while !stop.is_cancelled() {
+            if afresh {
+                // What comes meanwhile waits in `news`.
+                afresh = !self.look_at_all(&mut calendar, on_violation, &stop).await;
+            }
+            while let Some(key) = calendar.due(self.0.clock.now()) {
+                self.look(&mut calendar, &key, on_violation).await;
+            }
+            let pause =
+                if afresh { Duration::from_millis(AGAIN.unsigned_abs()) } else { calendar.pause(self.0.clock.now()) };
+            tokio::select! {
+                told = news.recv() => match told {
+                    Ok(key) => self.look(&mut calendar, &key, on_violation).await,
+                    Err(RecvError::Lagged(_)) => afresh = true,
+                    Err(RecvError::Closed) => return,
+                },
+                () = tokio::time::sleep(pause) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    /// Looks at every agreement in force, page by page; whether the store answered.
+    async fn look_at_all(&self, calendar: &mut Calendar, on_violation: OnViolation, stop: &CancellationToken) -> bool {
+        let mut after: Option<AgreementId> = None;
+        while !stop.is_cancelled() {
+            let page = match self.0.store.agreements(after.as_ref(), PAGE).await {
+                Ok(page) => page,
+                Err(error) => {
+                    tracing::error!(%error, "agreements could not be watched over; trying again");
+                    return false;
+                }
+            };
+            let Some(last) = page.last() else { break };
+            after = Some(last.id.clone());
+            for agreement in &page {
+                self.look(calendar, &agreement.key(), on_violation).await;
+            }
+        }
+        true
+    }
+
+    async fn look(&self, calendar: &mut Calendar, key: &AgreementKey, on_violation: OnViolation) {
+        match self.review(key, on_violation).await {
+            Ok(next) => calendar.set(key, next),
+            Err(error) => {
+                tracing::error!(agreement = %key.id, %error, "an agreement could not be reviewed; trying again");
+                calendar.set(key, Some(self.0.clock.now().plus_millis(AGAIN)));
+            }
+        }
+    }
+
+    /// Brings an agreement's obligations up to date and stops transfers that it will not permit again; when to look next.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn review(&self, key: &AgreementKey, on_violation: OnViolation) -> Result<Option<Timestamp>, StoreError> {
+        let agreement = self.0.store.agreement_of(&key.participant, key.role, &key.id).await?;
+        let Some(agreement) = agreement.filter(|a| a.live) else { return Ok(None) };
+        let known = self.0.store.obligations_of(key).await?;
+        let Some(mut outlook) = self.outlook(&agreement, &known) else { return Ok(None) };
+        if !outlook.changes(&known).is_empty() {
+            outlook = self.bring_up_to_date(&agreement, key).await?.unwrap_or(outlook);
+        }
+        if let (Role::Provider, Some(refusal)) = (key.role, &outlook.refusal) {
+            for transfer in self.0.store.started_transfers(&key.participant, &key.id).await? {
+                self.stop_transfer(&transfer, refusal, on_violation).await?;
+            }
+        }
+        Ok(outlook.next)
+    }
+
+    async fn bring_up_to_date(&self, agreement: &Agreement, key: &AgreementKey) -> Result<Option<Outlook>, StoreError> {
+        let mut tx = self.0.store.begin().await?;
+        self.follow_obligations(&mut tx, agreement, self.0.clock.now()).await?;
+        let known = tx.obligations_of(key).await?;
+        tx.commit().await?;
+        for missed in known.iter().filter(|o| o.state.is_missed()) {
+            tracing::warn!(
+                agreement = %key.id, obligation = %missed.id, clause = missed.clause, state = missed.state.as_str(),
+                "an obligation was not fulfilled in time"
+            );
+        }
+        self.0.surroundings.planes.reported(key);
+        Ok(self.outlook(agreement, &known))
+    }
+
+    async fn stop_transfer(
+        &self,
+        transfer: &Process,
+        refusal: &Decision,
+        on_violation: OnViolation,
+    ) -> Result<(), StoreError> {
+        let event = match on_violation {
+            OnViolation::Suspend => TransferEvent::Suspend,
+            OnViolation::Terminate => TransferEvent::Terminate,
+        };
+        let sentences: Vec<String> = refusal.redacted().because.into_iter().map(|b| b.reason).collect();
+        let sentence = sentences.join("; ");
+        let reasons = Reasons { code: Some("agreement.not-permitting".to_owned()), reason: sentences };
+        match self.act(&transfer.pid, Action::Transfer { event, reasons }).await {
+            Ok(stopped) => {
+                metrics::counter!("sliproad_transfers_stopped_total", "event" => event.as_str()).increment(1);
+                tracing::warn!(
+                    transfer = %stopped.pid, agreement = stopped.agreement.as_ref().map(AgreementId::as_str),
+                    counterparty = %stopped.counterparty, state = %stopped.state, trace = stopped.detail.trace,
+                    reason = sentence, "a transfer was stopped: its agreement does not permit it any more"
+                );
+                Ok(())
+            }
+            Err(EngineError::Store(error)) => Err(error),
+            Err(error) => {
+                tracing::info!(transfer = %transfer.pid, %error, "a transfer was not stopped: it has moved on");
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Obligations: what an agreement asks to be done, followed from the day that it is in force.
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{AgreementId, ObligationId, ParticipantId};
+use super::negotiation::Role;
+use super::odrl::DutyTiming;
+use super::time::Timestamp;
+
+/// Where an obligation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ObligationState {
+    /// To be done, if it is called for at all.
+    Open,
+    /// Done in time, or made good.
+    Fulfilled,
+    /// Its time is over, and nothing follows from that.
+    Overdue,
+    /// Its time is over, and what follows from that has become an obligation of its own.
+    Escalated,
+}
+
+impl ObligationState {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Open, Self::Fulfilled, Self::Overdue, Self::Escalated];
+
+    /// The state's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Fulfilled => "fulfilled",
+            Self::Overdue => "overdue",
+            Self::Escalated => "escalated",
+        }
+    }
+
+    /// The state of that name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
+    }
+
+    /// Whether it was not done in time.
+    #[must_use]
+    pub const fn is_missed(self) -> bool {
+        matches!(self, Self::Overdue | Self::Escalated)
+    }
+}
+
+/// An agreement as one of the participants served here keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AgreementKey {
+    /// Who keeps it.
+    pub participant: ParticipantId,
+    /// On which side.
+    pub role: Role,
+    /// Its id.
+    pub id: AgreementId,
+}
+
+/// One duty or obligation of an agreement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Obligation {
+    /// Our own name for it.
+    pub id: ObligationId,
+    /// The agreement that asks for it.
+    pub agreement: AgreementId,
+    /// Which of the participants served here keeps that agreement.
+    pub participant: ParticipantId,
+    /// On which side.
+    pub role: Role,
+    /// The other party.
+    pub counterparty: ParticipantId,
+    /// JSON Pointer into the agreement's policy.
+    pub clause: String,
+    /// Its `uid`, if any.
+    pub uid: Option<String>,
+    /// The clause whose delay called for it, when it is a consequence.
+    pub follows: Option<String>,
+    /// What is to be done, such as `delete`.
+    pub actions: Vec<String>,
+    /// When, seen from a use of the data; absent for what is due at any time.
+    pub timing: Option<DutyTiming>,
+    /// The last moment to do it, where the policy names one.
+    pub deadline: Option<Timestamp>,
+    /// Where it stands.
+    pub state: ObligationState,
+    /// When it was done, as last confirmed.
+    pub performed: Option<Timestamp>,
+    /// What was said with the last confirmation.
+    pub note: Option<String>,
+    /// When it began to be followed.
+    pub created: Timestamp,
+    /// When it changed last.
+    pub updated: Timestamp,
+}
+
+/// One past change of an obligation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObligationEntry {
+    /// `begun`, `confirmed`, `missed` or `fulfilled`.
+    pub event: String,
+    /// The state reached.
+    pub state: ObligationState,
+    /// When it was done, as confirmed.
+    pub performed: Option<Timestamp>,
+    /// What was said with it.
+    pub note: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Obligation {
+    /// The agreement as it is kept here.
+    #[must_use]
+    pub fn key(&self) -> AgreementKey {
+        AgreementKey { participant: self.participant.clone(), role: self.role, id: self.agreement.clone() }
+    }
+}
