@@ -127,7 +127,11 @@ impl Engine {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn review(&self, key: &AgreementKey, on_violation: OnViolation) -> Result<Option<Timestamp>, StoreError> {
+    pub(super) async fn review(
+        &self,
+        key: &AgreementKey,
+        on_violation: OnViolation,
+    ) -> Result<Option<Timestamp>, StoreError> {
         let agreement = self.0.store.agreement_of(&key.participant, key.role, &key.id).await?;
         let Some(agreement) = agreement.filter(|a| a.live) else { return Ok(None) };
         let known = self.0.store.obligations_of(key).await?;

@@ -12,6 +12,8 @@ use crate::model::process::ProcessState;
 use crate::model::time::Timestamp;
 use crate::model::transfer::TransferState;
 
+mod obligations;
+
 const PROVIDER: &str = "did:web:provider";
 const CONSUMER: &str = "did:web:consumer";
 

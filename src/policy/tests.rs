@@ -15,6 +15,7 @@ mod naive;
 mod obligations;
 mod outlook;
 mod properties;
+mod tracking;
 
 pub(super) fn decide(policy: &Value, world: &Value) -> DocumentDecision {
     decide_document(&policy.to_string(), &world.to_string(), &Registry::built_in()).unwrap()

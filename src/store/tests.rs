@@ -5,6 +5,8 @@ use crate::model::negotiation::{NegotiationState, Role};
 use crate::model::process::{Process, ProcessDetail, ProcessKind, ProcessState};
 use crate::model::time::Timestamp;
 
+mod obligations;
+
 const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 const LATER: Timestamp = Timestamp::from_millis(1_060_000);
 

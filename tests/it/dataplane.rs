@@ -44,6 +44,7 @@ struct Shelf {
     agreements: Mutex<HashMap<AgreementId, Agreement>>,
     endpoints: Mutex<Vec<Endpoint>>,
     known: Mutex<World>,
+    reported: Mutex<Reported>,
 }
 
 #[async_trait]
@@ -61,7 +62,7 @@ impl Assets for Shelf {
     }
 
     async fn reported(&self, _: &Agreement) -> Result<Reported, AssetError> {
-        Ok(Reported::default())
+        Ok(self.reported.lock().unwrap().clone())
     }
 
     fn route(&self, agreement: &Agreement) -> Result<Route, AssetError> {

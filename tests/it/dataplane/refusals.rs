@@ -1,5 +1,8 @@
 //! Calls that are refused, each with a reason that a person understands. The README's table has the same rows.
 
+use sliproad::model::obligation::AgreementKey;
+use sliproad::policy::DutyPerformed;
+
 use super::*;
 
 /// One way for a call to be refused.
@@ -142,6 +145,26 @@ async fn a_declared_purpose_is_known_to_its_own_call_only() {
     let seen = road.double.requests();
     assert_eq!(seen.len(), 3);
     assert!(!seen[0].to_string().to_lowercase().contains("sliproad-purpose"), "{}", seen[0]);
+    road.close().await;
+}
+
+#[tokio::test]
+async fn what_is_reported_of_a_duty_is_known_to_the_call_after_the_news() {
+    let road = Road::open().await;
+    let rules = json!({"permission": [{"action": "use", "duty": [{"action": "compensate"}]}]});
+    let granted = road.grant_under(LAND, rules).await;
+    assert_eq!(road.get(&granted, "/parcels").await.status, 403);
+    let duty = |at| DutyPerformed { id: "/permission/0/duty/0".to_owned(), at: Timestamp::from_millis(at) };
+    *road.shelf.reported.lock().unwrap() = Reported { performed: vec![duty(1)], ..Reported::default() };
+    let id = granted.process.agreement.clone().unwrap();
+    let of = |participant: &str| AgreementKey { participant: participant.into(), role: Role::Provider, id: id.clone() };
+    road.plane.reported(&of("did:web:other"));
+    assert_eq!(road.get(&granted, "/parcels").await.status, 403, "news of another agreement are no news");
+    road.plane.reported(&of("did:web:agency"));
+    assert_eq!(road.get(&granted, "/parcels").await.status, 200);
+    *road.shelf.reported.lock().unwrap() = Reported::default();
+    road.plane.reported(&of("did:web:agency"));
+    assert_eq!(road.get(&granted, "/parcels").await.status, 403, "sheets of before are not used again");
     road.close().await;
 }
 
