@@ -121,6 +121,27 @@ async fn messages_leave_in_the_order_they_were_pushed_and_the_planned_step_waits
 }
 
 #[tokio::test]
+async fn who_delivered_a_message_that_was_forgotten_meanwhile_takes_no_other_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).await.unwrap();
+    let mut tx = store.begin().await.unwrap();
+    tx.insert_process(&process("a"), &requested()).await.unwrap();
+    tx.push(&"a".into(), &verification(), NOW).await.unwrap();
+    tx.commit().await.unwrap();
+    store.claim("one", NOW, LATER, 1).await.unwrap();
+    let (slow, _) = store.work(&"a".into(), "one").await.unwrap().unwrap().message.unwrap();
+
+    let mut tx = store.begin().await.unwrap();
+    tx.clear_outbox(&"a".into()).await.unwrap();
+    tx.push(&"a".into(), &verification(), NOW).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = store.begin().await.unwrap();
+    assert!(!tx.delivered(&"a".into(), "one", slow, None, NOW).await.unwrap());
+    tx.commit().await.unwrap();
+    assert!(store.work(&"a".into(), "one").await.unwrap().unwrap().message.is_some(), "the later message waits");
+}
+
+#[tokio::test]
 async fn a_first_message_that_comes_again_finds_its_process() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).await.unwrap();
