@@ -35,7 +35,6 @@ pub enum OnViolation {
 const AGAIN: i64 = 1000;
 /// The longest sleep: clocks of machines are set.
 const DAY: i64 = 86_400_000;
-const PAGE: u32 = 500;
 
 /// When to look at which agreement again.
 #[derive(Default)]
@@ -59,9 +58,9 @@ impl Calendar {
         self.by_time.first().filter(|(at, _)| *at <= now).map(|(_, key)| key.clone())
     }
 
-    fn pause(&self, now: Timestamp) -> Duration {
-        let wait = self.by_time.first().map_or(DAY, |(at, _)| at.millis().saturating_sub(now.millis()).clamp(0, DAY));
-        Duration::from_millis(wait.unsigned_abs())
+    /// Milliseconds to the next entry.
+    fn wait(&self, now: Timestamp) -> i64 {
+        self.by_time.first().map_or(DAY, |(at, _)| at.millis().saturating_sub(now.millis()).clamp(0, DAY))
     }
 }
 
@@ -73,44 +72,43 @@ impl Engine {
         let mut afresh = true;
         while !stop.is_cancelled() {
             if afresh {
-                // What comes meanwhile waits in `news`.
-                afresh = !self.look_at_all(&mut calendar, on_violation, &stop).await;
+                afresh = !self.enter_all(&mut calendar).await;
             }
-            while let Some(key) = calendar.due(self.0.clock.now()) {
-                self.look(&mut calendar, &key, on_violation).await;
-            }
-            let pause =
-                if afresh { Duration::from_millis(AGAIN.unsigned_abs()) } else { calendar.pause(self.0.clock.now()) };
+            let now = self.0.clock.now();
+            let due = calendar.due(now);
+            let pause = if afresh { AGAIN } else { calendar.wait(now) };
+            // What is new comes before what has been waiting.
             tokio::select! {
+                biased;
+                () = stop.cancelled() => {}
                 told = news.recv() => match told {
                     Ok(key) => self.look(&mut calendar, &key, on_violation).await,
                     Err(RecvError::Lagged(_)) => afresh = true,
                     Err(RecvError::Closed) => return,
                 },
-                () = tokio::time::sleep(pause) => {}
-                () = stop.cancelled() => {}
+                () = std::future::ready(()), if due.is_some() => {
+                    if let Some(key) = due {
+                        self.look(&mut calendar, &key, on_violation).await;
+                    }
+                }
+                () = tokio::time::sleep(Duration::from_millis(pause.unsigned_abs())) => {}
             }
         }
     }
 
-    /// Looks at every agreement in force, page by page; whether the store answered.
-    async fn look_at_all(&self, calendar: &mut Calendar, on_violation: OnViolation, stop: &CancellationToken) -> bool {
-        let mut after: Option<AgreementId> = None;
-        while !stop.is_cancelled() {
-            let page = match self.0.store.agreements(after.as_ref(), PAGE).await {
-                Ok(page) => page,
-                Err(error) => {
-                    tracing::error!(%error, "agreements could not be watched over; trying again");
-                    return false;
-                }
-            };
-            let Some(last) = page.last() else { break };
-            after = Some(last.id.clone());
-            for agreement in &page {
-                self.look(calendar, &agreement.key(), on_violation).await;
+    /// Enters every agreement in force to be looked at now; whether the store answered.
+    async fn enter_all(&self, calendar: &mut Calendar) -> bool {
+        match self.0.store.agreements_in_force().await {
+            Ok(keys) => {
+                let now = self.0.clock.now();
+                keys.iter().for_each(|key| calendar.set(key, Some(now)));
+                true
+            }
+            Err(error) => {
+                tracing::error!(%error, "agreements could not be watched over; trying again");
+                false
             }
         }
-        true
     }
 
     async fn look(&self, calendar: &mut Calendar, key: &AgreementKey, on_violation: OnViolation) {

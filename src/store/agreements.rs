@@ -8,6 +8,7 @@ use super::{Store, StoreError, Tx};
 use crate::model::agreement::Agreement;
 use crate::model::ids::{AgreementId, ParticipantId, Pid};
 use crate::model::negotiation::Role;
+use crate::model::obligation::AgreementKey;
 use crate::model::time::Timestamp;
 
 const COLUMNS: &str = "id, role, participant, counterparty, dataset, policy, negotiation, peer_address, signed, live";
@@ -55,6 +56,23 @@ impl Store {
             sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM agreement WHERE id = $1 AND role = 'consumer' LIMIT 1"));
         let row = sqlx::query(sql).bind(id.as_str()).fetch_optional(&self.read).await?;
         row.as_ref().map(read_agreement).transpose()
+    }
+
+    /// What agreements in force are kept under.
+    ///
+    /// # Errors
+    /// As [`Store::agreement`].
+    pub async fn agreements_in_force(&self) -> Result<Vec<AgreementKey>, StoreError> {
+        let sql = "SELECT participant, role, id FROM agreement WHERE live = 1";
+        let rows = sqlx::query(sql).fetch_all(&self.read).await?;
+        let key = |row: &SqliteRow| {
+            Ok(AgreementKey {
+                participant: row.try_get::<String, _>(0)?.into(),
+                role: read_role(row.try_get(1)?).ok_or(StoreError::Corrupt("agreement"))?,
+                id: row.try_get::<String, _>(2)?.into(),
+            })
+        };
+        rows.iter().map(key).collect()
     }
 
     /// Agreements in the order of their ids, after `after`.
