@@ -41,6 +41,7 @@ mod contract;
 mod counters;
 mod decision;
 mod exchange;
+mod filter;
 mod forward;
 mod live;
 mod meter;
@@ -61,6 +62,7 @@ pub use consent::{
     ConsentValidator, Consents, SubjectPlace,
 };
 pub use counters::{Counter, CounterError, Counters, Rate, Reservation, TokenBucket};
+pub use filter::Filter;
 pub use release::{ReleaseError, Released};
 
 use exchange::Ongoing;
@@ -82,6 +84,8 @@ pub struct DataPlaneSettings {
     pub largest_request: u64,
     /// Up to how many bytes of a request's body are read for values that a policy asks for; in a larger one they are not known.
     pub largest_inspected: usize,
+    /// Largest answer of which only some fields are released, bytes.
+    pub largest_filtered: usize,
     /// For how long such a body is waited for.
     pub inspection: Duration,
     /// Up to how many bytes an answer is gathered before it is released, leaving one evidence record instead of two.
@@ -103,6 +107,7 @@ impl Default for DataPlaneSettings {
             tokens: 100_000,
             largest_request: 64 * 1024 * 1024,
             largest_inspected: 256 * 1024,
+            largest_filtered: 1024 * 1024,
             inspection: Duration::from_secs(10),
             small_answer: 64 * 1024,
             patience: Duration::from_millis(20),
@@ -263,7 +268,10 @@ impl DataPlane {
         let sent = exchange.sent.clone();
         let call = (head.method, path);
         let limit = plane.settings.largest_request;
-        let request = request::build(&contract, call, &head.headers, exchange.trace, (body, &sent), limit);
+        let mut request = request::build(&contract, call, &head.headers, exchange.trace, (body, &sent), limit);
+        if exchange.filter().is_some() {
+            Filter::ask_for_the_whole(&mut request.headers);
+        }
         exchange.forwarding(request.message_id.clone());
         match forward::call(plane, &live, start, request).await {
             Ok(Ok(answer)) => Ok(answer),

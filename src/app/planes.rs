@@ -17,6 +17,7 @@ pub(super) fn settings(configured: &config::DataPlane) -> DataPlaneSettings {
         token_life: configured.token_lifetime(),
         largest_request: configured.max_request_bytes,
         largest_inspected: places(u32::try_from(configured.max_inspected_bytes).unwrap_or(u32::MAX)),
+        largest_filtered: places(u32::try_from(configured.max_filtered_bytes).unwrap_or(u32::MAX)),
         rate: configured.rate.map(|rate| Rate { per_second: rate.per_second, burst: rate.burst }),
         most_calls: places(configured.max_concurrent_calls),
         most_calls_of_transfer: places(configured.max_concurrent_calls_per_transfer),

@@ -166,6 +166,9 @@ pub struct DataPlane {
     /// Up to how many bytes of a call's body are read for values that a policy asks for, bytes; in a larger one they are not known.
     #[schemars(range(min = 1))]
     pub max_inspected_bytes: u64,
+    /// Largest answer of which an agreement releases only some fields, bytes; a larger one is not released.
+    #[schemars(range(min = 1))]
+    pub max_filtered_bytes: u64,
     /// How often calls may come under one transfer, whatever its policy says; beyond it the consumer gets 429. No bound when absent.
     pub rate: Option<CallRate>,
 }
@@ -190,6 +193,7 @@ impl Default for DataPlane {
             max_concurrent_calls_per_transfer: 256,
             max_request_bytes: 64 * 1024 * 1024,
             max_inspected_bytes: 256 * 1024,
+            max_filtered_bytes: 1024 * 1024,
             rate: None,
         }
     }

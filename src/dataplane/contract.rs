@@ -11,6 +11,7 @@ use super::Inner;
 use super::assets::AssetError;
 use super::consent::ConsentClause;
 use super::counters::{Counter, Rate, TokenBucket};
+use super::filter::Filter;
 use super::live::Live;
 use super::operands::Asked;
 use super::refusal::Refusal;
@@ -19,7 +20,7 @@ use crate::model::agreement::Agreement;
 use crate::model::exchange::Digest;
 use crate::model::ids::DatasetId;
 use crate::model::time::Timestamp;
-use crate::policy::{Compiled, Phase, Place, Policy, Registry, Sheet, Trace, World, compile};
+use crate::policy::{Compiled, FIELDS, Phase, Place, Policy, Registry, Sheet, Trace, World, compile};
 use crate::xroad::route::{Route, header_text};
 
 /// `X-Road-Issue` is kept by security servers in a column of limited width.
@@ -48,6 +49,10 @@ pub(super) struct Contract {
     pub(super) asked: Asked,
     /// What its asking for consent comes to, if it asks.
     pub(super) consent: Option<ConsentClause>,
+    /// Of each permission: which fields of an answer it releases, where not all.
+    pub(super) filters: Box<[Option<Filter>]>,
+    /// The paths of all of them, as the policy has them.
+    pub(super) released: Box<[String]>,
     /// The agreement, to ask again what is known about it.
     agreement: Agreement,
     sheets: Mutex<Sheets>,
@@ -80,6 +85,7 @@ pub(super) struct Places {
     pub(super) count: Option<Place>,
     pub(super) in_minute: Option<Place>,
     pub(super) since_last: Option<Place>,
+    pub(super) fields: Option<Place>,
 }
 
 /// The contract of a transfer.
@@ -170,9 +176,14 @@ async fn prepare(plane: &Inner, agreement: &Agreement, news: u64) -> Result<Arc<
         count: place("count"),
         in_minute: place("xroad:callsPerMinute"),
         since_last: place("timeInterval"),
+        fields: place(FIELDS),
     };
+    let released = policy.fields().concat().concat().into_iter().map(str::to_owned).collect();
+    let filters = policy.fields().iter().map(|lists| Filter::of(lists)).collect();
     Ok(Arc::new(Contract {
         places,
+        filters,
+        released,
         asked: Asked::by(&policy, consent.as_ref().and_then(ConsentClause::pointer)),
         consent,
         informs: policy.duties(None).iter().any(|duty| duty.is_met_by_exchanges() && duty.does("inform")),

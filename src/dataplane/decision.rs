@@ -27,6 +27,8 @@ pub(super) struct Permit {
     pub(super) reservation: Option<Reservation>,
     /// The consent that it rests on.
     pub(super) consent: Option<Used>,
+    /// The permission that permits, by its place.
+    pub(super) permission: Option<usize>,
 }
 
 /// What a call tells of itself.
@@ -116,7 +118,7 @@ async fn decide_counting(
             Some(Found::Granted(used)) => Some(used),
             _ => None,
         };
-        return Ok(Permit { clauses, facts, reservation, consent });
+        return Ok(Permit { clauses, facts, reservation, consent, permission: verdict.permission() });
     }
 }
 
@@ -136,6 +138,10 @@ fn slot(contract: &Contract, sheet: &mut Sheet, call: Call<'_>, used: Option<u64
     }
     if let Some(purpose) = call.purpose {
         filling.texts(places.purpose, purpose.values().iter().map(String::as_str));
+    }
+    if places.fields.is_some() {
+        // The data plane fulfils this itself before anything is released.
+        filling.among(places.fields, contract.released.iter().map(String::as_str));
     }
     for value in &call.told.values {
         filling.text(Some(value.place), &value.text);

@@ -12,6 +12,7 @@ use super::consent::Used;
 use super::contract::Contract;
 use super::counters::Reservation;
 use super::decision;
+use super::filter::Filter;
 use super::live::Live;
 use super::refusal::Refusal;
 use super::release::Released;
@@ -43,6 +44,7 @@ pub(super) struct Ongoing {
     path: Box<str>,
     pub(super) times: Times,
     permit: Option<(Clauses, Facts)>,
+    permission: Option<usize>,
     reservation: Option<Reservation>,
     consent: Option<Used>,
     message_id: Option<MessageId>,
@@ -90,6 +92,7 @@ impl Ongoing {
             path: path.get(..cut).unwrap_or_default().into(),
             times: Times { received, ..Times::default() },
             permit: None,
+            permission: None,
             reservation: None,
             consent: None,
             message_id: None,
@@ -116,6 +119,7 @@ impl Ongoing {
     /// The call was permitted.
     pub(super) fn permitted(&mut self, permit: decision::Permit) {
         self.permit = Some((permit.clauses, permit.facts));
+        self.permission = permit.permission;
         self.reservation = permit.reservation;
         self.consent = permit.consent;
     }
@@ -126,6 +130,11 @@ impl Ongoing {
             exchange = %self.id, trace = self.trace_id, agreement = %self.live.agreement,
             counterparty = %self.live.counterparty, dataset = %self.live.dataset, "a call under a duty to inform"
         );
+    }
+
+    /// Which fields of the answer the permission releases, where not all.
+    pub(super) fn filter(&self) -> Option<&Filter> {
+        self.contract.as_ref()?.filters.get(self.permission?)?.as_ref()
     }
 
     /// The call goes to the security server now.
@@ -220,7 +229,7 @@ impl Ongoing {
         }
         let recorded = {
             let mut record = self.told(RecordKind::Exchange, outcome, None);
-            if !forwarded {
+            if !forwarded || refusal.withheld {
                 let (clauses, facts) = (refusal.clauses.as_ref(), refusal.facts.as_ref());
                 record.decision = verdict(&Decided { effect: Effect::Refuse, code: &refusal.code, clauses, facts });
             }

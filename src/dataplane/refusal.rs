@@ -27,6 +27,8 @@ pub(super) struct Reason {
     pub(super) clauses: Option<Clauses>,
     /// What the policy refused on, for evidence.
     pub(super) facts: Option<Facts>,
+    /// The call was made, and its answer may not be released.
+    pub(super) withheld: bool,
     /// The X-Road fault code, when the call was permitted and X-Road failed it.
     pub(super) fault: Option<String>,
     /// After how many seconds to try again.
@@ -42,6 +44,7 @@ impl Refusal {
             more: Vec::new(),
             clauses: None,
             facts: None,
+            withheld: false,
             fault: None,
             retry_after: None,
         }))
@@ -77,6 +80,11 @@ impl Refusal {
 
     pub(super) fn refused_by(mut self, clauses: Clauses, facts: Facts) -> Self {
         (self.0.clauses, self.0.facts) = (Some(clauses), Some(facts));
+        self
+    }
+
+    pub(super) fn withholding(mut self) -> Self {
+        self.0.withheld = true;
         self
     }
 

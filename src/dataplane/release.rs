@@ -16,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::DataPlaneSettings;
 use super::exchange::{EXCHANGE, Ongoing, not_recorded};
+use super::filter::Filter;
 use super::refusal::Refusal;
 use crate::evidence::{EvidenceError, Receipt};
 use crate::model::exchange::{BodyDigest, Digest, Outcome, RecordKind};
@@ -34,6 +35,9 @@ const KEPT_BACK: [HeaderName; 5] = [
 /// Releases an answer.
 pub(super) async fn release(mut exchange: Ongoing, answer: XRoadResponse) -> Response<Released> {
     exchange.answered(&answer);
+    if let Some(filter) = exchange.filter().cloned() {
+        return release_filtered(exchange, answer, &filter).await;
+    }
     let gathered = match gather(answer.body, &exchange.plane.0.settings).await {
         Ok(gathered) => gathered,
         Err(error) => return exchange.refuse(broken(&error)).await,
@@ -61,6 +65,26 @@ pub(super) async fn release(mut exchange: Ongoing, answer: XRoadResponse) -> Res
             let mut response = Response::new(body);
             *response.status_mut() = status;
             *response.headers_mut() = headers;
+            response
+        }
+        Err(error) => not_recorded(&error, trace).into_response(trace, Some(id)),
+    }
+}
+
+/// Releases the fields of an answer that the agreement releases.
+async fn release_filtered(mut exchange: Ongoing, answer: XRoadResponse, filter: &Filter) -> Response<Released> {
+    let (status, mut headers) = (answer.status, head(answer.headers, &exchange));
+    let largest = exchange.plane.0.settings.largest_filtered;
+    let bytes = match filter.apply(status, &mut headers, answer.body, largest).await {
+        Ok(bytes) => bytes,
+        Err(refusal) => return exchange.refuse(refusal).await,
+    };
+    let (trace, id) = (exchange.trace, exchange.id);
+    let digest = BodyDigest { sha256: Digest(Sha256::digest(&bytes).into()), size: bytes.len() as u64 };
+    match exchange.record(RecordKind::Exchange, Some(digest)).await {
+        Ok(()) => {
+            let mut response = Response::new(Released::whole(bytes));
+            (*response.status_mut(), *response.headers_mut()) = (status, headers);
             response
         }
         Err(error) => not_recorded(&error, trace).into_response(trace, Some(id)),

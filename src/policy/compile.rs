@@ -88,6 +88,7 @@ pub(super) fn compile_rules(policy: &Policy, registry: &Registry) -> Result<Comp
     let prohibitions = compiler.rules(&policy.prohibitions);
     counters.extend(counters::of(&compiler, of_permissions, false));
     let obligations = compiler.rules(&policy.obligations);
+    super::fields::refuse_misplaced(&mut compiler, &permissions);
     if !compiler.invalid.is_empty() {
         // What a compact policy shares between rules is wrong once, not once for each rule.
         let mut told = BTreeSet::new();
@@ -115,13 +116,13 @@ pub(super) fn compile_rules(policy: &Policy, registry: &Registry) -> Result<Comp
     })
 }
 
-struct Compiler<'a> {
+pub(super) struct Compiler<'a> {
     registry: &'a Registry,
-    invalid: Vec<Invalid>,
+    pub(super) invalid: Vec<Invalid>,
     slots: Vec<Slot>,
-    by_name: BTreeMap<String, usize>,
-    atoms: Vec<Atom>,
-    nodes: Vec<Node>,
+    pub(super) by_name: BTreeMap<String, usize>,
+    pub(super) atoms: Vec<Atom>,
+    pub(super) nodes: Vec<Node>,
     alternatives: usize,
     rules: usize,
 }

@@ -25,6 +25,17 @@ pub struct Verdict {
     pub(super) ground: Ground,
 }
 
+impl Verdict {
+    /// The place of the permission that permits: the first of those that do.
+    #[must_use]
+    pub const fn permission(self) -> Option<usize> {
+        match self.ground {
+            Ground::Permission(at) => Some(at),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ground {
     /// The permission at this place permits.

@@ -71,8 +71,8 @@ pub(super) enum Known {
     Unreadable,
     /// These values.
     Values,
-    /// All groups that the client belongs to.
-    Groups,
+    /// All that there is of a set, such as the groups of the client: `eq` asks whether one is among them.
+    Among,
 }
 
 impl Filled {
@@ -88,7 +88,7 @@ impl Filled {
         let typed = if slot.kind == Kind::DataPath { self.path(slot, text) } else { self.value(slot, text) };
         self.known = match (self.known, typed) {
             (Known::Unreadable, _) | (_, None) => Known::Unreadable,
-            (Known::Groups, _) => Known::Groups,
+            (Known::Among, _) => Known::Among,
             _ => Known::Values,
         };
         self.store(text, typed.unwrap_or(Typed::Text));
@@ -171,7 +171,7 @@ impl Compiled {
             filled.known = Known::Values;
             fact.values().iter().for_each(|text| filled.push(slot, text));
         } else if slot.from == Told::Groups && !world.member_of.is_empty() {
-            filled.known = Known::Groups;
+            filled.known = Known::Among;
             groups(world).iter().for_each(|group| filled.push(slot, group));
         }
         filled
@@ -320,6 +320,15 @@ impl Filling<'_> {
             filled.clear();
             filled.known = Known::Values;
             texts.into_iter().for_each(|text| filled.push(slot, text));
+        }
+        self
+    }
+
+    /// All of a set that `eq` asks membership of.
+    pub fn among<'t>(&mut self, place: Option<Place>, texts: impl IntoIterator<Item = &'t str>) -> &mut Self {
+        self.texts(place, texts);
+        if let Some((_, filled)) = self.at(place) {
+            filled.known = Known::Among;
         }
         self
     }

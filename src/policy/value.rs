@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use compact_str::CompactString;
 
 use super::datapath::{Call, Pattern};
+use super::fields::is_field_path;
 use super::vocabulary::Kind;
 use crate::model::odrl::Literal;
 use crate::model::time::Timestamp;
@@ -37,7 +38,7 @@ impl Typed {
             Kind::Instant => instant(text.trim()).map(Self::Instant),
             Kind::Duration => Duration::parse(text.trim()).map(Self::Duration),
             Kind::Version => Some(Self::Version),
-            Kind::Text | Kind::Any => Some(Self::Text),
+            Kind::Text | Kind::FieldPath | Kind::Any => Some(Self::Text),
             Kind::DataPath => Some(Self::Call { plain: Call::parse(text).is_some() }),
         }
     }
@@ -89,6 +90,9 @@ impl Right {
     /// Types a literal; `None` when the left operand can never have such a value.
     pub(crate) fn read(literal: &Literal, kind: Kind) -> Option<Self> {
         let kind = if kind == Kind::Any { kind_of(literal) } else { kind };
+        if kind == Kind::FieldPath && !is_field_path(&literal.text) {
+            return None;
+        }
         let pattern = match kind {
             Kind::DataPath => Some(Pattern::parse(&literal.text)?),
             _ => None,

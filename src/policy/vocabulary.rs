@@ -44,6 +44,8 @@ pub enum Kind {
     Version,
     /// `METHOD /path` with `*` for one segment and `**` for any number.
     DataPath,
+    /// A JSON Pointer (RFC 6901), a JSONPath query (RFC 9535), or the path of an XML element by local names.
+    FieldPath,
     /// Whatever the right operand is.
     Any,
 }

@@ -35,6 +35,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 mod consent;
+mod fields;
 mod operands;
 mod refusals;
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, Request};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Json, Router};
@@ -93,8 +93,19 @@ async fn parcels(Query(by): Query<ByMunicipality>) -> Json<Value> {
     Json(json!({"parcels": found, "simulated": true}))
 }
 
-async fn parcel(Path(id): Path<String>) -> Response {
+/// One parcel, as XML where that is asked for.
+async fn parcel(Path(id): Path<String>, headers: HeaderMap) -> Response {
+    let xml = headers.get(header::ACCEPT).is_some_and(|accept| accept == "application/xml");
     match land().into_iter().find(|p| p["id"] == *id) {
+        Some(parcel) if xml => {
+            let text = |name: &str| match parcel.get(name) {
+                Some(Value::String(text)) => text.clone(),
+                other => other.map(ToString::to_string).unwrap_or_default(),
+            };
+            let element = |name: &str| format!("<{name}>{}</{name}>", text(name));
+            let body: String = ["id", "municipality", "areaM2", "use"].into_iter().map(element).collect();
+            ([(header::CONTENT_TYPE, "application/xml")], format!("<parcel>{body}</parcel>")).into_response()
+        }
         Some(parcel) => Json(parcel).into_response(),
         None => (StatusCode::NOT_FOUND, Json(json!({"error": "no such parcel"}))).into_response(),
     }

@@ -98,7 +98,9 @@ fn fingerprint(text: &str) -> u64 {
 
 /// The distinct right operands of a slot, in order; `None` when there are more than bits, or others than texts.
 fn distinct<'a>(slot: &Slot, atoms: impl Iterator<Item = &'a Atom>) -> Option<Vec<&'a Right>> {
-    if !matches!(slot.kind, Kind::Text | Kind::DataPath) || !matches!(slot.from, Told::Fact | Told::Groups) {
+    if !matches!(slot.kind, Kind::Text | Kind::FieldPath | Kind::DataPath)
+        || !matches!(slot.from, Told::Fact | Told::Groups)
+    {
         return None;
     }
     let mut found: Vec<&Right> = Vec::new();

@@ -26,7 +26,7 @@ impl Eval<'_> {
         match filled.known {
             Known::Absent if probe.exchange_only && self.sheet.phase != Phase::Exchange => Mask::DEFERRED,
             Known::Absent | Known::Unreadable => Mask::UNKNOWN,
-            Known::Groups | Known::Values => tested(probe.test, filled),
+            Known::Among | Known::Values => tested(probe.test, filled),
         }
     }
 
@@ -45,7 +45,7 @@ impl Eval<'_> {
         match filled.known {
             Known::Absent if slot.exchange_only && self.sheet.phase != Phase::Exchange => Mask::DEFERRED,
             Known::Absent | Known::Unreadable => Mask::UNKNOWN,
-            Known::Groups => groups(atom, filled),
+            Known::Among => groups(atom, filled),
             Known::Values if matches!(atom.operator, Operator::IsA | Operator::IsPartOf | Operator::HasPart) => {
                 self.by_taxonomy(at, atom, filled.values())
             }
@@ -83,7 +83,7 @@ impl Eval<'_> {
 
 /// What bits and numbers tell. Of groups, `eq` means "belongs to", because X-Road writes it so.
 fn tested(test: Test, filled: &Filled) -> Mask {
-    let (bits, one) = (filled.bits, filled.len == 1 || filled.known == Known::Groups);
+    let (bits, one) = (filled.bits, filled.len == 1 || filled.known == Known::Among);
     match test {
         Test::Any(wanted) => Mask::of(bits & wanted != 0),
         // A path that no pattern can match says nothing about not being meant.

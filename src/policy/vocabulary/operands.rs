@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Assurance, Kind, Operand, Source, terms};
 use Assurance::{Attested, Audited, Enforced};
-use Kind::{Any, DataPath, Duration, Instant, Number, Text, Version};
+use Kind::{Any, DataPath, Duration, FieldPath, Instant, Number, Text, Version};
 
 /// Whether only an exchange can tell.
 #[derive(Clone, Copy, PartialEq)]
@@ -49,11 +49,13 @@ const ODRL: [(&str, Kind, Told, Assurance); 32] = [
     ("virtualLocation", Text, Always, Attested),
 ];
 
-/// X-Road 8's words, and two that ODRL has no operand for: the rate of calls, and whether the data subject consents (`granted`).
-const XROAD: [(&str, Kind, Told); 6] = [
+/// X-Road 8's words, and three that ODRL has no operand for: the rate of calls, the fields of the answer that are released, and
+/// whether the data subject consents (`granted`).
+const XROAD: [(&str, Kind, Told); 7] = [
     ("xroad:callsPerMinute", Number, AtExchange),
     ("xroad:clientId", Text, Always),
     ("xroad:consent", Text, AtExchange),
+    ("xroad:fields", FieldPath, AtExchange),
     ("xroad:datapath", DataPath, AtExchange),
     ("xroad:globalGroupMember", Text, Always),
     ("xroad:localGroupMember", Text, Always),
@@ -73,8 +75,9 @@ pub(super) fn built_in() -> BTreeMap<String, Operand> {
         all.insert(name.to_owned(), operand(name, kind, told, assurance));
     }
     for (name, kind, told) in XROAD {
+        let operators = if kind == FieldPath { vec!["eq".to_owned(), "isAnyOf".to_owned()] } else { Vec::new() };
         let source = if COUNTED.contains(&name) { Source::Counter } else { Source::Call };
-        all.insert(name.to_owned(), Operand { source, ..operand(name, kind, told, Enforced) });
+        all.insert(name.to_owned(), Operand { source, operators, ..operand(name, kind, told, Enforced) });
     }
     for name in terms::catena_x() {
         let kind = if name.ends_with("EndDate") {
@@ -101,7 +104,7 @@ fn operand(name: &str, kind: Kind, told: Told, assurance: Assurance) -> Operand 
         _ if assurance == Enforced => Source::Call,
         _ => Source::Declaration,
     };
-    let single = SINGLE.contains(&name) || !matches!(kind, Text | Any);
+    let single = SINGLE.contains(&name) || !matches!(kind, Text | FieldPath | Any);
     Operand { exchange_only: told == AtExchange, assurance, source, single, ..Operand::of(kind) }
 }
 

@@ -1,0 +1,185 @@
+//! Sentences about filters.
+
+use http::HeaderValue;
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde_json::{Value, json};
+
+use super::*;
+
+fn filter(lists: &[&[&str]]) -> Filter {
+    Filter::of(&lists.iter().map(|list| list.to_vec()).collect::<Vec<_>>()).unwrap()
+}
+
+fn headers(kind: &'static str) -> HeaderMap {
+    HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(kind))])
+}
+
+fn released(lists: &[&[&str]], kind: &'static str, body: &str) -> Result<String, Withheld> {
+    let told = filter(lists).released(StatusCode::OK, &headers(kind), body.as_bytes());
+    told.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap())
+}
+
+#[track_caller]
+fn json_of(lists: &[&[&str]], body: &Value) -> Value {
+    serde_json::from_str(&released(lists, "application/json", &body.to_string()).unwrap()).unwrap()
+}
+
+#[test]
+fn pointers_and_queries_name_what_is_kept_with_all_that_is_in_it() {
+    let body = json!({"id": 1, "owner": {"name": "A", "code": "38001085718"},
+                      "parcels": [{"id": "a", "tax": 1}, {"id": "b", "tax": 2}], "n": 12345678901234567890.10_f64});
+    for (list, kept) in [
+        (&["/id"][..], json!({"id": 1})),
+        (&["/owner/name", "/id"], json!({"id": 1, "owner": {"name": "A"}})),
+        (&["/parcels"], json!({"parcels": body["parcels"]})),
+        (&["/parcels/1/id"], json!({"parcels": [{"id": "b"}]})),
+        (&["$.parcels[*].id"], json!({"parcels": [{"id": "a"}, {"id": "b"}]})),
+        (&["$.parcels[?@.tax > 1]"], json!({"parcels": [{"id": "b", "tax": 2}]})),
+        (&["$..id"], json!({"id": 1, "parcels": [{"id": "a"}, {"id": "b"}]})),
+        (&["/none", "/id/deeper"], json!({})),
+        (&["$"], body.clone()),
+    ] {
+        assert_eq!(json_of(&[list], &body), kept, "{list:?}");
+    }
+    assert_eq!(json_of(&[&["/0"]], &json!([{"a": 1}, 2])), json!([{"a": 1}]));
+    assert_eq!(released(&[&["/a"]], "application/json", "7").unwrap(), "null");
+}
+
+#[test]
+fn a_field_must_be_on_every_list() {
+    let body = json!({"a": {"x": 1, "y": 2}, "b": 3});
+    assert_eq!(json_of(&[&["/a", "/b"], &["$.a.x"]], &body), json!({"a": {"x": 1}}));
+    assert_eq!(json_of(&[&["/a/y"], &["/a/x"]], &body), json!({}));
+}
+
+#[test]
+fn numbers_are_released_digit_by_digit() {
+    let text = r#"{"a":12345678901234567890.123456789012345678901,"b":1}"#;
+    assert_eq!(
+        released(&[&["/a"]], "application/json", text).unwrap(),
+        r#"{"a":12345678901234567890.123456789012345678901}"#
+    );
+}
+
+#[test]
+fn what_cannot_be_read_for_certain_is_not_released() {
+    let long = "[".repeat(100_000);
+    for body in [r#"{"a":1,"a":2}"#, "{", "", " ", long.as_str(), "{}{}", "nul"] {
+        let told = released(&[&["/a"]], "application/json", body);
+        if body.is_empty() {
+            assert_eq!(told.unwrap(), "");
+        } else {
+            assert!(matches!(told, Err(Withheld::Unparsable("JSON", _))), "{body:.20}");
+        }
+    }
+    for kind in ["text/html", "application/octet-stream", "application/jsonp", "application/json; charset=utf-16", ""] {
+        assert!(matches!(released(&[&["/a"]], kind, "{\"a\":1}"), Err(Withheld::MediaType(_))), "{kind}");
+    }
+    let mut encoded = headers("application/json");
+    encoded.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    let told = filter(&[&["/a"]]).released(StatusCode::OK, &encoded, b"{}");
+    assert!(matches!(told, Err(Withheld::MediaType(_))));
+    let part = filter(&[&["/a"]]).released(StatusCode::PARTIAL_CONTENT, &headers("application/json"), b"{}");
+    assert!(matches!(part, Err(Withheld::MediaType(_))));
+}
+
+#[test]
+fn an_error_keeps_its_status_and_only_released_fields() {
+    let lists = filter(&[&["/code"]]);
+    let told = |kind, body: &[u8]| lists.released(StatusCode::NOT_FOUND, &headers(kind), body).unwrap();
+    assert_eq!(told("application/problem+json", br#"{"code": "x", "detail": "of a person"}"#), r#"{"code":"x"}"#);
+    assert_eq!(told("text/html", b"<p>of a person</p>"), "");
+}
+
+#[test]
+fn elements_are_kept_as_written_with_the_namespaces_that_they_need() {
+    let soap = r#"<?xml version="1.0"?><s:Envelope xmlns:s="urn:soap" secret="1"><s:Header><id>EE</id></s:Header>
+        <s:Body><p:person xmlns:p="urn:p" code="38001085718"><p:name lang="et">A &amp; B</p:name><p:code>3</p:code></p:person>
+        <p:person xmlns:p="urn:p"><p:code>4</p:code></p:person></s:Body></s:Envelope>"#;
+    let told = released(&[&["/Envelope/Body/person/name"]], "application/soap+xml; charset=UTF-8", soap).unwrap();
+    assert_eq!(
+        told,
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><s:Envelope xmlns:s=\"urn:soap\"><s:Body><p:person xmlns:p=\"urn:p\">\
+         <p:name lang=\"et\">A &amp; B</p:name></p:person></s:Body></s:Envelope>"
+    );
+    assert!(roxmltree::Document::parse(&told).is_ok());
+    let nothing = released(&[&["/Other/a"]], "text/xml", soap).unwrap();
+    assert!(nothing.ends_with("<s:Envelope xmlns:s=\"urn:soap\"></s:Envelope>"), "{nothing}");
+    let both = released(&[&["/Envelope/Body"], &["/Envelope/Body/person/code", "$.x"]], "text/xml", soap).unwrap();
+    assert!(both.contains("<p:code>3</p:code>") && both.contains("<p:code>4</p:code>") && !both.contains("name"));
+}
+
+#[test]
+fn xml_with_declarations_of_its_own_or_without_an_end_of_levels_is_not_released() {
+    let deep = format!("{}{}", "<a>".repeat(100_000), "</a>".repeat(100_000));
+    for body in [
+        "<!DOCTYPE a [<!ENTITY x \"y\">]><a>&x;</a>",
+        "<a>&x;</a>",
+        "<a><b></a>",
+        "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><a/>",
+        deep.as_str(),
+    ] {
+        let told = released(&[&["/a"]], "application/xml", body);
+        assert!(matches!(told, Err(Withheld::Unparsable("XML", _))), "{body:.40}");
+    }
+}
+
+fn document() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![any::<i64>().prop_map(Value::from), select(&["x", "y"][..]).prop_map(Value::from)];
+    leaf.prop_recursive(4, 32, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map(select(&["a", "b", "c"][..]), inner, 0..4)
+                .prop_map(|map| Value::Object(map.into_iter().map(|(k, v)| (k.to_owned(), v)).collect())),
+        ]
+    })
+}
+
+/// The leaves of a document with the names that lead to them; places in arrays left out, for they change.
+fn leaves(value: &Value, at: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Object(map) => map.iter().for_each(|(name, inner)| leaves(inner, &format!("{at}/{name}"), found)),
+        Value::Array(list) => list.iter().for_each(|inner| leaves(inner, &format!("{at}[]"), found)),
+        leaf => found.push(format!("{at}={leaf}")),
+    }
+}
+
+const PATHS: [&str; 8] = ["/a", "/a/b", "/b/c", "/0/a", "$..a", "$.*.b", "$[*]", "$.a[0]"];
+
+proptest! {
+    #[test]
+    fn nothing_is_released_that_was_not_there_and_filtering_by_names_twice_is_filtering_once(
+        body in document(), list in prop::collection::vec(select(&PATHS[..]), 1..4),
+    ) {
+        let kept = json_of(&[&list], &body);
+        let (mut before, mut after) = (Vec::new(), Vec::new());
+        leaves(&body, "", &mut before);
+        leaves(&kept, "", &mut after);
+        for leaf in &after {
+            let at = before.iter().position(|known| known == leaf);
+            prop_assert!(at.is_some() || kept == json!(null), "{leaf} of {body}");
+            at.map(|at| before.swap_remove(at));
+        }
+        if list.iter().all(|path| ["/a", "/a/b", "/b/c", "$..a"].contains(path)) {
+            prop_assert_eq!(json_of(&[&list], &kept), kept);
+        }
+    }
+
+    #[test]
+    fn more_lists_never_release_more(
+        body in document(), list in prop::collection::vec(select(&PATHS[..]), 1..4), other in select(&PATHS[..]),
+    ) {
+        let (mut one, mut both) = (Vec::new(), Vec::new());
+        leaves(&json_of(&[&list], &body), "", &mut one);
+        leaves(&json_of(&[&list, &[other]], &body), "", &mut both);
+        prop_assert!(both.len() <= one.len());
+    }
+
+    #[test]
+    fn any_text_is_released_or_withheld_without_panic(text in "[<>/a-c \"=&;!?\\[\\]{}:0-9]{0,60}") {
+        for kind in ["application/json", "application/xml"] {
+            let _ = released(&[&["/a/b", "$..a"]], kind, &text);
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Fields of XML: elements that a list names are kept as they were written; of what leads to them only the tags and namespaces.
+
+use roxmltree::{Document, Node, ParsingOptions};
+
+use crate::policy::FieldPath;
+
+/// How deep elements may be nested.
+const DEEPEST: usize = 200;
+/// How many nodes a document may have.
+const MOST_NODES: u32 = 500_000;
+
+/// The released elements of a document. Document type declarations and entities of its own are refused.
+pub(super) fn filter(text: &str, lists: &[Box<[FieldPath]>]) -> Result<Vec<u8>, String> {
+    if deeper_than(text, DEEPEST) {
+        return Err(format!("it is nested deeper than {DEEPEST}"));
+    }
+    let options = ParsingOptions { allow_dtd: false, nodes_limit: MOST_NODES, ..ParsingOptions::default() };
+    let document = Document::parse_with_options(text, options).map_err(|e| e.to_string())?;
+    if let Some(encoding) = declared_encoding(text).filter(|name| !name.eq_ignore_ascii_case("utf-8")) {
+        return Err(format!("it says that it is encoded as {encoding}"));
+    }
+    let named: Vec<Vec<&[String]>> = lists.iter().map(|list| list.iter().filter_map(names).collect()).collect();
+    let root = document.root_element();
+    let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
+    let lists: Vec<Vec<&[String]>> = named.iter().filter_map(|list| step(list, root)).collect();
+    // Where a list does not even name the root, nothing is left of the document but that.
+    let some = lists.len() == named.len() && keep(text, root, &lists, &mut out);
+    if !some {
+        open(root, &mut out);
+        close(root, &mut out);
+    }
+    Ok(out.into_bytes())
+}
+
+fn names(path: &FieldPath) -> Option<&[String]> {
+    match path {
+        FieldPath::Names(names) => Some(names),
+        FieldPath::Query(_) => None,
+    }
+}
+
+/// What is left of a list's paths below this element; `None` when none of them leads here.
+fn step<'a>(list: &[&'a [String]], element: Node<'_, '_>) -> Option<Vec<&'a [String]>> {
+    let below = |path: &&'a [String]| match path.split_first() {
+        // A path that ended above has named all of this.
+        None => Some(*path),
+        Some((name, rest)) => (name == element.tag_name().name()).then_some(rest),
+    };
+    let left: Vec<&[String]> = list.iter().filter_map(below).collect();
+    (!left.is_empty()).then_some(left)
+}
+
+/// Writes what every list names of an element; false when that is nothing.
+fn keep(text: &str, element: Node<'_, '_>, lists: &[Vec<&[String]>], out: &mut String) -> bool {
+    let open_lists: Vec<&Vec<&[String]>> =
+        lists.iter().filter(|list| !list.iter().any(|path| path.is_empty())).collect();
+    if open_lists.is_empty() {
+        out.push_str(text.get(element.range()).unwrap_or_default());
+        return true;
+    }
+    let begun = out.len();
+    open(element, out);
+    let mut some = false;
+    for child in element.children().filter(Node::is_element) {
+        let below: Option<Vec<Vec<&[String]>>> = open_lists.iter().map(|list| step(list, child)).collect();
+        some |= below.is_some_and(|below| keep(text, child, &below, out));
+    }
+    if some {
+        close(element, out);
+    } else {
+        out.truncate(begun);
+    }
+    some
+}
+
+/// The element's begin tag, with the namespaces that it declares and no attribute.
+fn open(element: Node<'_, '_>, out: &mut String) {
+    out.push('<');
+    out.push_str(&tag(element));
+    let above = element.parent_element();
+    for namespace in element.namespaces() {
+        let known = above.is_some_and(|above| above.namespaces().any(|other| other == namespace));
+        if known || namespace.name() == Some("xml") {
+            continue;
+        }
+        let name = namespace.name().map(|name| format!("xmlns:{name}")).unwrap_or_else(|| "xmlns".to_owned());
+        out.push_str(&format!(" {name}=\"{}\"", escaped(namespace.uri())));
+    }
+    out.push('>');
+}
+
+fn close(element: Node<'_, '_>, out: &mut String) {
+    out.push_str("</");
+    out.push_str(&tag(element));
+    out.push('>');
+}
+
+/// The element's name as it is written.
+fn tag(element: Node<'_, '_>) -> String {
+    let text = element.document().input_text().get(element.range()).unwrap_or_default();
+    let name = text.trim_start_matches('<');
+    let end = name.find(|c: char| c.is_whitespace() || matches!(c, '>' | '/')).unwrap_or(name.len());
+    name.get(..end).unwrap_or_default().to_owned()
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
+}
+
+/// The encoding that the XML declaration names.
+fn declared_encoding(text: &str) -> Option<&str> {
+    let declaration = text.trim_start_matches('\u{feff}').strip_prefix("<?xml")?.split("?>").next()?;
+    let after = declaration.split("encoding").nth(1)?.trim_start().strip_prefix('=')?.trim_start();
+    let quote = after.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    after.get(1..)?.split(quote).next()
+}
+
+/// Whether begin tags outnumber end tags by more than this anywhere: before parsing, which goes down with every level.
+fn deeper_than(text: &str, most: usize) -> bool {
+    const PASSED_OVER: [(&str, &str); 3] = [("<!--", "-->"), ("<![CDATA[", "]]>"), ("<?", "?>")];
+    let (mut depth, mut rest) = (0_usize, text);
+    while let Some(tag) = rest.find('<').and_then(|at| rest.get(at..)) {
+        if let Some((_, end)) = PASSED_OVER.iter().find(|(begin, _)| tag.starts_with(begin)) {
+            let Some((_, after)) = tag.split_once(end) else { return false };
+            rest = after;
+            continue;
+        }
+        let inner = tag.get(1..).unwrap_or_default();
+        if inner.starts_with('/') {
+            depth = depth.saturating_sub(1);
+        } else {
+            let closed = inner.split('>').next().unwrap_or_default().ends_with('/');
+            depth += usize::from(!closed);
+        }
+        if depth > most {
+            return true;
+        }
+        rest = inner;
+    }
+    false
+}
