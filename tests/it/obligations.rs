@@ -92,6 +92,9 @@ async fn a_duty_before_the_use_refuses_until_the_operator_confirms_it() {
         known[0]["clause"],
         "the consumer sees what it owes"
     );
+    let document = provider.management.read("/openapi.json").await.unwrap();
+    let schema = json!({"components": document["components"], "$ref": "#/components/schemas/Obligation"});
+    assert!(jsonschema::is_valid(&schema, &known[0]), "{}", known[0]);
 
     let request = json!({"agreementId": agreement, "format": "HttpData-PULL"});
     let begun = consumer.management.post("/api/v1/transfers", &request).await.unwrap();
