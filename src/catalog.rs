@@ -22,7 +22,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
-pub use definition::{AssetDefinition, Attestation, Metadata, OfferDefinition, Publisher};
+pub use definition::{AssetDefinition, Attestation, CounterpartyDefinition, Metadata, OfferDefinition, Publisher};
 pub use services::Changes;
 pub use sight::Sight;
 pub use snapshot::{Dataset, DatasetView, OfferView};
@@ -146,6 +146,32 @@ impl Catalog {
     /// Takes what the operator vouches for about consumers, in place of what was said before.
     pub fn attest(&self, attestations: Vec<Attestation>) {
         self.change(|sources| sources.attestations = attestations.into());
+    }
+
+    /// Takes what the operator vouches for about the consumers of one pattern, in place of what was said of that pattern before.
+    pub fn put_attestation(&self, attestation: Attestation) {
+        self.change(|sources| {
+            let others = sources.attestations.iter().filter(|known| known.counterparty != attestation.counterparty);
+            let mut all: Vec<Attestation> = others.cloned().collect();
+            all.push(attestation);
+            sources.attestations = all.into();
+        });
+    }
+
+    /// Vouches for nothing more about the consumers of one pattern; whether anything was.
+    pub fn remove_attestation(&self, counterparty: &str) -> bool {
+        self.change(|sources| {
+            let before = sources.attestations.len();
+            let left = sources.attestations.iter().filter(|known| known.counterparty != counterparty).cloned();
+            sources.attestations = left.collect();
+            sources.attestations.len() < before
+        })
+    }
+
+    /// What the operator vouches for.
+    #[must_use]
+    pub fn attestations(&self) -> Arc<[Attestation]> {
+        Arc::clone(&self.sources().attestations)
     }
 
     /// The words that policies may use here.

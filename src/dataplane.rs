@@ -337,4 +337,8 @@ impl Planes for DataPlane {
     fn reported(&self, agreement: &AgreementKey) {
         self.0.live.reported(agreement);
     }
+
+    fn facts_changed(&self) {
+        self.0.live.facts_changed();
+    }
 }

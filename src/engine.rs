@@ -160,6 +160,9 @@ pub trait Planes: Send + Sync {
 
     /// Tells that something new is reported of an agreement's duties, right after its commit: the very next call must know.
     fn reported(&self, agreement: &AgreementKey);
+
+    /// Tells that other things are known of consumers than before: the very next call must know.
+    fn facts_changed(&self);
 }
 
 /// A message arriving from a peer, authenticated and parsed.

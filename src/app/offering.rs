@@ -3,7 +3,9 @@
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use crate::catalog::{AssetDefinition, Attestation, Catalog, Metadata, OfferDefinition, Publisher};
+use crate::catalog::{
+    AssetDefinition, Attestation, Catalog, CounterpartyDefinition, Metadata, OfferDefinition, Publisher,
+};
 use crate::config::{AutomationStep, Config, Counterparty, ImportedAgreement, Participant};
 use crate::engine::{Engine, Rule, RuleAction};
 use crate::env::Clock;
@@ -68,6 +70,11 @@ async fn add_documents(catalog: &Catalog, store: &Store) -> Result<()> {
     for (id, asset) in store.documents(DocumentKind::Asset).await? {
         catalog
             .put_asset(serde_json::from_value(asset).with_context(|| format!("the stored asset {id} cannot be read"))?);
+    }
+    for (id, counterparty) in store.documents(DocumentKind::Counterparty).await? {
+        let definition: CounterpartyDefinition = serde_json::from_value(counterparty)
+            .with_context(|| format!("the stored counterparty {id} cannot be read"))?;
+        catalog.put_attestation(definition.attestation(&id, catalog.registry()));
     }
     for (id, offer) in store.documents(DocumentKind::Offer).await? {
         catalog.put_offer(

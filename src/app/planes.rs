@@ -48,4 +48,6 @@ impl Planes for NoPlane {
     fn changed(&self, _: &Process) {}
 
     fn reported(&self, _: &AgreementKey) {}
+
+    fn facts_changed(&self) {}
 }

@@ -1,11 +1,13 @@
 //! What the operator says: who publishes, what is known of a service, what is offered.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::ids::{DatasetId, OfferId, ParticipantId};
 use crate::model::pattern::glob;
 use crate::model::xroad::{ClientId, Endpoint, ServiceId};
-use crate::policy::{Fact, World};
+use crate::policy::{Fact, Registry, Source, World};
 
 /// A participant that publishes services.
 #[derive(Clone, Debug)]
@@ -40,6 +42,43 @@ pub struct Attestation {
     pub counterparty: String,
     /// Values by left operand. Where several attestations name the same operand for a consumer, their values are one set.
     pub facts: Vec<(String, Fact)>,
+}
+
+/// The same as it comes over the API.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CounterpartyDefinition {
+    /// The X-Road global groups that the consumers belong to: `xroad:globalGroupMember`.
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// Values, or lists of values, by left operand; and the claims that operands of the operator's own lead to.
+    #[serde(default)]
+    pub facts: BTreeMap<String, serde_json::Value>,
+}
+
+impl CounterpartyDefinition {
+    /// What it vouches for about the consumers of a pattern.
+    #[must_use]
+    pub fn attestation(&self, counterparty: &str, registry: &Registry) -> Attestation {
+        let stated = self.facts.iter().map(|(operand, value)| (operand.clone(), value));
+        let claimed = registry.operands().filter_map(|(name, operand)| match &operand.source {
+            Source::Claim(path) if !path.is_empty() => Some((name.to_owned(), self.claim(path)?)),
+            _ => None,
+        });
+        let facts = stated.chain(claimed).filter_map(|(operand, value)| Some((operand, Fact::from_json(value)?)));
+        let mut facts: Vec<(String, Fact)> = facts.collect();
+        if !self.groups.is_empty() {
+            facts.push(("xroad:globalGroupMember".to_owned(), self.groups.clone().into()));
+        }
+        Attestation { counterparty: counterparty.to_owned(), facts }
+    }
+
+    fn claim(&self, path: &str) -> Option<&serde_json::Value> {
+        self.facts.get(path).or_else(|| {
+            let (first, rest) = path.split_once('.')?;
+            rest.split('.').try_fold(self.facts.get(first)?, |table, key| table.get(key))
+        })
+    }
 }
 
 impl Attestation {

@@ -83,6 +83,9 @@ impl Sight {
     }
 }
 
+/// What a consumer declares with each call.
+const BY_CALLS: [&str; 1] = ["purpose"];
+
 /// What is known of a caller, whatever it calls. The operator's word does not stand for what this program sees itself.
 pub(super) fn world(
     phase: Phase,
@@ -96,6 +99,7 @@ pub(super) fn world(
         action: "use".to_owned(),
         assigner: Some(participant.to_string()),
         assignee: Some(caller.to_string()),
+        told_by_calls: BY_CALLS.to_vec(),
         ..World::default()
     };
     for attestation in &*snapshot.attestations {

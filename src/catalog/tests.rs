@@ -229,6 +229,24 @@ async fn an_offer_is_judged_by_its_id_and_its_rules() {
 }
 
 #[tokio::test]
+async fn a_purpose_that_calls_will_declare_keeps_nobody_from_an_agreement() {
+    let catalog = catalog();
+    let research = json!({"leftOperand": "purpose", "operator": "eq", "rightOperand": "urn:purpose:research"});
+    catalog.put_policy("research", &json!({"permission": [{"action": "use", "constraint": [research]}]})).unwrap();
+    catalog.put_asset(asset("land", "DEV/GOV/2000/landregister/land"));
+    catalog.put_offer(offer("o", &["land"], "research", Some("research"))).unwrap();
+    let asked = json!({"@id": "o", "target": "land"});
+    assert!(matches!(verdict(&catalog, &consumer(), asked.clone()).await, Ok(OfferVerdict::Ours(_))));
+    // What is vouched for counts, and another purpose than the agreed one never becomes it.
+    let trade = Attestation {
+        counterparty: CONSUMER.to_owned(),
+        facts: vec![("purpose".to_owned(), "urn:purpose:trade".into())],
+    };
+    catalog.attest(vec![trade]);
+    assert_eq!(verdict(&catalog, &consumer(), asked).await.unwrap_err(), "offer.unknown");
+}
+
+#[tokio::test]
 async fn a_caller_that_the_policy_refuses_is_told_why_and_one_that_may_not_see_it_is_told_nothing() {
     let catalog = catalog();
     catalog.put_asset(asset("land", "DEV/GOV/2000/landregister/land"));

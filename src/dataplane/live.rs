@@ -181,6 +181,14 @@ impl LiveIndex {
         }
     }
 
+    /// Lets every transfer know that other things are known of consumers than before.
+    pub(super) fn facts_changed(&self) {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        for live in known.values() {
+            live.news.fetch_add(1, Ordering::Release);
+        }
+    }
+
     fn forget_oldest(&self, pid: &Pid) {
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         if !ended.contains(pid) {

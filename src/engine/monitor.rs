@@ -96,6 +96,19 @@ impl Engine {
         }
     }
 
+    /// Lets calls and the monitor know that other things are known of consumers than before: the very next call is decided on them.
+    ///
+    /// # Errors
+    /// When the store does not answer; calls know all the same.
+    pub async fn facts_changed(&self) -> Result<(), EngineError> {
+        self.0.surroundings.planes.facts_changed();
+        for key in self.0.store.agreements_in_force().await? {
+            // Nobody may be watching; what is lost in a crowd is made up for by looking at all.
+            let _ = self.0.agreements.send(key);
+        }
+        Ok(())
+    }
+
     /// Enters every agreement in force to be looked at now; whether the store answered.
     async fn enter_all(&self, calendar: &mut Calendar) -> bool {
         match self.0.store.agreements_in_force().await {

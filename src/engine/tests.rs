@@ -156,6 +156,8 @@ impl Planes for Told {
     }
 
     fn reported(&self, _: &AgreementKey) {}
+
+    fn facts_changed(&self) {}
 }
 
 fn offer_json(action: &str) -> Value {

@@ -8,7 +8,7 @@ use super::obligations::Confirmation;
 use super::peers::CatalogRequest;
 use super::processes::{Action, NegotiationRequest, TransferRequest};
 use super::routes::{ROUTES, Route};
-use crate::catalog::{AssetDefinition, OfferDefinition};
+use crate::catalog::{AssetDefinition, CounterpartyDefinition, OfferDefinition};
 use crate::model::obligation::ObligationState;
 
 pub(super) async fn serve() -> Json<Value> {
@@ -114,6 +114,7 @@ fn schemas() -> Value {
         ("Confirmation", generator.subschema_for::<Confirmation>()),
         ("Action", generator.subschema_for::<Action>()),
         ("AssetDefinition", generator.subschema_for::<AssetDefinition>()),
+        ("CounterpartyDefinition", generator.subschema_for::<CounterpartyDefinition>()),
         ("OfferDefinition", generator.subschema_for::<OfferDefinition>()),
     ];
     for (name, schema) in generator.take_definitions(true) {
@@ -158,6 +159,7 @@ fn schemas() -> Value {
         ("Exchange", &["exchange", "agreement", "transfer"]),
         ("Decision", &["exchange", "agreement", "policy"]),
         ("Explanation", &["exchange", "agreement", "recorded", "text"]),
+        ("Counterparty", &["id"]),
         ("PeerCatalog", &["participantId"]),
         ("Problem", &["type", "title", "code", "detail", "traceId"]),
     ] {
@@ -171,6 +173,7 @@ fn schemas() -> Value {
         ("Participants", "Json"),
         ("Assets", "Asset"),
         ("Policies", "Json"),
+        ("Counterparties", "Counterparty"),
         ("Offers", "OfferDefinition"),
         ("Processes", "Process"),
         ("Agreements", "Agreement"),

@@ -4,7 +4,8 @@ use axum::Router;
 use axum::routing::{delete, get, post, put};
 
 use super::{
-    ManagementState, agreements, exchanges, explanation, health, obligations, offering, openapi, peers, processes,
+    ManagementState, agreements, counterparties, exchanges, explanation, health, obligations, offering, openapi, peers,
+    processes,
 };
 
 /// One operation.
@@ -65,6 +66,10 @@ pub(super) const ROUTES: &[Route] = &[
     route("get", "/api/v1/policies/{id}", "One policy", "Json"),
     route("put", "/api/v1/policies/{id}", "Add or replace a policy", "Json").takes("Json"),
     route("delete", "/api/v1/policies/{id}", "Remove a policy", "Nothing").empties(),
+    route("get", "/api/v1/counterparties", "What is vouched for about consumers", "Counterparties"),
+    route("put", "/api/v1/counterparties/{id}", "Vouch for consumers, from the next call on", "Counterparty")
+        .takes("CounterpartyDefinition"),
+    route("delete", "/api/v1/counterparties/{id}", "Vouch for nothing more", "Nothing").empties(),
     route("get", "/api/v1/offers", "Offers", "Offers"),
     route("get", "/api/v1/offers/{id}", "One offer", "OfferDefinition"),
     route("put", "/api/v1/offers/{id}", "Add or replace an offer", "OfferDefinition").takes("OfferDefinition"),
@@ -118,6 +123,9 @@ pub(super) fn guarded(router: Routes) -> Routes {
         .route("/api/v1/policies/{id}", get(offering::policy))
         .route("/api/v1/policies/{id}", put(offering::put_policy))
         .route("/api/v1/policies/{id}", delete(offering::remove_policy))
+        .route("/api/v1/counterparties", get(counterparties::list))
+        .route("/api/v1/counterparties/{id}", put(counterparties::put))
+        .route("/api/v1/counterparties/{id}", delete(counterparties::remove))
         .route("/api/v1/offers", get(offering::offers))
         .route("/api/v1/offers/{id}", get(offering::offer))
         .route("/api/v1/offers/{id}", put(offering::put_offer))

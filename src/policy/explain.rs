@@ -308,7 +308,7 @@ impl Eval<'_> {
             return Some(shown);
         }
         let filled = self.sheet.facts.get(atom.slot)?;
-        if filled.known == super::sheet::Known::Absent {
+        if !filled.is_told() {
             return None;
         }
         for (n, value) in filled.values().iter().enumerate() {

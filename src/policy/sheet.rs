@@ -67,6 +67,8 @@ pub(super) enum Known {
     /// Nothing.
     #[default]
     Absent,
+    /// Nothing yet: each call will tell.
+    Deferred,
     /// Something that is not of the operand's type.
     Unreadable,
     /// These values.
@@ -78,6 +80,11 @@ pub(super) enum Known {
 impl Filled {
     pub(super) fn values(&self) -> &[Seen] {
         self.values.get(..self.len).unwrap_or_default()
+    }
+
+    /// Whether anything is known.
+    pub(super) fn is_told(&self) -> bool {
+        !matches!(self.known, Known::Absent | Known::Deferred)
     }
 
     fn clear(&mut self) {
@@ -173,6 +180,8 @@ impl Compiled {
         } else if slot.from == Told::Groups && !world.member_of.is_empty() {
             filled.known = Known::Among;
             groups(world).iter().for_each(|group| filled.push(slot, group));
+        } else if world.told_by_calls.iter().any(|name| *slot.name == **name) {
+            filled.known = Known::Deferred;
         }
         filled
     }
@@ -267,7 +276,7 @@ impl Compiled {
     /// keeping with it.
     pub fn facts<'a>(&'a self, sheet: &'a Sheet) -> impl Iterator<Item = (&'a str, Vec<String>)> {
         let told = |slot: &&Slot| matches!(slot.from, Told::Fact | Told::Groups);
-        let known = |filled: &&Filled| filled.known != Known::Absent;
+        let known = |filled: &&Filled| filled.is_told();
         let all = self.slots.iter().zip(&sheet.facts).filter(move |(slot, filled)| told(slot) && known(filled));
         all.map(|(slot, filled)| (&*slot.name, filled.values().iter().map(Seen::shown).collect()))
     }

@@ -122,6 +122,8 @@ pub struct World {
     pub assignee: Option<String>,
     /// What is known, by left operand under its registered name ([`World::know`] finds it); what is absent is unknown.
     pub facts: BTreeMap<String, Fact>,
+    /// Left operands, by their registered names, that each call will tell: before an exchange, their absence refuses nothing.
+    pub told_by_calls: Vec<&'static str>,
     /// Duties that were done.
     pub duties: Vec<DutyPerformed>,
     /// Duties that are known not to be done any more, by `uid` or JSON Pointer.

@@ -14,6 +14,8 @@ pub enum DocumentKind {
     Policy,
     /// An offer.
     Offer,
+    /// What is vouched for of consumers.
+    Counterparty,
 }
 
 impl DocumentKind {
@@ -22,6 +24,7 @@ impl DocumentKind {
             Self::Asset => "asset",
             Self::Policy => "policy",
             Self::Offer => "offer",
+            Self::Counterparty => "counterparty",
         }
     }
 }

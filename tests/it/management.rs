@@ -10,6 +10,7 @@ use sliproad::demo::story::{self, LAND_REGISTER};
 use tempfile::TempDir;
 
 mod consent;
+mod facts;
 mod words;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_sliproad");

@@ -25,7 +25,8 @@ impl Eval<'_> {
         let Some(filled) = self.sheet.facts.get(probe.slot as usize) else { return Mask::UNKNOWN };
         match filled.known {
             Known::Absent if probe.exchange_only && self.sheet.phase != Phase::Exchange => Mask::DEFERRED,
-            Known::Absent | Known::Unreadable => Mask::UNKNOWN,
+            Known::Deferred if self.sheet.phase != Phase::Exchange => Mask::DEFERRED,
+            Known::Absent | Known::Deferred | Known::Unreadable => Mask::UNKNOWN,
             Known::Among | Known::Values => tested(probe.test, filled),
         }
     }
@@ -44,7 +45,8 @@ impl Eval<'_> {
         }
         match filled.known {
             Known::Absent if slot.exchange_only && self.sheet.phase != Phase::Exchange => Mask::DEFERRED,
-            Known::Absent | Known::Unreadable => Mask::UNKNOWN,
+            Known::Deferred if self.sheet.phase != Phase::Exchange => Mask::DEFERRED,
+            Known::Absent | Known::Deferred | Known::Unreadable => Mask::UNKNOWN,
             Known::Among => groups(atom, filled),
             Known::Values if matches!(atom.operator, Operator::IsA | Operator::IsPartOf | Operator::HasPart) => {
                 self.by_taxonomy(at, atom, filled.values())
@@ -208,7 +210,7 @@ impl Eval<'_> {
     /// Whether the time looked at is within what a duty leaves from the agreement on; unknown when the world tells otherwise how
     /// much has elapsed, or nothing.
     fn within(&self, atom: &Atom) -> Mask {
-        let told = self.sheet.facts.get(atom.slot).is_some_and(|filled| filled.known != Known::Absent);
+        let told = self.sheet.facts.get(atom.slot).is_some_and(Filled::is_told);
         let [right] = &*atom.right else { return Mask::UNKNOWN };
         let Some(limit) = self.policy.moment(atom, right, self.sheet.agreed).filter(|_| !told) else {
             return Mask::UNKNOWN;

@@ -239,6 +239,8 @@ impl Planes for Plane {
     fn changed(&self, _: &Process) {}
 
     fn reported(&self, _: &AgreementKey) {}
+
+    fn facts_changed(&self) {}
 }
 
 /// An agreement of the provider with the consumer on the land register, made elsewhere.
