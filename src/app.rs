@@ -177,6 +177,7 @@ async fn data_plane(
             signer,
             former_keys: Vec::new(),
             registry: config.registry(),
+            pseudonym_key: config.pseudonym_key().context("the key of pseudonyms cannot be read or made")?,
             consents: config.consent.as_ref().map(|consent| consents::consents(consent, client)),
             clock: clock.clone(),
         },

@@ -18,6 +18,7 @@ use http::request::Parts;
 use http::{Request, Response};
 use http_body::Body;
 use moka::sync::Cache;
+use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
 use crate::engine::Planes;
@@ -62,7 +63,7 @@ pub use consent::{
     ConsentValidator, Consents, SubjectPlace,
 };
 pub use counters::{Counter, CounterError, Counters, Rate, Reservation, TokenBucket};
-pub use filter::Filter;
+pub use filter::{Filter, Veil};
 pub use release::{ReleaseError, Released};
 
 use exchange::Ongoing;
@@ -136,6 +137,8 @@ pub struct Surroundings {
     pub registry: Registry,
     /// Consents of data subjects, where they are known.
     pub consents: Option<Consents>,
+    /// Makes pseudonyms; kept as long as pseudonyms are to stay the same.
+    pub pseudonym_key: SecretString,
     /// The time.
     pub clock: Clock,
 }
@@ -154,6 +157,7 @@ struct Inner {
     profile: TokenProfile,
     registry: Registry,
     consents: Option<Arc<Consents>>,
+    pseudonym_key: Arc<SecretString>,
     clock: Clock,
     tokens: token::Tokens,
     live: LiveIndex,
@@ -180,6 +184,7 @@ impl DataPlane {
             profile: TokenProfile { keys, longest_life },
             registry: surroundings.registry,
             consents: surroundings.consents.map(Arc::new),
+            pseudonym_key: Arc::new(surroundings.pseudonym_key),
             clock: surroundings.clock,
             tokens,
             live,

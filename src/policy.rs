@@ -42,7 +42,7 @@ pub use compile::{Compiled, CounterUse, DutyUse, compile};
 pub use document::{DocumentDecision, decide_document, read_json};
 pub use explain::{Audience, Because, Decision, DutyState, Explanation, Language, Part};
 pub use export::{Export, Lost, for_edc};
-pub use fields::{FIELDS, FieldPath};
+pub use fields::{FIELDS, FieldPath, Pseudonymised};
 pub use hash::hash;
 pub use history::Infringement;
 pub use judge::{Trace, Verdict};

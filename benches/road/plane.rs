@@ -162,6 +162,7 @@ async fn provide(backend: &str, directory: &Path) -> Result<()> {
         former_keys: Vec::new(),
         registry: Registry::built_in(),
         consents: None,
+        pseudonym_key: "a key of benches".into(),
         clock: Clock::system(),
     };
     let plane = DataPlane::new(DataPlaneSettings::default(), surroundings);

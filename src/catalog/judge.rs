@@ -64,14 +64,18 @@ impl Offers for Catalog {
             code: Some("policy.unknown".to_owned()),
             reason: invalid.into_iter().map(|i| format!("{} {}", i.clause, i.reason)).collect(),
         })?;
-        let decision = compiled.decide(&self.under(agreement, reported));
+        let mut world = self.under(agreement, reported);
+        world.release_under(&compiled);
+        let decision = compiled.decide(&world);
         if decision.permit { Ok(()) } else { Err(reasons("transfer.refused", &decision)) }
     }
 
     fn outlook(&self, agreement: &Agreement, reported: Reported) -> Option<Outlook> {
         let policy = Policy::parse(&agreement.policy).ok()?;
         let compiled = compile(&policy, &self.0.registry).ok()?;
-        Some(compiled.outlook(&self.under(agreement, reported)))
+        let mut world = self.under(agreement, reported);
+        world.release_under(&compiled);
+        Some(compiled.outlook(&world))
     }
 }
 

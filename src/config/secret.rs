@@ -23,13 +23,22 @@ impl Config {
     pub fn management_key(&self) -> io::Result<SecretString> {
         match &self.management.api_key {
             Some(key) => Ok(key.clone()),
-            None => kept_key(&self.store.path),
+            None => kept_key(&self.store.path, "management-api-key"),
         }
+    }
+
+    /// The key of pseudonyms, kept beside the store and made (mode 0600) when there is none yet. Without it nobody can make the same
+    /// pseudonym of a value again, so it belongs into backups.
+    ///
+    /// # Errors
+    /// When its file can be neither read nor made.
+    pub fn pseudonym_key(&self) -> io::Result<SecretString> {
+        kept_key(&self.store.path, "pseudonym-key")
     }
 }
 
-fn kept_key(directory: &Path) -> io::Result<SecretString> {
-    let path = directory.join("management-api-key");
+fn kept_key(directory: &Path, name: &str) -> io::Result<SecretString> {
+    let path = directory.join(name);
     match File::open(&path) {
         Ok(file) => {
             let mut text = String::new();

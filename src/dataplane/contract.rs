@@ -11,14 +11,14 @@ use super::Inner;
 use super::assets::AssetError;
 use super::consent::ConsentClause;
 use super::counters::{Counter, Rate, TokenBucket};
-use super::filter::Filter;
+use super::filter::{Filter, Veil};
 use super::live::Live;
 use super::operands::Asked;
 use super::refusal::Refusal;
 use super::window::Window;
 use crate::model::agreement::Agreement;
 use crate::model::exchange::Digest;
-use crate::model::ids::DatasetId;
+use crate::model::ids::{AgreementId, DatasetId};
 use crate::model::time::Timestamp;
 use crate::policy::{Compiled, FIELDS, Phase, Place, Policy, Registry, Sheet, Trace, World, compile};
 use crate::xroad::route::{Route, header_text};
@@ -130,7 +130,7 @@ impl Contract {
         let _asking = self.asking.lock().await;
         let news = live.news.load(Ordering::Acquire);
         if self.heard.load(Ordering::Acquire) < news {
-            let world = world(plane, &self.agreement).await?;
+            let world = world(plane, &self.policy, &self.agreement).await?;
             let laid_out = Arc::new(self.policy.sheet(&world));
             *self.sheets() = Sheets { laid_out, news, spare: Vec::new() };
             self.heard.store(news, Ordering::Release);
@@ -168,7 +168,7 @@ async fn prepare(plane: &Inner, agreement: &Agreement, news: u64) -> Result<Arc<
     } else {
         None
     };
-    let laid_out = Arc::new(policy.sheet(&world(plane, agreement).await?));
+    let laid_out = Arc::new(policy.sheet(&world(plane, &policy, agreement).await?));
     let place = |operand: &str| policy.place(operand);
     let places = Places {
         datapath: place("xroad:datapath"),
@@ -179,7 +179,7 @@ async fn prepare(plane: &Inner, agreement: &Agreement, news: u64) -> Result<Arc<
         fields: place(FIELDS),
     };
     let released = policy.fields().concat().concat().into_iter().map(str::to_owned).collect();
-    let filters = policy.fields().iter().map(|lists| Filter::of(lists)).collect();
+    let filters = filters(plane, &policy, &agreement.id);
     Ok(Arc::new(Contract {
         places,
         filters,
@@ -202,11 +202,22 @@ async fn prepare(plane: &Inner, agreement: &Agreement, news: u64) -> Result<Arc<
     }))
 }
 
+/// What each permission releases of an answer, where not all as it comes.
+fn filters(plane: &Inner, policy: &Compiled, agreement: &AgreementId) -> Box<[Option<Filter>]> {
+    let (released, hidden) = (policy.fields(), policy.pseudonymised());
+    let each = released.iter().zip(hidden).map(|(lists, duties)| {
+        let paths: Vec<&str> = duties.into_iter().flat_map(|duty| duty.paths).collect();
+        Filter::hiding(Filter::of(lists), &paths, Veil::new(&plane.pseudonym_key, agreement.as_str()))
+    });
+    each.collect()
+}
+
 /// What is known about every call under an agreement, as things stand now.
-async fn world(plane: &Inner, agreement: &Agreement) -> Result<World, Refusal> {
+async fn world(plane: &Inner, policy: &Compiled, agreement: &Agreement) -> Result<World, Refusal> {
     let reported = plane.assets.reported(agreement).await.map_err(unavailable)?;
     let mut world = plane.assets.world(agreement);
     world.hear(reported);
+    world.release_under(policy);
     world.phase = Phase::Exchange;
     if world.action.is_empty() {
         world.action = "use".to_owned();

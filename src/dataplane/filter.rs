@@ -13,7 +13,10 @@ use crate::xroad::body::{ResponseBody, ResponseBodyError};
 mod json;
 #[cfg(test)]
 mod tests;
+mod veil;
 mod xml;
+
+pub use veil::Veil;
 
 /// Headers of an answer that tell of the whole body.
 const OF_THE_WHOLE: [HeaderName; 9] = [
@@ -36,6 +39,14 @@ const OF_PARTS: [HeaderName; 5] =
 #[derive(Clone, Debug)]
 pub struct Filter {
     lists: Box<[Box<[FieldPath]>]>,
+    hidden: Option<Hidden>,
+}
+
+/// What is pseudonymised, and how.
+#[derive(Clone, Debug)]
+struct Hidden {
+    paths: Box<[FieldPath]>,
+    veil: Veil,
 }
 
 /// Why an answer is not released.
@@ -50,13 +61,24 @@ impl Filter {
     #[must_use]
     pub fn of(lists: &[Vec<&str>]) -> Option<Self> {
         let read = |list: &Vec<&str>| list.iter().filter_map(|path| FieldPath::parse(path)).collect();
-        (!lists.is_empty()).then(|| Self { lists: lists.iter().map(read).collect() })
+        (!lists.is_empty()).then(|| Self { lists: lists.iter().map(read).collect(), hidden: None })
+    }
+
+    /// The same with fields under pseudonyms: every value at and below these paths. Without any other filter, all else is released.
+    #[must_use]
+    pub fn hiding(filter: Option<Self>, paths: &[&str], veil: Veil) -> Option<Self> {
+        let paths: Box<[FieldPath]> = paths.iter().filter_map(|path| FieldPath::parse(path)).collect();
+        if paths.is_empty() {
+            return filter;
+        }
+        let lists = filter.map(|filter| filter.lists).unwrap_or_default();
+        Some(Self { lists, hidden: Some(Hidden { paths, veil }) })
     }
 
     /// The released fields of a JSON document; `None` when it cannot be read for certain.
     #[must_use]
     pub fn json(&self, text: &str) -> Option<Vec<u8>> {
-        json::filter(text, &self.lists).ok()
+        json::filter(text, &self.lists, self.hidden.as_ref()).ok()
     }
 
     /// Takes out of a call what would make its answer one of parts.
@@ -104,8 +126,12 @@ impl Filter {
         let text = std::str::from_utf8(whole);
         let text = text.map_err(|_| Withheld::Unparsable("text", "it is not UTF-8".to_owned()))?;
         let filtered = match form {
-            Form::Json => json::filter(text, &self.lists).map_err(|e| Withheld::Unparsable("JSON", e)),
-            Form::Xml => xml::filter(text, &self.lists).map_err(|e| Withheld::Unparsable("XML", e)),
+            Form::Json => {
+                json::filter(text, &self.lists, self.hidden.as_ref()).map_err(|e| Withheld::Unparsable("JSON", e))
+            }
+            Form::Xml => {
+                xml::filter(text, &self.lists, self.hidden.as_ref()).map_err(|e| Withheld::Unparsable("XML", e))
+            }
         };
         filtered.map(Bytes::from)
     }

@@ -126,6 +126,7 @@ impl Stage {
             former_keys: Vec::new(),
             registry: Registry::built_in(),
             consents: None,
+            pseudonym_key: "a key of tests".into(),
             clock: clock.clone(),
         };
         Self { plane: DataPlane::new(settings, surroundings), shelf, evidence, backend, clock, directory }
@@ -171,6 +172,7 @@ impl Stage {
             former_keys: Vec::new(),
             registry: Registry::built_in(),
             consents: None,
+            pseudonym_key: "a key of tests".into(),
             clock: self.clock.clone(),
         };
         DataPlane::new(DataPlaneSettings::default(), surroundings)

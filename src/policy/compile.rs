@@ -117,7 +117,7 @@ pub(super) fn compile_rules(policy: &Policy, registry: &Registry) -> Result<Comp
 }
 
 pub(super) struct Compiler<'a> {
-    registry: &'a Registry,
+    pub(super) registry: &'a Registry,
     pub(super) invalid: Vec<Invalid>,
     slots: Vec<Slot>,
     pub(super) by_name: BTreeMap<String, usize>,

@@ -9,6 +9,8 @@ use serde_json_path::JsonPath;
 
 use super::Invalid;
 use super::compile::{Compiled, CompiledRule, Compiler, Node, NodeId};
+use super::vocabulary::Actions;
+use super::world::{DutyPerformed, World};
 use crate::model::odrl::Logic;
 
 /// The left operand.
@@ -76,17 +78,68 @@ impl Compiled {
     }
 }
 
-/// Refuses constraints on fields that stand anywhere but on a permission.
+/// A duty to pseudonymise fields of every answer, which the data plane does itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pseudonymised<'a> {
+    /// The duty's JSON Pointer.
+    pub clause: &'a str,
+    /// The paths of the fields.
+    pub paths: Vec<&'a str>,
+}
+
+impl Compiled {
+    /// The duties of each permission, in the policy's order, to pseudonymise named fields.
+    #[must_use]
+    pub fn pseudonymised(&self) -> Vec<Vec<Pseudonymised<'_>>> {
+        let slot = self.slots.iter().position(|slot| *slot.name == *FIELDS);
+        let named = |duty: &CompiledRule| -> Vec<&str> {
+            let mut atoms = Vec::new();
+            refinements(&self.nodes, &self.actions, duty, &mut atoms);
+            let all = atoms.into_iter().filter_map(|at| self.atoms.get(at)).filter(|atom| Some(atom.slot) == slot);
+            all.flat_map(|atom| atom.right.iter().map(|right| &*right.text)).collect()
+        };
+        let mut all: Vec<Vec<Pseudonymised<'_>>> = vec![Vec::new(); self.permissions.len()];
+        for (rule, told) in self.permissions.iter().zip(&mut all) {
+            let duties = rule.duties.iter().map(|duty| Pseudonymised { clause: &duty.clause, paths: named(duty) });
+            told.extend(duties.filter(|duty| !duty.paths.is_empty()));
+        }
+        all
+    }
+}
+
+impl World {
+    /// Takes as done what the data plane does with every answer under a policy: duties to pseudonymise named fields.
+    pub fn release_under(&mut self, policy: &Compiled) {
+        let all = policy.pseudonymised().into_iter().flatten();
+        let at = self.now.plus_millis(-1);
+        self.duties.extend(all.map(|duty| DutyPerformed { id: duty.clause.to_owned(), at }));
+    }
+}
+
+/// Refuses constraints on fields that stand anywhere but on a permission, or on its duty to pseudonymise.
 pub(super) fn refuse_misplaced(compiler: &mut Compiler<'_>, permissions: &[CompiledRule]) {
     let Some(slot) = compiler.by_name.get(FIELDS).copied() else { return };
     let mut allowed = Vec::new();
-    permissions.iter().for_each(|rule| plain(&compiler.nodes, &rule.constraints, &mut allowed));
+    for rule in permissions {
+        plain(&compiler.nodes, &rule.constraints, &mut allowed);
+        let actions = compiler.registry.actions();
+        rule.duties.iter().for_each(|duty| refinements(&compiler.nodes, actions, duty, &mut allowed));
+    }
     let misplaced = compiler.atoms.iter().enumerate().filter(|(at, atom)| atom.slot == slot && !allowed.contains(at));
     let reason =
         "which fields are released is said on a permission, by itself or under `and`; here it would not be clear";
     let invalid: Vec<Invalid> =
         misplaced.map(|(_, atom)| Invalid::new(&atom.clause, "fields.misplaced", reason)).collect();
     compiler.invalid.extend(invalid);
+}
+
+/// The comparisons that refine what a duty to pseudonymise does.
+fn refinements(nodes: &[Node], actions: &Actions, duty: &CompiledRule, found: &mut Vec<usize>) {
+    for action in &duty.actions {
+        if action.ids.iter().any(|name| actions.included(name, "pseudonymise")) {
+            plain(nodes, &action.refinements, found);
+        }
+    }
 }
 
 /// The comparisons that must all hold.
@@ -141,6 +194,12 @@ mod tests {
         assert_eq!(invalid(&prohibited), ["fields.misplaced"]);
         let duty = json!({"permission": [{"action": "use", "duty": [{"action": "inform", "constraint": [fields]}]}]});
         assert_eq!(invalid(&duty), ["fields.misplaced"]);
+        let hide = json!({"rdf:value": "xroad:pseudonymise", "refinement": [fields]});
+        let duty = json!({"permission": [{"action": "use", "duty": [{"action": hide}]}]});
+        assert_eq!(invalid(&duty), [""; 0]);
+        let compiled = Compiled::read(&duty, &Registry::built_in()).unwrap();
+        let named = Pseudonymised { clause: "/permission/0/duty/0", paths: vec!["/a"] };
+        assert_eq!(compiled.pseudonymised(), [vec![named]]);
     }
 
     #[test]

@@ -153,6 +153,7 @@ impl Road {
             former_keys: Vec::new(),
             registry,
             consents,
+            pseudonym_key: "a key of tests".into(),
             clock: Clock::system(),
         };
         let plane = DataPlane::new(settings, surroundings);

@@ -5,12 +5,17 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use serde_json_path::PathElement;
 
+use super::{Hidden, Veil};
 use crate::policy::{FieldPath, read_json};
 
 /// The released fields of a document. Array elements that hold nothing are dropped, so places may change.
-pub(super) fn filter(text: &str, lists: &[Box<[FieldPath]>]) -> Result<Vec<u8>, String> {
-    let whole = read_json("the answer", text)?;
+pub(super) fn filter(text: &str, lists: &[Box<[FieldPath]>], hidden: Option<&Hidden>) -> Result<Vec<u8>, String> {
+    let mut whole = read_json("the answer", text)?;
     let named: Vec<Named> = lists.iter().map(|list| Named::by(list, &whole)).collect();
+    if let Some(hidden) = hidden {
+        let named = Named::by(&hidden.paths, &whole);
+        hide(&mut whole, &named, &hidden.veil);
+    }
     let empty = match &whole {
         Value::Object(_) => Value::Object(Map::new()),
         Value::Array(_) => Value::Array(Vec::new()),
@@ -50,6 +55,25 @@ impl Named {
             at = at.below.entry(name.to_owned()).or_default();
         }
         at.all = true;
+    }
+}
+
+/// Puts pseudonyms in place of the values that are named, and of all below those.
+fn hide(value: &mut Value, named: &Named, veil: &Veil) {
+    let everything = Named { all: true, below: BTreeMap::new() };
+    let below = |name: &str| if named.all { Some(&everything) } else { named.below.get(name) };
+    match value {
+        Value::Object(map) => {
+            map.iter_mut().filter_map(|(name, value)| Some((below(name)?, value))).for_each(|(n, v)| hide(v, n, veil));
+        }
+        Value::Array(list) => {
+            let each = list.iter_mut().enumerate().filter_map(|(at, value)| Some((below(&at.to_string())?, value)));
+            each.for_each(|(n, v)| hide(v, n, veil));
+        }
+        Value::String(text) if named.all => *text = veil.of(text),
+        Value::Null => {}
+        other if named.all => *other = Value::String(veil.of(&other.to_string())),
+        _ => {}
     }
 }
 

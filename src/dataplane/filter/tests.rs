@@ -183,3 +183,52 @@ proptest! {
         }
     }
 }
+
+fn hiding(lists: Option<&[&[&str]]>, paths: &[&str], agreement: &str) -> Filter {
+    let veil = Veil::new(&std::sync::Arc::new("a key of tests".into()), agreement);
+    Filter::hiding(lists.map(filter), paths, veil).unwrap()
+}
+
+fn hidden(filter: &Filter, kind: &'static str, body: &str) -> String {
+    let told = filter.released(StatusCode::OK, &headers(kind), body.as_bytes()).unwrap();
+    String::from_utf8(told.to_vec()).unwrap()
+}
+
+#[test]
+fn hidden_values_become_pseudonyms_that_stay_the_same_under_one_agreement_only() {
+    let body =
+        json!({"code": "38001085718", "children": [{"code": 7, "born": null}], "again": "38001085718"}).to_string();
+    let one = hiding(None, &["/code", "/again", "$.children[*]"], "urn:a");
+    let told: Value = serde_json::from_str(&hidden(&one, "application/json", &body)).unwrap();
+    assert_eq!(told["code"], told["again"]);
+    assert_eq!(told["code"].as_str().map(str::len), Some(32));
+    assert!(
+        told["children"][0]["code"].as_str().is_some_and(|code| code != "7") && told["children"][0]["born"].is_null()
+    );
+    assert!(!told.to_string().contains("38001085718"));
+    let other = hiding(None, &["/code"], "urn:b");
+    let elsewhere: Value = serde_json::from_str(&hidden(&other, "application/json", &body)).unwrap();
+    assert_ne!(elsewhere["code"], told["code"], "pseudonyms of two agreements cannot be linked");
+    assert_eq!(elsewhere["again"], "38001085718", "what is not named is released as it is");
+    assert!(!format!("{one:?}").contains("a key of tests"));
+}
+
+#[test]
+fn a_query_over_values_looks_at_them_before_they_are_hidden() {
+    let filter = hiding(Some(&[&["$.persons[?@.code == '7']"]]), &["$.persons[*].code"], "urn:a");
+    let body = r#"{"persons": [{"code": "7", "name": "A"}, {"code": "8", "name": "B"}]}"#;
+    let told: Value = serde_json::from_str(&hidden(&filter, "application/json", body)).unwrap();
+    assert_eq!(told["persons"].as_array().map(Vec::len), Some(1));
+    assert_eq!((told["persons"][0]["name"].as_str(), told["persons"][0]["code"] == "7"), (Some("A"), false));
+}
+
+#[test]
+fn hidden_elements_keep_their_tag_and_nothing_else() {
+    let body = r#"<r xmlns="urn:r"><p x="1"><code kind="ee">38001085718<b>9</b></code> <name>A</name></p><p><code>4</code></p></r>"#;
+    let all = hidden(&hiding(None, &["/r/p/code"], "urn:a"), "application/xml", body);
+    assert!(all.contains(r#"<p x="1"><code>"#) && all.contains("</code> <name>A</name></p><p><code>"), "{all}");
+    assert!(!all.contains("38001085718") && !all.contains("kind") && !all.contains("<b>"), "{all}");
+    assert!(roxmltree::Document::parse(&all).is_ok(), "{all}");
+    let some = hidden(&hiding(Some(&[&["/r/p/code"]]), &["/r/p/code"], "urn:a"), "application/xml", body);
+    assert!(!some.contains("name") && !some.contains(">4<") && some.contains("<code>"), "{some}");
+}

@@ -2,6 +2,7 @@
 
 use roxmltree::{Document, Node, ParsingOptions};
 
+use super::{Hidden, Veil};
 use crate::policy::FieldPath;
 
 /// How deep elements may be nested.
@@ -10,7 +11,7 @@ const DEEPEST: usize = 200;
 const MOST_NODES: u32 = 500_000;
 
 /// The released elements of a document. Document type declarations and entities of its own are refused.
-pub(super) fn filter(text: &str, lists: &[Box<[FieldPath]>]) -> Result<Vec<u8>, String> {
+pub(super) fn filter(text: &str, lists: &[Box<[FieldPath]>], hidden: Option<&Hidden>) -> Result<Vec<u8>, String> {
     if deeper_than(text, DEEPEST) {
         return Err(format!("it is nested deeper than {DEEPEST}"));
     }
@@ -24,7 +25,9 @@ pub(super) fn filter(text: &str, lists: &[Box<[FieldPath]>]) -> Result<Vec<u8>, 
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
     let lists: Vec<Vec<&[String]>> = named.iter().filter_map(|list| step(list, root)).collect();
     // Where a list does not even name the root, nothing is left of the document but that.
-    let some = lists.len() == named.len() && keep(text, root, &lists, &mut out);
+    let hidden_paths: Vec<&[String]> = hidden.iter().flat_map(|hidden| hidden.paths.iter().filter_map(names)).collect();
+    let masked = hidden.and_then(|hidden| Some((step(&hidden_paths, root)?, &hidden.veil)));
+    let some = lists.len() == named.len() && keep(text, root, &lists, masked, &mut out);
     if !some {
         open(root, &mut out);
         close(root, &mut out);
@@ -51,11 +54,17 @@ fn step<'a>(list: &[&'a [String]], element: Node<'_, '_>) -> Option<Vec<&'a [Str
 }
 
 /// Writes what every list names of an element; false when that is nothing.
-fn keep(text: &str, element: Node<'_, '_>, lists: &[Vec<&[String]>], out: &mut String) -> bool {
+fn keep(
+    text: &str,
+    element: Node<'_, '_>,
+    lists: &[Vec<&[String]>],
+    masked: Option<Masked<'_>>,
+    out: &mut String,
+) -> bool {
     let open_lists: Vec<&Vec<&[String]>> =
         lists.iter().filter(|list| !list.iter().any(|path| path.is_empty())).collect();
     if open_lists.is_empty() {
-        out.push_str(text.get(element.range()).unwrap_or_default());
+        whole(text, element, masked, out);
         return true;
     }
     let begun = out.len();
@@ -63,7 +72,8 @@ fn keep(text: &str, element: Node<'_, '_>, lists: &[Vec<&[String]>], out: &mut S
     let mut some = false;
     for child in element.children().filter(Node::is_element) {
         let below: Option<Vec<Vec<&[String]>>> = open_lists.iter().map(|list| step(list, child)).collect();
-        some |= below.is_some_and(|below| keep(text, child, &below, out));
+        let masked = masked.as_ref().and_then(|(paths, veil)| Some((step(paths, child)?, *veil)));
+        some |= below.is_some_and(|below| keep(text, child, &below, masked, out));
     }
     if some {
         close(element, out);
@@ -71,6 +81,33 @@ fn keep(text: &str, element: Node<'_, '_>, lists: &[Vec<&[String]>], out: &mut S
         out.truncate(begun);
     }
     some
+}
+
+/// Paths of what stands under pseudonyms, seen from an element, and what makes them.
+type Masked<'a> = (Vec<&'a [String]>, &'a Veil);
+
+/// Writes an element as it was written, save for what stands under pseudonyms: of that, the text of the whole element.
+fn whole(text: &str, element: Node<'_, '_>, masked: Option<Masked<'_>>, out: &mut String) {
+    let written = text.get(element.range()).unwrap_or_default();
+    let Some((paths, veil)) = masked else {
+        out.push_str(written);
+        return;
+    };
+    if paths.iter().any(|path| path.is_empty()) {
+        open(element, out);
+        let inner: String = element.descendants().filter(Node::is_text).filter_map(|node| node.text()).collect();
+        out.push_str(&veil.of(&inner));
+        close(element, out);
+        return;
+    }
+    let mut at = element.range().start;
+    for child in element.children().filter(Node::is_element) {
+        let Some(below) = step(&paths, child) else { continue };
+        out.push_str(text.get(at..child.range().start).unwrap_or_default());
+        whole(text, child, Some((below, veil)), out);
+        at = child.range().end;
+    }
+    out.push_str(text.get(at..element.range().end).unwrap_or_default());
 }
 
 /// The element's begin tag, with the namespaces that it declares and no attribute.

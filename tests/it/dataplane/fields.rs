@@ -83,3 +83,23 @@ async fn a_list_of_fields_that_is_unclear_opens_no_transfer() {
     assert!(refused.reason.iter().any(|reason| reason.contains("which fields are released")), "{refused:?}");
     road.close().await;
 }
+
+#[tokio::test]
+async fn a_duty_to_pseudonymise_fields_is_done_to_every_answer() {
+    let road = Road::open().await;
+    let hide = json!({"rdf:value": "pseudonymise", "refinement": fields(&["/personalCode"])});
+    let rules = json!({"permission": [{"action": "use", "duty": [{"action": hide}]}]});
+    let granted = road.grant_under(PERSONS, rules).await;
+    let first = road.get(&granted, "/persons/50001010017").await;
+    let told = first.json();
+    assert_eq!((first.status, told["givenName"].as_str()), (200, Some("Mari")), "{told}");
+    let pseudonym = told["personalCode"].as_str().unwrap();
+    assert!(pseudonym.len() == 32 && pseudonym != "50001010017", "{told}");
+    assert_eq!(road.get(&granted, "/persons/50001010017").await.json(), told, "the same person stays the same");
+    assert_ne!(road.get(&granted, "/persons/50001010018").await.json()["personalCode"], told["personalCode"]);
+    // Nobody does a duty to pseudonymise that names no fields.
+    let unnamed = json!({"permission": [{"action": "use", "duty": [{"action": "pseudonymise"}]}]});
+    let granted = road.grant_under(PERSONS, unnamed).await;
+    assert_eq!(road.get(&granted, "/persons/50001010017").await.status, 403);
+    road.close().await;
+}
