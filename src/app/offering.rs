@@ -12,7 +12,7 @@ use crate::env::Clock;
 use crate::model::agreement::Agreement;
 use crate::model::ids::ParticipantId;
 use crate::model::negotiation::Role;
-use crate::policy::{Fact, Phase, World};
+use crate::policy::{Phase, World};
 use crate::store::{DocumentKind, Store};
 
 /// What is known of a participant's consumers by configuration alone: asked for by participant and consumer.
@@ -94,18 +94,8 @@ fn publisher(participant: &Participant) -> Publisher {
 }
 
 fn attestation(config: &Config, counterparty: &Counterparty) -> Attestation {
-    let facts = counterparty.facts.iter();
-    let mut facts: Vec<(String, Fact)> =
-        facts.filter_map(|(operand, value)| Some((operand.clone(), Fact::from_json(value)?))).collect();
-    let claimed = config.operand.iter().filter_map(|operand| {
-        let value = counterparty.claim(operand.claim.as_deref()?)?;
-        Some((operand.name.clone(), Fact::from_json(value)?))
-    });
-    facts.extend(claimed);
-    if !counterparty.groups.is_empty() {
-        facts.push(("xroad:globalGroupMember".to_owned(), counterparty.groups.clone().into()));
-    }
-    Attestation { counterparty: counterparty.id.clone(), facts }
+    let definition = CounterpartyDefinition { groups: counterparty.groups.clone(), facts: counterparty.facts.clone() };
+    definition.attestation(&counterparty.id, &config.registry())
 }
 
 /// The automation rules as the engine takes them.

@@ -103,6 +103,50 @@ fn reference(name: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{name}")})
 }
 
+/// What answers hold: texts, by the answer's name.
+const ANSWERS: [(&str, &[&str]); 12] = [
+    ("Health", &["status", "version"]),
+    ("Endpoint", &["endpoint", "authorization", "authType"]),
+    ("Process", &["pid", "peerPid", "kind", "role", "state", "participant", "counterparty", "dataset", "agreementId"]),
+    ("Agreement", &["id", "role", "participant", "counterparty", "dataset", "negotiation", "peerAddress", "signed"]),
+    (
+        "Obligation",
+        &[
+            "id",
+            "agreement",
+            "participant",
+            "role",
+            "counterparty",
+            "clause",
+            "uid",
+            "follows",
+            "timing",
+            "deadline",
+            "state",
+        ],
+    ),
+    ("Asset", &["id", "service", "title", "description", "version", "license"]),
+    ("Exchange", &["exchange", "agreement", "transfer"]),
+    ("Decision", &["exchange", "agreement", "policy"]),
+    ("Explanation", &["exchange", "agreement", "recorded", "text"]),
+    ("Counterparty", &["id"]),
+    ("PeerCatalog", &["participantId"]),
+    ("Problem", &["type", "title", "code", "detail", "traceId"]),
+];
+
+/// Lists, and what they are of.
+const LISTS: [(&str, &str); 9] = [
+    ("Participants", "Json"),
+    ("Assets", "Asset"),
+    ("Policies", "Json"),
+    ("Counterparties", "Counterparty"),
+    ("Offers", "OfferDefinition"),
+    ("Processes", "Process"),
+    ("Agreements", "Agreement"),
+    ("Obligations", "Obligation"),
+    ("Exchanges", "Exchange"),
+];
+
 fn schemas() -> Value {
     let settings = schemars::generate::SchemaSettings::openapi3();
     let mut generator = SchemaGenerator::new(settings);
@@ -123,64 +167,15 @@ fn schemas() -> Value {
     for (name, schema) in roots {
         all.entry(name).or_insert_with(|| schema.to_value());
     }
-    let text = |names: &[&str]| {
+    for (name, properties) in ANSWERS {
         let properties: Map<String, Value> =
-            names.iter().map(|n| ((*n).to_owned(), json!({"type": ["string", "null"]}))).collect();
-        json!({"type": "object", "properties": properties})
-    };
-    for (name, properties) in [
-        ("Health", &["status", "version"][..]),
-        ("Endpoint", &["endpoint", "authorization", "authType"]),
-        (
-            "Process",
-            &["pid", "peerPid", "kind", "role", "state", "participant", "counterparty", "dataset", "agreementId"],
-        ),
-        (
-            "Agreement",
-            &["id", "role", "participant", "counterparty", "dataset", "negotiation", "peerAddress", "signed"],
-        ),
-        (
-            "Obligation",
-            &[
-                "id",
-                "agreement",
-                "participant",
-                "role",
-                "counterparty",
-                "clause",
-                "uid",
-                "follows",
-                "timing",
-                "deadline",
-                "state",
-            ],
-        ),
-        ("Asset", &["id", "service", "title", "description", "version", "license"]),
-        ("Exchange", &["exchange", "agreement", "transfer"]),
-        ("Decision", &["exchange", "agreement", "policy"]),
-        ("Explanation", &["exchange", "agreement", "recorded", "text"]),
-        ("Counterparty", &["id"]),
-        ("PeerCatalog", &["participantId"]),
-        ("Problem", &["type", "title", "code", "detail", "traceId"]),
-    ] {
-        all.insert(name.to_owned(), text(properties));
+            properties.iter().map(|name| ((*name).to_owned(), json!({"type": ["string", "null"]}))).collect();
+        all.insert(name.to_owned(), json!({"type": "object", "properties": properties}));
     }
-    let list = |of: &str| {
-        json!({"type": "object", "required": ["items"],
-               "properties": {"items": {"type": "array", "items": reference(of)}, "next": {}}})
-    };
-    for (name, of) in [
-        ("Participants", "Json"),
-        ("Assets", "Asset"),
-        ("Policies", "Json"),
-        ("Counterparties", "Counterparty"),
-        ("Offers", "OfferDefinition"),
-        ("Processes", "Process"),
-        ("Agreements", "Agreement"),
-        ("Obligations", "Obligation"),
-        ("Exchanges", "Exchange"),
-    ] {
-        all.insert(name.to_owned(), list(of));
+    for (name, of) in LISTS {
+        let items = json!({"type": "array", "items": reference(of)});
+        let properties = json!({"items": items, "next": {}});
+        all.insert(name.to_owned(), json!({"type": "object", "required": ["items"], "properties": properties}));
     }
     all.insert("Json".to_owned(), json!({"type": "object"}));
     Value::Object(all)

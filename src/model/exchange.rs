@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -215,18 +216,30 @@ impl Facts {
     /// The JSON form of values by left operand: one value as text, several as an array.
     #[must_use]
     pub fn of<'a>(facts: impl Iterator<Item = (&'a str, Vec<String>)>) -> Self {
-        let value = |values: Vec<String>| match <[String; 1]>::try_from(values) {
-            Ok([one]) => serde_json::Value::String(one),
-            Err(several) => several.into(),
-        };
-        let map: serde_json::Map<_, _> = facts.map(|(operand, values)| (operand.to_owned(), value(values))).collect();
-        serde_json::value::to_raw_value(&map).map_or_else(|_| Self(RawValue::NULL.to_owned()), Self)
+        let written = serde_json::value::to_raw_value(&Written(std::cell::RefCell::new(facts)));
+        written.map_or_else(|_| Self(RawValue::NULL.to_owned()), Self)
     }
 
     /// The values by left operand; a text or an array of texts each.
     #[must_use]
     pub fn values(&self) -> serde_json::Map<String, serde_json::Value> {
         serde_json::from_str(self.0.get()).unwrap_or_default()
+    }
+}
+
+/// Values by left operand, written as they come.
+struct Written<I>(std::cell::RefCell<I>);
+
+impl<'a, I: Iterator<Item = (&'a str, Vec<String>)>> Serialize for Written<I> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (operand, values) in &mut *self.0.borrow_mut() {
+            match values.as_slice() {
+                [one] => map.serialize_entry(operand, one)?,
+                several => map.serialize_entry(operand, several)?,
+            }
+        }
+        map.end()
     }
 }
 
@@ -354,6 +367,14 @@ pub struct Exchange<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn facts_are_texts_or_lists_of_texts_by_operand() {
+        let facts =
+            [("count", vec!["1".to_owned()]), ("purpose", vec!["a".to_owned(), "\"b".to_owned()]), ("x", vec![])];
+        let written = serde_json::to_string(&Facts::of(facts.into_iter())).unwrap();
+        assert_eq!(written, r#"{"count":"1","purpose":["a","\"b"],"x":[]}"#);
+    }
 
     #[test]
     fn a_digest_reads_back_and_has_one_spelling() {
