@@ -1,0 +1,124 @@
+//! What peers may get wrong: each gets the protocol's own error object and a stable code, is logged exactly once with its trace id, and
+//! changes nothing.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sliproad::demo::processes::Road;
+use sliproad::demo::story::{self, LAND_REGISTER};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_sliproad");
+
+/// One wrong request to the provider.
+struct Wrong {
+    name: &'static str,
+    method: &'static str,
+    /// Below the Dataspace Protocol's base.
+    path: String,
+    authorization: Option<String>,
+    body: String,
+    status: u16,
+    kind: &'static str,
+}
+
+impl Wrong {
+    fn post(name: &'static str, path: &str, body: impl ToString, (status, kind): (u16, &'static str)) -> Self {
+        let (path, body) = (path.to_owned(), body.to_string());
+        Self { name, method: "POST", path, authorization: Some("consumer".to_owned()), body, status, kind }
+    }
+
+    fn get(name: &'static str, path: &str, (status, kind): (u16, &'static str)) -> Self {
+        Self { method: "GET", ..Self::post(name, path, "", (status, kind)) }
+    }
+
+    fn by(self, authorization: Option<&str>) -> Self {
+        Self { authorization: authorization.map(str::to_owned), ..self }
+    }
+}
+
+const NEGOTIATION: &str = "ContractNegotiationError";
+const CONTEXT: &str = "https://w3id.org/dspace/2025/1/context.jsonld";
+
+fn message(kind: &str, more: &Value) -> Value {
+    let mut body = json!({"@context": [CONTEXT], "@type": kind});
+    for (name, value) in more.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    body
+}
+
+/// Everything that can be wrong, given a finished negotiation by the provider's pid.
+fn wrongs(finished: &str, consumer_pid: &str) -> Vec<Wrong> {
+    let request = "/negotiations/request";
+    let event = |provider: &str, consumer: &str| {
+        let more = json!({"providerPid": provider, "consumerPid": consumer, "eventType": "ACCEPTED"});
+        message("ContractNegotiationEventMessage", &more)
+    };
+    let unknown = "urn:uuid:11111111-1111-4111-8111-111111111111";
+    let deep = format!("{{\"@context\":{}1{}}}", "[".repeat(20_000), "]".repeat(20_000));
+    vec![
+        Wrong::post("malformed", request, "{", (400, NEGOTIATION)),
+        Wrong::post("no message", request, "[]", (400, NEGOTIATION)),
+        Wrong::post("another message", request, message("CatalogRequestMessage", &json!({})), (400, NEGOTIATION)),
+        Wrong::post("deeply nested", request, deep, (400, NEGOTIATION)),
+        Wrong::post("oversized", request, format!("\"{}\"", "x".repeat(1_100_000)), (413, NEGOTIATION)),
+        Wrong::get("an unknown negotiation", &format!("/negotiations/{unknown}"), (404, NEGOTIATION)),
+        Wrong::post(
+            "a message to an unknown negotiation",
+            &format!("/negotiations/{unknown}/events"),
+            event(unknown, consumer_pid),
+            (404, NEGOTIATION),
+        ),
+        Wrong::post(
+            "a message in a wrong state",
+            &format!("/negotiations/{finished}/events"),
+            event(finished, consumer_pid),
+            (400, NEGOTIATION),
+        ),
+        Wrong::get("somebody else's negotiation", &format!("/negotiations/{finished}"), (404, NEGOTIATION))
+            .by(Some("stranger")),
+        Wrong::get("no token", &format!("/negotiations/{finished}"), (401, NEGOTIATION)).by(None),
+        Wrong::get("a forged token", &format!("/negotiations/{finished}"), (401, NEGOTIATION))
+            .by(Some("Bearer forged")),
+        Wrong::get("an unknown dataset", "/catalog/datasets/urn:nothing", (404, "CatalogError")),
+        Wrong::get("an unknown transfer", &format!("/transfers/{unknown}"), (404, "TransferError")),
+        Wrong::post("a transfer without an agreement", "/transfers/request", "{}", (400, "TransferError")),
+    ]
+}
+
+#[tokio::test]
+async fn what_peers_get_wrong_is_answered_in_the_protocols_words_and_logged_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut road = Road::start_with(directory.path(), Path::new(PROGRAM), "", "").await.unwrap();
+    story::negotiate(&road, LAND_REGISTER).await.unwrap();
+    let before = road.provider.management.read("/api/v1/negotiations").await.unwrap();
+    let finished = &before["items"][0];
+    let (pid, peer) = (finished["pid"].as_str().unwrap(), finished["peerPid"].as_str().unwrap());
+    let settings = &road.provider.settings;
+    let client = sliproad::demo::client::local_http().unwrap();
+    for (number, wrong) in wrongs(pid, peer).into_iter().enumerate() {
+        let trace = format!("{:032x}", 0xbad_0000 + number);
+        let url = format!("{}{}", settings.dsp(), wrong.path);
+        let mut request = client.request(wrong.method.parse().unwrap(), url);
+        let token = match wrong.authorization.as_deref() {
+            Some("consumer") => Some(settings.consumer_authorization()),
+            Some("stranger") => Some(settings.stranger_authorization()),
+            other => other.map(str::to_owned),
+        };
+        request = token.into_iter().fold(request, |request, token| request.header("authorization", token));
+        request = request.header("traceparent", format!("00-{trace}-00f067aa0ba902b7-01"));
+        let answer = request.header("content-type", "application/json").body(wrong.body).send().await.unwrap();
+        let status = answer.status().as_u16();
+        let body: Value = answer.json().await.unwrap_or_default();
+        assert_eq!((status, body["@type"].as_str()), (wrong.status, Some(wrong.kind)), "{}: {body}", wrong.name);
+        assert!(body["code"].as_str().is_some_and(|code| code.len() > 3), "{}: {body}", wrong.name);
+        assert!(body["reason"].to_string().len() > 15, "{}: {body}", wrong.name);
+        let log = std::fs::read_to_string(directory.path().join("provider.log")).unwrap();
+        let lines: Vec<&str> = log.lines().filter(|line| line.contains(&trace)).collect();
+        assert_eq!(lines.len(), 1, "{}: {lines:#?}", wrong.name);
+    }
+    let after = road.provider.management.read("/api/v1/negotiations").await.unwrap();
+    assert_eq!(after, before, "nothing was changed, nothing begun");
+    road.stop(Duration::from_secs(5)).await;
+}
