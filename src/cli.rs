@@ -69,7 +69,7 @@ enum Command {
     /// List what agreements ask to be done, or confirm that it was done
     #[command(subcommand)]
     Obligations(obligations::Command),
-    /// Decide, check and explain policies
+    /// Decide, check, explain, rehearse and export policies
     #[command(subcommand)]
     Policy(policy::Command),
     /// Export and verify evidence

@@ -138,7 +138,7 @@ fn check(file: &Path, words: &Registry, as_json: bool) -> Result<u8, String> {
         println!("{}", json!({ "invalid": invalid, "review": review }));
     } else if let Some(review) = review {
         println!("{}: can be published", file.display());
-        review.constraints.iter().for_each(|c| println!("  {}  {} is {}", c.clause, c.operand, json!(c.assurance)));
+        review.constraints.iter().for_each(|c| println!("  {}  {} is {}", c.clause, c.operand, c.assurance.as_str()));
         review.warnings.iter().for_each(|w| println!("  warning: {}  {}  ({})", w.clause, w.reason, w.code));
     } else {
         println!("{}: cannot be published", file.display());

@@ -77,6 +77,18 @@ pub enum Assurance {
     Audited,
 }
 
+impl Assurance {
+    /// `enforced`, `attested` or `audited`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enforced => "enforced",
+            Self::Attested => "attested",
+            Self::Audited => "audited",
+        }
+    }
+}
+
 /// Where the value of a left operand comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {

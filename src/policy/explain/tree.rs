@@ -174,11 +174,7 @@ fn line(f: &mut fmt::Formatter<'_>, part: &Part, depth: usize) -> fmt::Result {
     write!(f, "{:depth$}{mark} {} {}", "", part.kind, part.clause, depth = depth * 2)?;
     match &part.compared {
         Some(because) => {
-            let assurance = because.assurance.map_or("", |a| match a {
-                super::Assurance::Enforced => " [enforced]",
-                super::Assurance::Attested => " [attested]",
-                super::Assurance::Audited => " [audited]",
-            });
+            let assurance = because.assurance.map(|a| format!(" [{}]", a.as_str())).unwrap_or_default();
             writeln!(f, ": {}{assurance}", because.reason)?;
         }
         None => writeln!(f)?,
