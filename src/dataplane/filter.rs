@@ -18,6 +18,9 @@ mod xml;
 
 pub use veil::Veil;
 
+/// Up to so many bytes an answer is looked through in no time, a millisecond at most.
+const QUICK: usize = 32 * 1024;
+
 /// Headers of an answer that tell of the whole body.
 const OF_THE_WHOLE: [HeaderName; 9] = [
     header::ACCEPT_RANGES,
@@ -100,7 +103,17 @@ impl Filter {
         largest: usize,
     ) -> Result<Bytes, Refusal> {
         let whole = gather(body, largest).await?;
-        let released = self.released(status, headers, &whole).map_err(refused)?;
+        let released = if whole.len() <= QUICK {
+            self.released(status, headers, &whole)
+        } else {
+            // Long enough to keep other calls waiting.
+            let (filter, headers) = (self.clone(), headers.clone());
+            let looking = tokio::task::spawn_blocking(move || filter.released(status, &headers, &whole));
+            looking
+                .await
+                .unwrap_or_else(|_| Err(Withheld::Unparsable("text", "it could not be looked through".to_owned())))
+        };
+        let released = released.map_err(refused)?;
         for name in OF_THE_WHOLE {
             headers.remove(name);
         }

@@ -86,7 +86,9 @@ async fn explained(state: &ManagementState, exchange: &crate::model::exchange::E
     let mut obligations = state.store.obligations_of(&agreement.key()).await?;
     obligations.retain(|o| o.updated <= exchange.times.received);
     known.hear(Reported::by(&obligations));
-    let told = compiled.explain(&known.of_exchange(exchange));
+    let mut known = known.of_exchange(exchange);
+    known.release_under(&compiled);
+    let told = compiled.explain(&known);
     if told.permit != (exchange.decision.effect == Effect::Permit) {
         tracing::warn!(exchange = %exchange.exchange, "an explanation does not come to the decision that was recorded");
     }

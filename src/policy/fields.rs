@@ -133,12 +133,11 @@ pub(super) fn refuse_misplaced(compiler: &mut Compiler<'_>, permissions: &[Compi
     compiler.invalid.extend(invalid);
 }
 
-/// The comparisons that refine what a duty to pseudonymise does.
+/// The comparisons that refine what a duty to pseudonymise does; none where the duty is to do anything else besides.
 fn refinements(nodes: &[Node], actions: &Actions, duty: &CompiledRule, found: &mut Vec<usize>) {
-    for action in &duty.actions {
-        if action.ids.iter().any(|name| actions.included(name, "pseudonymise")) {
-            plain(nodes, &action.refinements, found);
-        }
+    let mut ids = duty.actions.iter().flat_map(|action| action.ids.iter());
+    if ids.all(|name| actions.included(name, "pseudonymise")) {
+        duty.actions.iter().for_each(|action| plain(nodes, &action.refinements, found));
     }
 }
 
@@ -195,6 +194,8 @@ mod tests {
         let duty = json!({"permission": [{"action": "use", "duty": [{"action": "inform", "constraint": [fields]}]}]});
         assert_eq!(invalid(&duty), ["fields.misplaced"]);
         let hide = json!({"rdf:value": "xroad:pseudonymise", "refinement": [fields]});
+        let more = json!({"permission": [{"action": "use", "duty": [{"action": [hide, "compensate"]}]}]});
+        assert_eq!(invalid(&more), ["fields.misplaced"], "the data plane does not do all of that duty");
         let duty = json!({"permission": [{"action": "use", "duty": [{"action": hide}]}]});
         assert_eq!(invalid(&duty), [""; 0]);
         let compiled = Compiled::read(&duty, &Registry::built_in()).unwrap();

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::compile::Compiled;
+use super::fields::FIELDS;
 use super::judge::Trace;
 use super::recorded::called;
 use super::sheet::{Place, Sheet};
@@ -152,7 +153,13 @@ impl Rehearsal {
     pub fn replay(&mut self, exchange: &Recorded, counts_only: bool) {
         let draft = &self.draft;
         if !self.agreements.contains_key(&exchange.agreement) {
-            let fresh = Standing::new(draft.sheet(&exchange.world));
+            let mut world = (*exchange.world).clone();
+            world.release_under(draft);
+            let mut sheet = draft.sheet(&world);
+            // The data plane would fulfil the draft's own lists of fields.
+            let lists = draft.fields().concat().concat();
+            draft.fill(&mut sheet).among(draft.place(FIELDS), lists);
+            let fresh = Standing::new(sheet);
             self.agreements.insert(exchange.agreement.clone(), fresh);
         }
         let Some(standing) = self.agreements.get_mut(&exchange.agreement) else { return };
@@ -213,7 +220,9 @@ impl Standing {
             for place in self.operands.iter().filter_map(|(_, place)| *place) {
                 self.sheet.restore(place, &self.base);
             }
-            let named = |(operand, _): &(Box<str>, Fact)| (operand.clone(), draft.place(operand));
+            // What was released then is no fact about the draft.
+            let place = |operand: &str| draft.place(operand).filter(|_| operand != FIELDS);
+            let named = |(operand, _): &(Box<str>, Fact)| (operand.clone(), place(operand));
             self.operands = exchange.facts.iter().map(named).collect();
         }
         let mut filling = draft.fill(&mut self.sheet);

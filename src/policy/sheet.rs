@@ -177,6 +177,9 @@ impl Compiled {
         if let Some(fact) = world.facts.get(&*slot.name).or_else(spelled) {
             filled.known = Known::Values;
             fact.values().iter().for_each(|text| filled.push(slot, text));
+            if slot.kind == Kind::FieldPath {
+                filled.known = Known::Among;
+            }
         } else if slot.from == Told::Groups && !world.member_of.is_empty() {
             filled.known = Known::Among;
             groups(world).iter().for_each(|group| filled.push(slot, group));

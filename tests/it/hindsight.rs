@@ -97,6 +97,10 @@ async fn rehearsed(config: &str, directory: &Path) {
     let purpose = rehearse(atom("purpose", "eq", json!("urn:purpose:tax")), &[]).await;
     assert_eq!(counts(&purpose), [3, 1, 2, 0], "what was not declared is not known: {purpose}");
 
+    // Lists of fields are fulfilled by the data plane, so a draft with one refuses nobody.
+    let fields = rehearse(atom("xroad:fields", "isAnyOf", json!(["/parcels"])), &[]).await;
+    assert_eq!(counts(&fields), [3, 2, 0, 1], "{fields}");
+
     let elsewhere = rehearse(atom("count", "lteq", json!("1")), &["--dataset", "DEV:GOV:1:other:thing"]).await;
     assert_eq!(counts(&elsewhere), [0, 0, 0, 0]);
     let later = rehearse(atom("count", "lteq", json!("1")), &["--since", "2999-01-01T00:00:00Z"]).await;
