@@ -5,11 +5,12 @@
 #![allow(clippy::print_stdout, clippy::allow_attributes)]
 
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use sliproad::model::time::Timestamp;
-use sliproad::policy::{Compiled, Place, Policy, Registry, Sheet, Trace, compile};
+use sliproad::policy::{Background, Commons, Compiled, Place, Policy, Registry, Sheet, Trace, World, compile};
 
 #[path = "policy/agreement.rs"]
 mod agreement;
@@ -27,12 +28,16 @@ const SAMPLES: usize = 200_000;
 
 fn main() -> Result<()> {
     println!("{:58} {:>10} {:>8} {:>8}  aim", "", "mean", "p50", "p99");
-    let five = decisions("5 constraints, decision with trace", &[FIVE.compiled()?], &FIVE)?;
+    let five = decisions("5 constraints, decision with trace", &[(FIVE.compiled()?, FIVE.world())], &FIVE)?;
     aim(five.mean, Duration::from_nanos(100), "mean 100 ns");
-    let twenty = decisions("20 constraints, decision with trace", &[TWENTY.compiled()?], &TWENTY)?;
+    let twenty = decisions("20 constraints, decision with trace", &[(TWENTY.compiled()?, TWENTY.world())], &TWENTY)?;
     aim(twenty.p99, Duration::from_micros(1), "p99 1 us");
-    let many = (0..AGREEMENTS).map(|_| TWENTY.compiled()).collect::<Result<Vec<_>>>()?;
-    let among = decisions("the same, each call under another of 10,000 agreements", &many, &TWENTY)?;
+    let mut many = (0..AGREEMENTS).map(|number| TWENTY.compiled_for(number)).collect::<Result<Vec<_>>>()?;
+    let apart = decisions("each call under another of 10,000 agreements, nothing shared", &many, &TWENTY)?;
+    println!("  {:.2} of the time with one agreement", apart.mean.as_secs_f64() / twenty.mean.as_secs_f64());
+    let mut commons = Commons::default();
+    many.iter_mut().for_each(|(policy, _)| commons.share(policy));
+    let among = decisions("the same, as the data plane has them", &many, &TWENTY)?;
     println!("  {:.2} of the time with one agreement", among.mean.as_secs_f64() / twenty.mean.as_secs_f64());
     let compiling = compiling()?;
     println!("{:58} {:>10}", "compiling an agreement of 20 constraints", shown(compiling));
@@ -50,21 +55,24 @@ struct Figures {
 }
 
 /// Decides in turn under each of the agreements; a million times together, then one by one for the percentiles.
-fn decisions(name: &str, policies: &[Compiled], agreement: &Agreement) -> Result<Figures> {
-    let world = agreement.world();
-    let places: Vec<(Option<Place>, &str)> =
-        agreement.told().map(|(operand, value)| (policies.first().and_then(|p| p.place(operand)), value)).collect();
-    let mut sheets: Vec<Sheet> = policies.iter().map(|policy| policy.sheet(&world)).collect();
+fn decisions(name: &str, agreements: &[(Compiled, World)], agreement: &Agreement) -> Result<Figures> {
+    let places: Vec<(Option<Place>, &str)> = agreement
+        .told()
+        .map(|(operand, value)| (agreements.first().and_then(|(p, _)| p.place(operand)), value))
+        .collect();
+    let backgrounds: Vec<Arc<Background>> =
+        agreements.iter().map(|(policy, world)| Arc::new(policy.background(world))).collect();
+    let mut sheet = Sheet::over(backgrounds.first().context("no agreement")?, Timestamp::from_millis(agreement::NOW));
     let (mut trace, mut turn) = (Trace::default(), 0_usize);
     let mut once = |now: i64| {
-        turn = (turn + 7919) % policies.len();
-        let (Some(policy), Some(sheet)) = (policies.get(turn), sheets.get_mut(turn)) else { return false };
-        sheet.now = Timestamp::from_millis(now);
-        let mut filling = policy.fill(sheet);
+        turn = (turn + 7919) % agreements.len();
+        let (Some((policy, _)), Some(background)) = (agreements.get(turn), backgrounds.get(turn)) else { return false };
+        sheet.begin(background, Timestamp::from_millis(now));
+        let mut filling = policy.fill(&mut sheet);
         for (place, value) in &places {
             filling.text(*place, black_box(value));
         }
-        policy.judge(sheet, &mut trace).permit
+        policy.judge(&sheet, &mut trace).permit
     };
     ensure!((0..1000).all(|n| once(agreement::NOW + n)), "the bench's own calls must be permitted");
     let begun = Instant::now();

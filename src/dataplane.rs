@@ -6,7 +6,7 @@
 //! exchange on its way is in [`exchange`]; a call that gets no answer ends in [`refusal`]. A transfer's changes reach the next
 //! call through [`live`].
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -30,7 +30,7 @@ use crate::model::message::{DataAddress, Reasons};
 use crate::model::obligation::AgreementKey;
 use crate::model::process::Process;
 use crate::net::trace::Traceparent;
-use crate::policy::Registry;
+use crate::policy::{Commons, Registry};
 use crate::xroad::body::BoxError;
 use crate::xroad::client::{XRoadClient, XRoadResponse};
 use crate::xroad::failure::{CallError, XRoadFailure};
@@ -156,6 +156,8 @@ struct Inner {
     signer: Arc<dyn Signer>,
     profile: TokenProfile,
     registry: Registry,
+    /// Terms that live agreements have in common.
+    commons: Mutex<Commons>,
     consents: Option<Arc<Consents>>,
     pseudonym_key: Arc<SecretString>,
     clock: Clock,
@@ -183,6 +185,7 @@ impl DataPlane {
             signer: surroundings.signer,
             profile: TokenProfile { keys, longest_life },
             registry: surroundings.registry,
+            commons: Mutex::default(),
             consents: surroundings.consents.map(Arc::new),
             pseudonym_key: Arc::new(surroundings.pseudonym_key),
             clock: surroundings.clock,
@@ -226,7 +229,8 @@ impl DataPlane {
             Ok(opened) => opened,
             Err(refusal) => {
                 self.0.meters.stranger();
-                tracing::info!(trace = trace.trace_id(), code = %refusal.code, "a call without a valid token was refused");
+                let cause = refusal.cause.as_deref();
+                tracing::info!(trace = trace.trace_id(), code = %refusal.code, cause, "a call without a valid token was refused");
                 return refusal.into_response(trace, None);
             }
         };
@@ -324,7 +328,12 @@ impl Planes for DataPlane {
         let live = self.0.live.put(transfer, self.0.assets.as_ref()).map_err(|error| match error {
             AssetError::Gone(sentence) | AssetError::Unavailable(sentence) => Reasons::new("asset.gone", sentence),
         })?;
-        contract::with(&self.0, &live, agreement).await.map_err(|r| Reasons::new(&r.code, r.sentence.as_str()))?;
+        contract::with(&self.0, &live, agreement).await.map_err(|refusal| {
+            if let Some(cause) = &refusal.cause {
+                tracing::error!(transfer = %transfer.pid, cause, "a transfer could not be opened");
+            }
+            Reasons::new(&refusal.code, refusal.sentence.as_str())
+        })?;
         let token = token::issue(&self.0, &live, start).await?;
         Ok(DataAddress {
             endpoint: live.endpoint.clone(),

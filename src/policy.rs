@@ -12,12 +12,15 @@ use serde::Serialize;
 
 pub use crate::model::odrl::Policy;
 
+mod background;
 mod compile;
 mod conflict;
 mod datapath;
 mod document;
+mod ends;
 mod explain;
 mod export;
+mod facts;
 mod fields;
 mod hash;
 mod history;
@@ -38,7 +41,8 @@ mod value;
 mod vocabulary;
 mod world;
 
-pub use compile::{Compiled, CounterUse, DutyUse, compile};
+pub use background::Background;
+pub use compile::{Commons, Compiled, CounterUse, DutyUse, compile};
 pub use document::{DocumentDecision, decide_document, read_json};
 pub use explain::{Audience, Because, Decision, DutyState, Explanation, Language, Part};
 pub use export::{Export, Lost, for_edc};

@@ -1,7 +1,9 @@
 //! The permit path of a decision allocates nothing. A program of its own: it counts every allocation.
 
+use std::sync::Arc;
+
 use sliproad::model::time::Timestamp;
-use sliproad::policy::Trace;
+use sliproad::policy::{Commons, Sheet, Trace};
 
 #[path = "../benches/policy/agreement.rs"]
 mod agreement;
@@ -14,8 +16,9 @@ fn slotting_and_deciding_a_permitted_call_allocates_nothing() {
         let policy = agreement.compiled().unwrap();
         let places: Vec<_> = agreement.told().map(|(operand, value)| (policy.place(operand), value)).collect();
         let (mut sheet, mut trace) = (policy.sheet(&agreement.world()), Trace::default());
+        let background = Arc::clone(sheet.background());
         let mut once = || {
-            sheet.now = Timestamp::from_millis(NOW);
+            sheet.begin(&background, Timestamp::from_millis(NOW));
             let mut filling = policy.fill(&mut sheet);
             for (place, value) in &places {
                 filling.text(*place, value);
@@ -28,4 +31,32 @@ fn slotting_and_deciding_a_permitted_call_allocates_nothing() {
         assert!(permitted);
         assert_eq!(counted.count_total, 0, "{counted:?}");
     }
+}
+
+#[test]
+fn one_desk_serves_agreements_in_turn_without_allocating() {
+    let mut commons = Commons::default();
+    let agreements: Vec<_> = (0..10)
+        .map(|number| {
+            let (mut policy, world) = TWENTY.compiled_for(number).unwrap();
+            commons.share(&mut policy);
+            let background = Arc::new(policy.background(&world));
+            (policy, background)
+        })
+        .collect();
+    let places: Vec<_> = TWENTY.told().map(|(operand, value)| (agreements[0].0.place(operand), value)).collect();
+    let (mut sheet, mut trace) = (Sheet::over(&agreements[0].1, Timestamp::from_millis(NOW)), Trace::default());
+    let mut round = || {
+        agreements.iter().all(|(policy, background)| {
+            sheet.begin(background, Timestamp::from_millis(NOW));
+            let mut filling = policy.fill(&mut sheet);
+            for (place, value) in &places {
+                filling.text(*place, value);
+            }
+            policy.judge(&sheet, &mut trace).permit
+        })
+    };
+    assert!(round());
+    let counted = allocation_counter::measure(|| assert!(round()));
+    assert_eq!(counted.count_total, 0, "{counted:?}");
 }

@@ -50,6 +50,11 @@ const ALL: &[Constraint] = &[
 impl Agreement {
     /// As ODRL.
     pub(crate) fn policy(&self) -> Value {
+        self.policy_of("did:web:consumer.example", "urn:agreement")
+    }
+
+    /// An agreement with this consumer.
+    fn policy_of(&self, consumer: &str, id: &str) -> Value {
         let constraints: Vec<Value> = self
             .0
             .iter()
@@ -59,15 +64,20 @@ impl Agreement {
             })
             .collect();
         json!({
-            "@type": "Agreement", "@id": "urn:agreement", "target": "DEV:GOV:1:s:land", "assigner": "did:web:agency",
-            "assignee": "did:web:consumer.example", "permission": [{"action": "use", "constraint": constraints}],
+            "@type": "Agreement", "@id": id, "target": "DEV:GOV:1:s:land", "assigner": "did:web:agency",
+            "assignee": consumer, "permission": [{"action": "use", "constraint": constraints}],
         })
     }
 
     pub(crate) fn compiled(&self) -> Result<Compiled> {
-        let policy =
-            Policy::parse(&self.policy()).map_err(|e| anyhow!("{e:?}")).context("the policy cannot be read")?;
-        compile(&policy, &Registry::default()).map_err(|e| anyhow!("{e:?}")).context("the policy cannot be compiled")
+        compiled(&self.policy())
+    }
+
+    /// One of many agreements on one offer, each with another consumer.
+    pub(crate) fn compiled_for(&self, number: usize) -> Result<(Compiled, World)> {
+        let consumer = format!("did:web:consumer-{number}.example");
+        let compiled = compiled(&self.policy_of(&consumer, &format!("urn:agreement:{number}")))?;
+        Ok((compiled, World { assignee: Some(consumer), ..self.world() }))
     }
 
     /// What a call tells: left operand and value.
@@ -87,4 +97,9 @@ impl Agreement {
             ..World::default()
         }
     }
+}
+
+fn compiled(policy: &Value) -> Result<Compiled> {
+    let policy = Policy::parse(policy).map_err(|e| anyhow!("{e:?}")).context("the policy cannot be read")?;
+    compile(&policy, &Registry::default()).map_err(|e| anyhow!("{e:?}")).context("the policy cannot be compiled")
 }

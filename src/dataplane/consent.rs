@@ -187,22 +187,19 @@ impl ConsentClause {
     ) -> Found {
         let Some(shown) = shown else { return Found::Unknown(missing()) };
         if !self.declaration.subject.is_named((path, in_body), &shown.subject) {
-            tracing::info!(what = "the subject that the call names", "a consent does not fit its call");
-            return Found::Refused(mismatch());
+            return Found::Refused(mismatch("the subject that the call names"));
         }
         let consent = match self.consents.consent(&self.provider, &shown.reference, clock).await {
             Ok(consent) => consent,
             Err(error) => {
-                tracing::warn!(%error, "a consent could not be looked up");
-                return Found::Unknown(unreachable());
+                return Found::Unknown(unreachable().caused_by(error));
             }
         };
         let Some(consent) = consent.filter(|consent| consent.expires > clock.now()) else {
             return Found::Refused(refused());
         };
         if let Some(what) = self.differs(&consent, shown) {
-            tracing::info!(what, "a consent does not fit its call");
-            return Found::Refused(mismatch());
+            return Found::Refused(mismatch(what));
         }
         Found::Granted(Used {
             consents: Arc::clone(&self.consents),
@@ -254,10 +251,10 @@ fn refused() -> Refusal {
 }
 
 /// Does not say in what it differs: a stranger could find out about a person.
-fn mismatch() -> Refusal {
+fn mismatch(what: &str) -> Refusal {
     let sentence =
         "the consent is not about this call: client, data subject and service must be those that it was given for";
-    Refusal::forbidden("consent.mismatch", sentence)
+    Refusal::forbidden("consent.mismatch", sentence).caused_by(format_args!("it differs in {what}"))
 }
 
 fn unreachable() -> Refusal {

@@ -19,13 +19,11 @@ use super::window::Window;
 use crate::model::agreement::Agreement;
 use crate::model::exchange::Digest;
 use crate::model::ids::{AgreementId, DatasetId};
-use crate::model::time::Timestamp;
-use crate::policy::{Compiled, FIELDS, Phase, Place, Policy, Registry, Sheet, Trace, World, compile};
+use crate::policy::{Background, Compiled, FIELDS, Phase, Place, Policy, Registry, World, compile};
 use crate::xroad::route::{Route, header_text};
 
 /// `X-Road-Issue` is kept by security servers in a column of limited width.
 const LONGEST_ISSUE: usize = 255;
-const MOST_SHEETS: usize = 256;
 
 /// What an agreement lets pass, ready for deciding and calling.
 pub(super) struct Contract {
@@ -55,27 +53,11 @@ pub(super) struct Contract {
     pub(super) released: Box<[String]>,
     /// The agreement, to ask again what is known about it.
     agreement: Agreement,
-    sheets: Mutex<Sheets>,
-    /// The news that the sheets know of.
+    background: Mutex<Arc<Background>>,
+    /// The news that the background knows of.
     heard: AtomicU64,
     /// Held by who asks what is new.
     asking: tokio::sync::Mutex<()>,
-}
-
-/// What is known about every call.
-struct Sheets {
-    laid_out: Arc<Sheet>,
-    /// The news that it knows of.
-    news: u64,
-    /// Copies that are not in use; taking one spares a call the copying of what never changes.
-    spare: Vec<(Sheet, Trace)>,
-}
-
-/// A sheet for one call.
-pub(super) struct Lent {
-    pub(super) sheet: Sheet,
-    pub(super) trace: Trace,
-    news: u64,
 }
 
 /// The places of what a call tells; `None` for what the policy never looks at.
@@ -104,22 +86,9 @@ pub(super) async fn with(plane: &Inner, live: &Live, agreement: &Agreement) -> R
 }
 
 impl Contract {
-    /// A sheet for one call; to be handed back.
-    pub(super) fn sheet(&self, now: Timestamp) -> Lent {
-        let (spare, news) = {
-            let mut sheets = self.sheets();
-            (sheets.spare.pop().ok_or_else(|| Arc::clone(&sheets.laid_out)), sheets.news)
-        };
-        let (mut sheet, trace) = spare.unwrap_or_else(|laid_out| ((*laid_out).clone(), Trace::default()));
-        sheet.now = now;
-        Lent { sheet, trace, news }
-    }
-
-    pub(super) fn hand_back(&self, lent: Lent) {
-        let mut sheets = self.sheets();
-        if sheets.news == lent.news && sheets.spare.len() < MOST_SHEETS {
-            sheets.spare.push((lent.sheet, lent.trace));
-        }
+    /// What is known about every call.
+    pub(super) fn background(&self) -> Arc<Background> {
+        Arc::clone(&self.known())
     }
 
     /// Takes over what was reported since; a call that comes after the news never decides without it.
@@ -131,15 +100,14 @@ impl Contract {
         let news = live.news.load(Ordering::Acquire);
         if self.heard.load(Ordering::Acquire) < news {
             let world = world(plane, &self.policy, &self.agreement).await?;
-            let laid_out = Arc::new(self.policy.sheet(&world));
-            *self.sheets() = Sheets { laid_out, news, spare: Vec::new() };
+            *self.known() = Arc::new(self.policy.background(&world));
             self.heard.store(news, Ordering::Release);
         }
         Ok(())
     }
 
-    fn sheets(&self) -> MutexGuard<'_, Sheets> {
-        self.sheets.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> MutexGuard<'_, Arc<Background>> {
+        self.background.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -153,7 +121,8 @@ async fn load(plane: &Inner, live: &Live) -> Result<Arc<Contract>, Refusal> {
 }
 
 async fn prepare(plane: &Inner, agreement: &Agreement, news: u64) -> Result<Arc<Contract>, Refusal> {
-    let policy = compiled(&agreement.policy, &plane.registry)?;
+    let mut policy = compiled(&agreement.policy, &plane.registry)?;
+    plane.commons.lock().unwrap_or_else(PoisonError::into_inner).share(&mut policy);
     let route = plane.assets.route(agreement).map_err(unavailable)?;
     let consent = ConsentClause::of(&policy, plane.consents.as_ref(), &route, &agreement.dataset)?;
     let compares = |operand: &str| policy.counters().iter().any(|c| c.operand == operand);
@@ -168,7 +137,7 @@ async fn prepare(plane: &Inner, agreement: &Agreement, news: u64) -> Result<Arc<
     } else {
         None
     };
-    let laid_out = Arc::new(policy.sheet(&world(plane, &policy, agreement).await?));
+    let background = Arc::new(policy.background(&world(plane, &policy, agreement).await?));
     let place = |operand: &str| policy.place(operand);
     let places = Places {
         datapath: place("xroad:datapath"),
@@ -196,7 +165,7 @@ async fn prepare(plane: &Inner, agreement: &Agreement, news: u64) -> Result<Arc<
         window,
         bucket: plane.settings.rate.map(|rate: Rate| TokenBucket::new(rate, plane.clock.now())),
         agreement: agreement.clone(),
-        sheets: Mutex::new(Sheets { laid_out, news, spare: Vec::new() }),
+        background: Mutex::new(background),
         heard: AtomicU64::new(news),
         asking: tokio::sync::Mutex::default(),
     }))
@@ -251,14 +220,14 @@ fn unavailable(error: AssetError) -> Refusal {
     match error {
         AssetError::Gone(sentence) => Refusal::new(StatusCode::NOT_FOUND, "asset.gone", sentence),
         AssetError::Unavailable(sentence) => {
-            tracing::error!(error = sentence, "an agreement or asset could not be looked up");
             Refusal::unavailable("asset.unavailable", "the agreement cannot be looked up now; try again")
+                .caused_by(sentence)
         }
     }
 }
 
 /// A counter that cannot be kept lets nothing pass.
 pub(super) fn not_counted(error: &super::counters::CounterError) -> Refusal {
-    tracing::error!(%error, "a counter could not be kept");
     Refusal::unavailable("counter.unavailable", "the use could not be counted, so the call was not made; try again")
+        .caused_by(error)
 }

@@ -1,6 +1,8 @@
 //! Steps 4 to 6: the facts of this call are slotted, the policy decides, and what the decision counted on is reserved. Whoever
 //! comes second decides again.
 
+use std::cell::RefCell;
+
 use http::{Method, StatusCode};
 use serde::Serialize;
 use serde_json::json;
@@ -14,7 +16,7 @@ use super::window::Seen;
 use crate::env::Clock;
 use crate::model::exchange::{Clauses, Facts};
 use crate::model::time::Timestamp;
-use crate::policy::{Because, Decision, Fact, Sheet, Truth};
+use crate::policy::{Because, Decision, Fact, Sheet, Trace, Truth, Verdict};
 use crate::xroad::path::AssetPath;
 
 /// How long ago the call before a first one was, milliseconds: a hundred years.
@@ -85,30 +87,13 @@ async fn decide_counting(
         let now = clock.now();
         let used = contract.count.as_ref().map(|counter| counter.used());
         let seen = contract.window.as_ref().map(|window| window.look(now));
-        let mut lent = contract.sheet(now);
-        slot(contract, &mut lent.sheet, call, used, seen);
-        let mut verdict = contract.policy.judge(&lent.sheet, &mut lent.trace);
-        if let (false, Some(clause)) = (verdict.permit, &contract.consent) {
-            // Nobody is asked about a person unless that alone is missing.
-            let hoped = found.as_ref().map_or(Some(GRANTED), Found::value);
-            contract.policy.fill(&mut lent.sheet).text(hoped.map(|_| clause.place), hoped.unwrap_or_default());
-            verdict = contract.policy.judge(&lent.sheet, &mut lent.trace);
-            if verdict.permit && found.is_none() {
-                *looked_up = true;
-                found = Some(clause.look_up(call.consent, (call.path, call.told.subject.as_deref()), clock).await);
-                continue;
-            }
+        let made = judged(contract, call, &Counted { used, seen, now }, found.as_ref());
+        if let (true, None, Some(clause)) = (made.verdict.permit && made.hoped, &found, &contract.consent) {
+            *looked_up = true;
+            found = Some(clause.look_up(call.consent, (call.path, call.told.subject.as_deref()), clock).await);
+            continue;
         }
-        let decision = contract.policy.because(&lent.sheet, verdict);
-        if let (None, Some(clause)) = (&found, &contract.consent) {
-            // Hoped for at most, so not to be told as a fact.
-            lent.sheet.forget(clause.place);
-        }
-        let facts = rested_on(contract, &lent.sheet, call);
-        // What this call declares must not be known to the next.
-        if call.purpose.is_none() && call.told.values.is_empty() && contract.consent.is_none() {
-            contract.hand_back(lent);
-        }
+        let Judged { verdict, decision, facts, .. } = made;
         if !decision.permit {
             return Err(refuse(&decision, facts, found));
         }
@@ -122,6 +107,54 @@ async fn decide_counting(
     }
 }
 
+/// What was counted when the call was decided.
+struct Counted {
+    used: Option<u64>,
+    seen: Option<Seen>,
+    now: Timestamp,
+}
+
+/// A decision, and what it rests on.
+struct Judged {
+    verdict: Verdict,
+    /// Whether it takes for granted a consent that nobody was asked about yet.
+    hoped: bool,
+    decision: Decision,
+    facts: Facts,
+}
+
+thread_local! {
+    /// Memory for deciding; a decision begins by clearing it, so that no call knows what another one told.
+    static DESK: RefCell<Option<(Sheet, Trace)>> = const { RefCell::new(None) };
+}
+
+fn judged(contract: &Contract, call: Call<'_>, counted: &Counted, found: Option<&Found>) -> Judged {
+    let background = contract.background();
+    let (mut sheet, mut trace) =
+        DESK.with(RefCell::take).unwrap_or_else(|| (Sheet::over(&background, counted.now), Trace::default()));
+    sheet.begin(&background, counted.now);
+    slot(contract, &mut sheet, call, counted);
+    let policy = &contract.policy;
+    let mut verdict = policy.judge(&sheet, &mut trace);
+    let mut hoped = false;
+    if let (false, Some(clause)) = (verdict.permit, &contract.consent) {
+        // Nobody is asked about a person unless that alone is missing.
+        hoped = found.is_none();
+        if let Some(value) = found.map_or(Some(GRANTED), Found::value) {
+            policy.fill(&mut sheet).text(Some(clause.place), value);
+        }
+        verdict = policy.judge(&sheet, &mut trace);
+    }
+    let decision = policy.because(&sheet, verdict);
+    if let (true, Some(clause)) = (hoped, &contract.consent) {
+        // Hoped for at most, so not to be told as a fact.
+        sheet.forget(clause.place);
+    }
+    let facts = rested_on(contract, &sheet, call);
+    DESK.with(|desk| desk.replace(Some((sheet, trace))));
+    Judged { verdict, hoped, decision, facts }
+}
+
 /// What the policy looked at, and what the call declared whether or not it was looked at: a draft of another policy may.
 fn rested_on(contract: &Contract, sheet: &Sheet, call: Call<'_>) -> Facts {
     let declared = call.purpose.filter(|_| contract.places.purpose.is_none());
@@ -130,7 +163,7 @@ fn rested_on(contract: &Contract, sheet: &Sheet, call: Call<'_>) -> Facts {
 }
 
 /// Puts what only this call tells onto the sheet.
-fn slot(contract: &Contract, sheet: &mut Sheet, call: Call<'_>, used: Option<u64>, seen: Option<Seen>) {
+fn slot(contract: &Contract, sheet: &mut Sheet, call: Call<'_>, counted: &Counted) {
     let places = &contract.places;
     let mut filling = contract.policy.fill(sheet);
     if places.datapath.is_some() {
@@ -146,10 +179,10 @@ fn slot(contract: &Contract, sheet: &mut Sheet, call: Call<'_>, used: Option<u64
     for value in &call.told.values {
         filling.text(Some(value.place), &value.text);
     }
-    if let Some(used) = used {
+    if let Some(used) = counted.used {
         filling.number(places.count, whole(used.saturating_add(1)));
     }
-    if let Some(seen) = seen {
+    if let Some(seen) = counted.seen {
         filling.number(places.in_minute, whole(seen.in_minute));
         filling.millis(places.since_last, seen.since_last.unwrap_or(ENDLESS));
     }

@@ -209,6 +209,7 @@ impl Ongoing {
     /// Takes down that an opened exchange ended early.
     pub(super) fn broke_off(&self, outcome: Outcome, body: BodyDigest) {
         self.inner().meters.ended(outcome, self.age(), body.size);
+        tracing::info!(exchange = %self.id, trace = self.trace_id, ?outcome, "an answer was not released to its end");
         self.inner().evidence.append_later(&self.told(RecordKind::Completion, outcome, Some(body)));
     }
 
@@ -217,10 +218,6 @@ impl Ongoing {
         let forwarded = self.times.forwarded.is_some();
         let outcome = if forwarded { Outcome::Failed } else { Outcome::Refused };
         self.inner().meters.ended(outcome, self.age(), 0);
-        tracing::info!(
-            exchange = %self.id, trace = self.trace_id, transfer = %self.live.transfer, code = %refusal.code,
-            clauses = refusal.clauses.as_ref().map(Clauses::as_json), "a call was not answered"
-        );
         if forwarded {
             let (request_id, request_hash) =
                 self.answer.take().map_or((None, None), |a| (a.request_id, a.request_hash));
@@ -238,8 +235,28 @@ impl Ongoing {
         self.recorded = true;
         let refusal = match recorded {
             Ok(_) => refusal,
-            Err(error) => not_recorded(&error, self.trace),
+            Err(error) => not_recorded(&error),
         };
+        self.log(&refusal);
+        refusal.into_response(self.trace, Some(self.id))
+    }
+
+    /// The one line about it: a warning where it is ours, or X-Road's, to mend.
+    fn log(&self, refusal: &Refusal) {
+        let (exchange, transfer, code) = (&self.id, &self.live.transfer, &refusal.code);
+        let (trace, cause) = (self.trace_id.as_str(), refusal.cause.as_deref());
+        if refusal.status.is_server_error() {
+            tracing::warn!(%exchange, trace, %transfer, %code, cause, "a call was not answered");
+        } else {
+            let clauses = refusal.clauses.as_ref().map(Clauses::as_json);
+            tracing::info!(%exchange, trace, %transfer, %code, cause, clauses, "a call was not answered");
+        }
+    }
+
+    /// The answer to a call that was made and cannot be recorded: nothing of it.
+    pub(super) fn withhold(&self, error: &EvidenceError) -> Response<Released> {
+        let refusal = not_recorded(error);
+        self.log(&refusal);
         refusal.into_response(self.trace, Some(self.id))
     }
 
@@ -294,12 +311,12 @@ impl Drop for Ongoing {
 }
 
 /// What is not recorded is not released.
-pub(super) fn not_recorded(error: &EvidenceError, trace: Traceparent) -> Refusal {
-    tracing::error!(%error, trace = trace.trace_id(), "an exchange was not released because its evidence was not kept");
+fn not_recorded(error: &EvidenceError) -> Refusal {
     Refusal::unavailable(
         "evidence.unavailable",
         "the exchange could not be recorded, so nothing of it is released; try again",
     )
+    .caused_by(error)
 }
 
 fn verdict<'a>(decided: &Decided<'a>) -> Verdict<'a> {

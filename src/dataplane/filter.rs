@@ -202,13 +202,13 @@ fn refused(why: Withheld) -> Refusal {
             format!("the agreement releases only some fields, and they cannot be told in {told}; ask for JSON or XML"),
         ),
         Withheld::Unparsable(form, why) => {
-            tracing::warn!(form, why, "an answer under a field filter could not be read");
             withheld(
                 "filter.unparsable",
                 format!(
                     "the agreement releases only some fields, and the service's answer is not {form} that can be read safely"
                 ),
             )
+            .caused_by(why)
         }
     }
 }
@@ -218,6 +218,6 @@ fn withheld(code: &'static str, sentence: String) -> Refusal {
 }
 
 fn broken(error: &ResponseBodyError) -> Refusal {
-    tracing::warn!(%error, "the answer of the service broke off");
     Refusal::new(StatusCode::BAD_GATEWAY, "xroad.answer-broken", "the service's answer broke off; try again")
+        .caused_by(error)
 }

@@ -37,23 +37,20 @@ pub(super) async fn call(
 /// What a consumer is told of a call that X-Road did not bring to an answer.
 pub(super) fn failed(error: &CallError) -> Refusal {
     let status = http::StatusCode::from_u16(error.status()).unwrap_or(http::StatusCode::BAD_GATEWAY);
-    let (sentence, fault) = match error {
+    let (sentence, cause, fault) = match error {
         CallError::Fault(fault) => {
-            tracing::warn!(
-                code = fault.code,
-                message = fault.message,
-                detail = fault.detail,
-                "X-Road answered with a fault"
-            );
-            (fault.kind.sentence().to_owned(), Some(fault.code.clone()))
+            let told = [Some(&fault.code), fault.message.as_ref(), fault.detail.as_ref()];
+            let cause = told.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(": ");
+            (fault.kind.sentence().to_owned(), Some(cause), Some(fault.code.clone()))
         }
         CallError::Failure(failure) => {
-            let cause = std::error::Error::source(failure).map(ToString::to_string);
-            tracing::warn!(error = %failure, cause, "a call through the security server failed");
-            (failure.to_string(), None)
+            (failure.to_string(), std::error::Error::source(failure).map(ToString::to_string), None)
         }
     };
     let mut refusal = Refusal::new(status, error.code(), sentence);
+    if let Some(cause) = cause {
+        refusal = refusal.caused_by(cause);
+    }
     if let Some(code) = &fault {
         refusal = refusal.with("xroadCode", code.as_str());
     }

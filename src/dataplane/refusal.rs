@@ -31,6 +31,8 @@ pub(super) struct Reason {
     pub(super) withheld: bool,
     /// The X-Road fault code, when the call was permitted and X-Road failed it.
     pub(super) fault: Option<String>,
+    /// What lies behind it, for the operator's log only.
+    pub(super) cause: Option<String>,
     /// After how many seconds to try again.
     pub(super) retry_after: Option<u64>,
 }
@@ -46,6 +48,7 @@ impl Refusal {
             facts: None,
             withheld: false,
             fault: None,
+            cause: None,
             retry_after: None,
         }))
     }
@@ -90,6 +93,11 @@ impl Refusal {
 
     pub(super) fn failed_by(mut self, fault: Option<String>) -> Self {
         self.0.fault = fault;
+        self
+    }
+
+    pub(super) fn caused_by(mut self, cause: impl ToString) -> Self {
+        self.0.cause = Some(cause.to_string());
         self
     }
 

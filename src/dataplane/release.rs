@@ -15,7 +15,7 @@ use http_body_util::BodyExt;
 use sha2::{Digest as _, Sha256};
 
 use super::DataPlaneSettings;
-use super::exchange::{EXCHANGE, Ongoing, not_recorded};
+use super::exchange::{EXCHANGE, Ongoing};
 use super::filter::Filter;
 use super::refusal::Refusal;
 use crate::evidence::{EvidenceError, Receipt};
@@ -43,32 +43,25 @@ pub(super) async fn release(mut exchange: Ongoing, answer: XRoadResponse) -> Res
         Err(error) => return exchange.refuse(broken(&error)).await,
     };
     let (status, headers) = (answer.status, head(answer.headers, &exchange));
-    let (trace, id) = (exchange.trace, exchange.id);
-    let recorded = match gathered {
-        Gathered::Whole(bytes) => {
-            let digest = BodyDigest { sha256: Digest(Sha256::digest(&bytes).into()), size: bytes.len() as u64 };
-            exchange.record(RecordKind::Exchange, Some(digest)).await.map(|()| {
-                exchange.released();
-                Released::whole(bytes)
-            })
-        }
-        Gathered::More(first, source) => {
-            let opened = exchange.record(RecordKind::Opening, None).await;
-            opened.map(|()| {
-                exchange.released();
-                Released::streaming(exchange, first, source)
-            })
-        }
+    let recorded = match &gathered {
+        Gathered::Whole(bytes) => exchange.record(RecordKind::Exchange, Some(digest(bytes))).await,
+        Gathered::More(..) => exchange.record(RecordKind::Opening, None).await,
     };
-    match recorded {
-        Ok(body) => {
-            let mut response = Response::new(body);
-            *response.status_mut() = status;
-            *response.headers_mut() = headers;
-            response
-        }
-        Err(error) => not_recorded(&error, trace).into_response(trace, Some(id)),
+    if let Err(error) = recorded {
+        return exchange.withhold(&error);
     }
+    exchange.released();
+    let body = match gathered {
+        Gathered::Whole(bytes) => Released::whole(bytes),
+        Gathered::More(first, source) => Released::streaming(exchange, first, source),
+    };
+    let mut response = Response::new(body);
+    (*response.status_mut(), *response.headers_mut()) = (status, headers);
+    response
+}
+
+fn digest(bytes: &[u8]) -> BodyDigest {
+    BodyDigest { sha256: Digest(Sha256::digest(bytes).into()), size: bytes.len() as u64 }
 }
 
 /// Releases the fields of an answer that the agreement releases.
@@ -79,16 +72,12 @@ async fn release_filtered(mut exchange: Ongoing, answer: XRoadResponse, filter: 
         Ok(bytes) => bytes,
         Err(refusal) => return exchange.refuse(refusal).await,
     };
-    let (trace, id) = (exchange.trace, exchange.id);
-    let digest = BodyDigest { sha256: Digest(Sha256::digest(&bytes).into()), size: bytes.len() as u64 };
-    match exchange.record(RecordKind::Exchange, Some(digest)).await {
-        Ok(()) => {
-            let mut response = Response::new(Released::whole(bytes));
-            (*response.status_mut(), *response.headers_mut()) = (status, headers);
-            response
-        }
-        Err(error) => not_recorded(&error, trace).into_response(trace, Some(id)),
+    if let Err(error) = exchange.record(RecordKind::Exchange, Some(digest(&bytes))).await {
+        return exchange.withhold(&error);
     }
+    let mut response = Response::new(Released::whole(bytes));
+    (*response.status_mut(), *response.headers_mut()) = (status, headers);
+    response
 }
 
 enum Gathered {
@@ -135,8 +124,8 @@ fn head(mut headers: HeaderMap, exchange: &Ongoing) -> HeaderMap {
 }
 
 fn broken(error: &ResponseBodyError) -> Refusal {
-    tracing::warn!(%error, "the answer of the service broke off");
     Refusal::new(http::StatusCode::BAD_GATEWAY, "xroad.answer-broken", "the service's answer broke off; try again")
+        .caused_by(error)
 }
 
 /// The body of an answer that may be released.

@@ -95,8 +95,8 @@ async fn find(plane: &Inner, claims: &AccessToken) -> Result<Arc<Live>, Refusal>
     let live = plane.live(&Pid::from(claims.transfer.as_str())).await.map_err(|error| match error {
         AssetError::Gone(sentence) => Refusal::unauthorized("token.no-transfer", sentence),
         AssetError::Unavailable(sentence) => {
-            tracing::error!(error = sentence, transfer = claims.transfer, "a transfer could not be looked up");
             Refusal::unavailable("transfer.unavailable", "the transfer cannot be looked up now; try again")
+                .caused_by(format_args!("transfer {}: {sentence}", claims.transfer))
         }
     })?;
     let theirs = live.participant.as_str() == claims.issuer

@@ -47,8 +47,8 @@ impl Window {
             ..Query::default()
         };
         let page = plane.evidence.page(&query).await.map_err(|error| {
-            tracing::error!(%error, "the last calls could not be recalled from evidence");
             Refusal::unavailable("counter.unavailable", "the last calls cannot be counted now; try again")
+                .caused_by(error)
         })?;
         let forwarded = page.iter().filter(|k| k.exchange.kind != RecordKind::Completion);
         let mut times: Vec<i64> = forwarded.filter_map(|k| k.exchange.times.forwarded).map(Timestamp::millis).collect();

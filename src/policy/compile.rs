@@ -6,18 +6,19 @@ use std::sync::Arc;
 use super::value::Right;
 use super::vocabulary::{DutyReading, Kind, Operand, Operator, Registry, SINCE_AGREEMENT};
 use super::{Invalid, conflict};
-use crate::model::odrl::{
-    Action, Atomic, Conflict, Constraint, DutyTiming, Literal, Party, Policy, PolicyKind, Reference, Rule,
-};
+use crate::model::odrl::{Action, Atomic, Conflict, Constraint, DutyTiming, Literal, Party, Policy, Rule};
 
 mod counters;
 mod duties;
 mod probe;
+mod terms;
 mod tree;
 
 pub use counters::CounterUse;
 pub use duties::DutyUse;
 pub(crate) use probe::{Probe, Test};
+pub use terms::Commons;
+pub(crate) use terms::Terms;
 pub(crate) use tree::{Alternative, Atom, CompiledRule, Index, Node, NodeId, Slot, Told};
 
 use super::vocabulary::Actions;
@@ -25,28 +26,11 @@ use super::vocabulary::Actions;
 /// A policy ready to be decided. Immutable; share it by reference.
 #[derive(Clone, Debug)]
 pub struct Compiled {
-    pub(super) kind: PolicyKind,
-    pub(super) kind_clause: Box<str>,
-    pub(super) conflict: Conflict,
-    /// The facts that it looks at, each once.
-    pub(super) slots: Box<[Slot]>,
-    pub(super) atoms: Box<[Atom]>,
-    /// The atoms as a decision makes them.
-    pub(super) probes: Box<[Probe]>,
-    /// Parts stand before the node that combines them.
-    pub(super) nodes: Box<[Node]>,
-    pub(super) permissions: Box<[CompiledRule]>,
-    pub(super) prohibitions: Box<[CompiledRule]>,
-    pub(super) obligations: Box<[CompiledRule]>,
-    /// Alternatives of actions, targets and parties in all rules.
-    pub(super) alternatives: usize,
-    /// Rules and duties, at any depth.
-    pub(super) rules: usize,
-    /// Parents that nobody merged in: what they say is not known.
-    pub(super) parents: Box<[Reference]>,
+    terms: Arc<Terms>,
+    /// What each alternative of actions, targets and parties names, by its number.
+    pub(super) named: Box<[Box<[Box<str>]>]>,
     pub(super) actions: Arc<Actions>,
     pub(super) prefixes: Box<[(String, String)]>,
-    pub(super) counters: Box<[CounterUse]>,
 }
 
 /// Compiles a policy, or says why it may not be published here.
@@ -96,23 +80,26 @@ pub(super) fn compile_rules(policy: &Policy, registry: &Registry) -> Result<Comp
         return Err(compiler.invalid);
     }
     let probes = probe::lay_out(&compiler.atoms, &mut compiler.slots);
-    Ok(Compiled {
+    let terms = Terms {
         kind: policy.kind,
-        probes,
         kind_clause: policy.kind_clause.as_str().into(),
         conflict: policy.conflict,
+        slots: compiler.slots.into(),
+        atoms: compiler.atoms.into(),
+        probes,
+        nodes: compiler.nodes.into(),
         permissions,
         prohibitions,
         obligations,
-        slots: compiler.slots.into(),
-        atoms: compiler.atoms.into(),
-        nodes: compiler.nodes.into(),
-        alternatives: compiler.alternatives,
         rules: compiler.rules,
         parents: policy.parents.as_slice().into(),
+        counters: counters.into(),
+    };
+    Ok(Compiled {
+        terms: Arc::new(terms),
+        named: compiler.named.into(),
         actions: Arc::clone(registry.actions()),
         prefixes: policy.prefixes.as_slice().into(),
-        counters: counters.into(),
     })
 }
 
@@ -123,7 +110,8 @@ pub(super) struct Compiler<'a> {
     pub(super) by_name: BTreeMap<String, usize>,
     pub(super) atoms: Vec<Atom>,
     pub(super) nodes: Vec<Node>,
-    alternatives: usize,
+    /// What each alternative names, by its number.
+    named: Vec<Box<[Box<str>]>>,
     rules: usize,
 }
 
@@ -136,7 +124,7 @@ impl<'a> Compiler<'a> {
             by_name: BTreeMap::new(),
             atoms: Vec::new(),
             nodes: Vec::new(),
-            alternatives: 0,
+            named: Vec::new(),
             rules: 0,
         }
     }
@@ -152,6 +140,7 @@ impl<'a> Compiler<'a> {
             index,
             clause: rule.clause.as_str().into(),
             uid: rule.uid.as_deref().map(Into::into),
+            does: rule.actions.iter().map(|action| action.name.as_str().into()).collect(),
             actions: rule.actions.iter().map(|action| self.action(action)).collect(),
             targets: rule.targets.iter().map(|party| self.party(party)).collect(),
             assigners: rule.assigners.iter().map(|party| self.party(party)).collect(),
@@ -187,15 +176,9 @@ impl<'a> Compiler<'a> {
     }
 
     fn alternative(&mut self, clause: &str, ids: &[String], refinements: &[Constraint]) -> Alternative {
-        let index = self.alternatives;
-        self.alternatives += 1;
-        Alternative {
-            index,
-            clause: clause.into(),
-            ids: ids.iter().map(|id| id.as_str().into()).collect(),
-            collection: false,
-            refinements: self.nodes(refinements),
-        }
+        let index = self.named.len();
+        self.named.push(ids.iter().map(|id| id.as_str().into()).collect());
+        Alternative { index, clause: clause.into(), collection: false, refinements: self.nodes(refinements) }
     }
 
     fn nodes(&mut self, constraints: &[Constraint]) -> Box<[NodeId]> {

@@ -61,23 +61,25 @@ fn told(permission: &str, prohibition: &str) -> [Invalid; 2] {
 pub(super) fn overlap(policy: &Compiled, one: &CompiledRule, other: &CompiledRule) -> bool {
     let actions = one.actions.iter().any(|a| other.actions.iter().any(|b| actions_meet(policy, a, b)));
     actions
-        && parties_meet(&one.targets, &other.targets)
-        && parties_meet(&one.assigners, &other.assigners)
-        && parties_meet(&one.assignees, &other.assignees)
+        && parties_meet(policy, &one.targets, &other.targets)
+        && parties_meet(policy, &one.assigners, &other.assigners)
+        && parties_meet(policy, &one.assignees, &other.assignees)
         && joint::may_hold(policy, &[&conditions(one), &conditions(other)])
 }
 
 fn actions_meet(policy: &Compiled, one: &Alternative, other: &Alternative) -> bool {
-    let pairs = one.ids.iter().flat_map(|a| other.ids.iter().map(move |b| (a, b)));
+    let pairs = policy.named(one).iter().flat_map(|a| policy.named(other).iter().map(move |b| (a, b)));
     pairs.into_iter().any(|(a, b)| policy.actions.included(a, b) || policy.actions.included(b, a))
 }
 
 /// Collections may share members; single ones meet when they are the same.
-fn parties_meet(one: &[Alternative], other: &[Alternative]) -> bool {
+fn parties_meet(policy: &Compiled, one: &[Alternative], other: &[Alternative]) -> bool {
     let meets = |a: &Alternative, b: &Alternative| {
-        a.collection || b.collection || a.ids.is_empty() || a.ids.iter().any(|id| b.ids.contains(id))
+        let (these, those) = (policy.named(a), policy.named(b));
+        let anything = a.collection || b.collection || these.is_empty() || those.is_empty();
+        anything || these.iter().any(|id| those.contains(id))
     };
-    one.is_empty() || other.is_empty() || one.iter().any(|a| other.iter().any(|b| meets(a, b) || b.ids.is_empty()))
+    one.is_empty() || other.is_empty() || one.iter().any(|a| other.iter().any(|b| meets(a, b)))
 }
 
 /// What must hold for a rule to apply: its constraints, and refinements where there is no choice.

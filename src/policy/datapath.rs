@@ -5,11 +5,13 @@
 
 use std::borrow::Cow;
 
+use super::ends::{Ends, Marked};
+
 /// A pattern of calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pattern {
     /// `None` for any method.
-    method: Option<Box<str>>,
+    method: Option<Marked>,
     segments: Box<[Segment]>,
     shape: Shape,
 }
@@ -47,14 +49,25 @@ impl Shape {
 #[derive(Clone, Copy)]
 pub(crate) struct Call<'a> {
     method: &'a str,
+    method_ends: Ends,
     path: &'a str,
+    /// Whether anything in the path is percent-encoded.
+    encoded: bool,
 }
 
 impl<'a> Call<'a> {
     /// Takes a call apart; `None` when its path may mean two things, or it is no call.
     pub(crate) fn parse(text: &'a str) -> Option<Self> {
-        let (method, path) = split(text.trim())?;
-        path_is_plain(path).then_some(Self { method, path })
+        let (method, path) = split(text.trim_ascii())?;
+        let method_ends = Ends::of(method);
+        // Most paths have none of these, and one look at all bytes at once tells so. A dot is suspicious at the beginning of a
+        // segment only, but rare enough.
+        let odd = |byte| matches!(byte, b'?' | b'#' | b'%' | b'\\' | b'.');
+        if !path.bytes().fold(false, |any, byte| any | odd(byte)) {
+            return Some(Self { method, method_ends, path, encoded: false });
+        }
+        let path = without_query(path);
+        path_is_plain(path).then(|| Self { method, method_ends, path, encoded: path.contains('%') })
     }
 }
 
@@ -74,7 +87,7 @@ impl Pattern {
     /// Reads `METHOD /path`; `*` as method means any, a path parameter `{name}` means one segment.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (method, path) = split(text.trim())?;
-        let segments = path.split('/').skip(1).map(|segment| match segment {
+        let segments = without_query(path).split('/').skip(1).map(|segment| match segment {
             "**" => Some(Segment::Any),
             "*" => Some(Segment::One),
             s if s.starts_with('{') && s.ends_with('}') => Some(Segment::One),
@@ -82,7 +95,7 @@ impl Pattern {
             s => Some(Segment::Plain(decoded(s)?.into())),
         });
         let segments: Box<[Segment]> = segments.collect::<Option<_>>()?;
-        let method = (method != "*").then(|| method.into());
+        let method = (method != "*").then(|| Marked::new(method));
         Some(Self { method, shape: Shape::of(&segments), segments })
     }
 
@@ -93,12 +106,12 @@ impl Pattern {
 
     /// The same for a call that was taken apart.
     pub(crate) fn covers_call(&self, call: Call<'_>) -> bool {
-        if self.method.as_deref().is_some_and(|wanted| wanted != call.method) {
+        if self.method.as_ref().is_some_and(|wanted| !wanted.is(call.method, call.method_ends)) {
             return false;
         }
         let path = call.path;
         // Most paths have nothing encoded; those need no copy.
-        if !path.as_bytes().contains(&b'%') {
+        if !call.encoded {
             return match &self.shape {
                 Shape::Exact(only) => **only == *path,
                 Shape::Below(above) => {
@@ -223,20 +236,19 @@ fn is_plain(call: &str) -> bool {
     Call::parse(call).is_some()
 }
 
-/// Method and path, without query and fragment.
+/// Method and path.
 fn split(text: &str) -> Option<(&str, &str)> {
-    let (method, path) = text.split_once(' ')?;
-    let path = path.trim_start();
-    let end = path.bytes().position(|byte| byte == b'?' || byte == b'#').unwrap_or(path.len());
-    let path = path.get(..end)?;
+    let space = text.bytes().position(|byte| byte == b' ')?;
+    let (method, path) = (text.get(..space)?, text.get(space + 1..)?.trim_ascii_start());
     (!method.is_empty() && path.starts_with('/')).then_some((method, path))
 }
 
+/// Without query and fragment.
+fn without_query(path: &str) -> &str {
+    path.split(['?', '#']).next().unwrap_or_default()
+}
+
 fn path_is_plain(path: &str) -> bool {
-    // Few paths have any of these; a dot is suspicious at the beginning of a segment only, but rare enough.
-    if !path.bytes().any(|byte| matches!(byte, b'%' | b'\\' | b'.')) {
-        return true;
-    }
     !path.contains('\\') && path.split('/').skip(1).all(|s| decoded(s).is_some_and(|s| !matches!(&*s, "." | "..")))
 }
 

@@ -136,7 +136,7 @@ impl Reasons<'_> {
         }
         self.collect_all(&rule.constraints, Mask::lets);
         if self.found.is_empty() {
-            let asked = self.eval.sheet.asked.first().cloned().flatten();
+            let asked = self.eval.sheet.background().asked.first().cloned().flatten();
             self.found.push(entry(&rule.clause, Truth::True, "action", "isA", &rule.doing(), asked.as_deref()));
         }
     }
@@ -178,7 +178,7 @@ impl Reasons<'_> {
             }
             self.unknown_aspects(rule);
             if self.found.len() == before {
-                let asked = self.eval.sheet.asked.first().cloned().flatten();
+                let asked = self.eval.sheet.background().asked.first().cloned().flatten();
                 let entry = entry(&rule.clause, Truth::True, "action", "isA", &rule.doing(), asked.as_deref());
                 let action = asked.as_deref().unwrap_or("this");
                 let message = Message::ProhibitedAction { action };
@@ -189,9 +189,10 @@ impl Reasons<'_> {
 
     /// Parts of the request that would have to be known to say that the rule is not about it.
     fn unknown_aspects(&mut self, rule: &CompiledRule) {
-        for ((name, alternatives), asked) in rule.aspects().into_iter().zip(&self.eval.sheet.asked) {
+        for ((name, alternatives), asked) in rule.aspects().into_iter().zip(&self.eval.sheet.background().asked) {
             if asked.is_none() && self.eval.aspect(alternatives).truth() == Truth::Unknown {
-                let entry = entry(&rule.clause, Truth::Unknown, name, "eq", &names(alternatives), None);
+                let entry =
+                    entry(&rule.clause, Truth::Unknown, name, "eq", &names(self.eval.policy, alternatives), None);
                 self.found.push(said(
                     entry,
                     Message::MayBeProhibited { operand: name },
@@ -218,7 +219,7 @@ impl Reasons<'_> {
     }
 
     fn not_permitted(&mut self, rule: &CompiledRule) {
-        for ((name, alternatives), asked) in rule.aspects().into_iter().zip(&self.eval.sheet.asked) {
+        for ((name, alternatives), asked) in rule.aspects().into_iter().zip(&self.eval.sheet.background().asked) {
             if self.eval.aspect(alternatives).lets() {
                 continue;
             }
@@ -229,7 +230,7 @@ impl Reasons<'_> {
             } else {
                 let state = if named.is_empty() { Truth::False } else { Truth::Unknown };
                 let operator = if name == "action" { "isA" } else { "eq" };
-                let required = names(alternatives);
+                let required = names(self.eval.policy, alternatives);
                 self.found.push(entry(&rule.clause, state, name, operator, &required, asked.as_deref()));
             }
         }
@@ -290,7 +291,7 @@ impl Reasons<'_> {
 impl Eval<'_> {
     /// Whether the request is about what is named, refinements left aside.
     fn named(&self, alternative: &Alternative) -> Mask {
-        self.sheet.about.get(alternative.index).copied().unwrap_or(Mask::UNKNOWN)
+        self.sheet.background().about.get(alternative.index).copied().unwrap_or(Mask::UNKNOWN)
     }
 
     /// The same for all aspects of a rule.
@@ -307,11 +308,8 @@ impl Eval<'_> {
             seen.show(&mut shown);
             return Some(shown);
         }
-        let filled = self.sheet.facts.get(atom.slot)?;
-        if !filled.is_told() {
-            return None;
-        }
-        for (n, value) in filled.values().iter().enumerate() {
+        let (table, fact) = self.sheet.fact(atom.slot).filter(|(_, fact)| fact.known.is_told())?;
+        for (n, value) in table.seen(fact).enumerate() {
             shown.push_str(if n > 0 { ", " } else { "" });
             value.show(&mut shown);
         }
@@ -331,14 +329,13 @@ pub(super) fn compared(eval: &Eval<'_>, atom: &Atom, mask: Mask) -> Because {
     let state = mask.truth();
     let entry = entry(&atom.clause, state, operand, atom.operator.as_str(), &required, observed.as_deref());
     let entry = Because { required: atom.required.to_string(), assurance, ..entry };
-    let values = eval.sheet.facts.get(atom.slot).map(super::sheet::Filled::values).unwrap_or_default();
-    let ambiguous = values.iter().find(|seen| seen.typed == Typed::Call { plain: false });
+    let ambiguous = eval.sheet.seen(atom.slot).find(|seen| seen.typed == Typed::Call { plain: false });
     match ambiguous {
         _ if atom.right.is_empty() => {
             let reason = Language::default().say(Message::Referenced { reference: &atom.required });
             Because { reason, ..entry }
         }
-        Some(seen) => Because { reason: Language::default().say(Message::Ambiguous { path: &seen.text }), ..entry },
+        Some(seen) => Because { reason: Language::default().say(Message::Ambiguous { path: seen.text }), ..entry },
         None => entry,
     }
 }
@@ -351,8 +348,8 @@ fn missed(duty: &CompiledRule) -> Because {
     said(entry, Message::Violated { action: &action }, Message::Heal { action: &action, then: &then })
 }
 
-fn names(alternatives: &[Alternative]) -> String {
-    alternatives.iter().flat_map(|one| one.ids.iter().map(AsRef::as_ref)).collect::<Vec<&str>>().join(", ")
+fn names(policy: &Compiled, alternatives: &[Alternative]) -> String {
+    alternatives.iter().flat_map(|one| policy.named(one).iter().map(AsRef::as_ref)).collect::<Vec<&str>>().join(", ")
 }
 
 fn said(entry: Because, reason: Message<'_>, remedy: Message<'_>) -> Because {

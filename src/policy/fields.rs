@@ -135,8 +135,7 @@ pub(super) fn refuse_misplaced(compiler: &mut Compiler<'_>, permissions: &[Compi
 
 /// The comparisons that refine what a duty to pseudonymise does; none where the duty is to do anything else besides.
 fn refinements(nodes: &[Node], actions: &Actions, duty: &CompiledRule, found: &mut Vec<usize>) {
-    let mut ids = duty.actions.iter().flat_map(|action| action.ids.iter());
-    if ids.all(|name| actions.included(name, "pseudonymise")) {
+    if duty.does.iter().all(|name| actions.included(name, "pseudonymise")) {
         duty.actions.iter().for_each(|action| plain(nodes, &action.refinements, found));
     }
 }

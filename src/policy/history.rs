@@ -52,7 +52,7 @@ impl History<'_> {
         }
         self.find(&policy.obligations);
         for (_, sheet) in &mut self.sheets {
-            for (done, times) in sheet.done.iter_mut().zip(&self.done) {
+            for (done, times) in sheet.amend().done.iter_mut().zip(&self.done) {
                 done.at.extend_from_slice(times);
             }
         }

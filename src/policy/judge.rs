@@ -1,6 +1,6 @@
 //! The decision: a pure function of policy and sheet, three-valued, without allocating on its way to a permit.
 
-use super::compile::{Compiled, CompiledRule, Node, NodeId};
+use super::compile::{Compiled, CompiledRule, Node, NodeId, Terms};
 use super::sheet::Sheet;
 use super::truth::{Mask, Xone};
 use super::world::Phase;
@@ -58,13 +58,14 @@ impl Compiled {
     pub fn judge(&self, sheet: &Sheet, trace: &mut Trace) -> Verdict {
         trace.atoms.clear();
         trace.atoms.resize(self.atoms.len(), Mask::NONE);
-        let mut eval = Eval { policy: self, sheet, now: sheet.now, only_time: false, trace: &mut trace.atoms };
+        let mut eval = Eval { trace: &mut trace.atoms, ..Eval::quiet(self, sheet) };
         let ground = self.ground(&mut eval);
         Verdict { permit: matches!(ground, Ground::Permission(_)), ground }
     }
 
     fn ground(&self, eval: &mut Eval<'_>) -> Ground {
-        if self.kind == PolicyKind::Offer && matches!(eval.sheet.phase, Phase::Transfer | Phase::Exchange) {
+        if self.kind == PolicyKind::Offer && matches!(eval.sheet.background().phase, Phase::Transfer | Phase::Exchange)
+        {
             return Ground::Offer;
         }
         if !self.parents.is_empty() {
@@ -89,6 +90,8 @@ impl Compiled {
 /// One evaluation under way.
 pub(super) struct Eval<'a> {
     pub(super) policy: &'a Compiled,
+    /// Those of the policy.
+    pub(super) terms: &'a Terms,
     pub(super) sheet: &'a Sheet,
     /// The time that is looked at: now, or when a duty was performed.
     pub(super) now: Timestamp,
@@ -101,7 +104,7 @@ pub(super) struct Eval<'a> {
 impl<'a> Eval<'a> {
     /// An evaluation that keeps no trace.
     pub(super) fn quiet(policy: &'a Compiled, sheet: &'a Sheet) -> Self {
-        Self { policy, sheet, now: sheet.now, only_time: false, trace: &mut [] }
+        Self { policy, terms: policy, sheet, now: sheet.now, only_time: false, trace: &mut [] }
     }
 
     /// Whether a permission is active and about this request.
@@ -125,7 +128,7 @@ impl<'a> Eval<'a> {
 
     /// Whether a rule is about the request's action, target and parties, refinements included.
     pub(super) fn about(&mut self, rule: &CompiledRule) -> Mask {
-        match self.sheet.ruled.get(rule.index) {
+        match self.sheet.background().ruled.get(rule.index) {
             Some(known) if *known != Mask::NONE => *known,
             _ => rule.aspects().into_iter().map(|(_, all)| self.aspect(all)).fold(Mask::TRUE, Mask::and),
         }
@@ -135,7 +138,7 @@ impl<'a> Eval<'a> {
     pub(super) fn aspect(&mut self, alternatives: &[super::compile::Alternative]) -> Mask {
         let mut any = if alternatives.is_empty() { Mask::TRUE } else { Mask::FALSE };
         for alternative in alternatives {
-            let named = self.sheet.about.get(alternative.index).copied().unwrap_or(Mask::UNKNOWN);
+            let named = self.sheet.background().about.get(alternative.index).copied().unwrap_or(Mask::UNKNOWN);
             let it = if named.fails() { named } else { named.and(self.all(&alternative.refinements)) };
             any = any.or(it);
         }
@@ -150,8 +153,9 @@ impl<'a> Eval<'a> {
         mask
     }
 
+    #[inline]
     pub(super) fn node(&mut self, id: NodeId) -> Mask {
-        match self.policy.nodes.get(id.0) {
+        match self.terms.nodes.get(id.0) {
             Some(Node::Atom(at)) => {
                 let mask = self.atom(*at);
                 if let Some(cell) = self.trace.get_mut(*at) {

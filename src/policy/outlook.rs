@@ -57,8 +57,8 @@ impl Compiled {
     /// The moments after now at which a comparison with the clock may come out otherwise, in order.
     fn changes(&self, sheet: &Sheet) -> Vec<Timestamp> {
         // A performance counts from the moment after it on.
-        let performed = sheet.done.iter().flat_map(|done| done.at.iter().copied());
-        let compared = self.moments(sheet.agreed).chain(performed);
+        let performed = sheet.background().done.iter().flat_map(|done| done.at.iter().copied());
+        let compared = self.moments(sheet.background().agreed).chain(performed);
         let mut changes: Vec<Timestamp> = compared.flat_map(|at| [at, at.plus_millis(1)]).collect();
         changes.retain(|at| *at > sheet.now);
         changes.sort_unstable();
@@ -81,8 +81,8 @@ impl Compiled {
     }
 
     fn standings(&self, sheet: &Sheet) -> Vec<DutyOutlook> {
-        let duties = self.permissions.iter().flat_map(|rule| &rule.duties).zip(self.duties(sheet.agreed));
-        let obligations = self.obligations.iter().zip(self.obligations(sheet.agreed));
+        let duties = self.permissions.iter().flat_map(|rule| &rule.duties).zip(self.duties(sheet.background().agreed));
+        let obligations = self.obligations.iter().zip(self.obligations(sheet.background().agreed));
         let mut eval = Eval::quiet(self, sheet);
         let mut found = Vec::new();
         duties.chain(obligations).for_each(|(rule, duty)| stand(&mut eval, rule, duty, None, &mut found));

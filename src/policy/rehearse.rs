@@ -120,11 +120,10 @@ struct Places {
 
 /// What goes on under one agreement.
 struct Standing {
-    base: Sheet,
     sheet: Sheet,
     trace: Trace,
-    /// What the exchange before told of, with where the draft keeps it.
-    operands: Vec<(Box<str>, Option<Place>)>,
+    /// What the exchange before told.
+    facts: Box<[(Box<str>, Fact)]>,
     used: i64,
     minute: VecDeque<i64>,
     last: Option<i64>,
@@ -155,12 +154,9 @@ impl Rehearsal {
         if !self.agreements.contains_key(&exchange.agreement) {
             let mut world = (*exchange.world).clone();
             world.release_under(draft);
-            let mut sheet = draft.sheet(&world);
-            // The data plane would fulfil the draft's own lists of fields.
-            let lists = draft.fields().concat().concat();
-            draft.fill(&mut sheet).among(draft.place(FIELDS), lists);
-            let fresh = Standing::new(sheet);
-            self.agreements.insert(exchange.agreement.clone(), fresh);
+            let mut standing = Standing::new(draft.sheet(&world));
+            standing.tell(draft, &exchange.facts);
+            self.agreements.insert(exchange.agreement.clone(), standing);
         }
         let Some(standing) = self.agreements.get_mut(&exchange.agreement) else { return };
         standing.fill(draft, &self.places, exchange);
@@ -205,33 +201,19 @@ impl Rehearsal {
 }
 
 impl Standing {
-    fn new(base: Sheet) -> Self {
-        let sheet = base.clone();
-        let (trace, minute, operands) = (Trace::default(), VecDeque::new(), Vec::new());
-        Self { base, sheet, trace, operands, used: 0, minute, last: None }
+    fn new(sheet: Sheet) -> Self {
+        Self { sheet, trace: Trace::default(), facts: Box::default(), used: 0, minute: VecDeque::new(), last: None }
     }
 
     fn fill(&mut self, draft: &Compiled, places: &Places, exchange: &Recorded) {
         self.sheet.now = exchange.at;
-        // Records under one agreement mostly tell of the same operands, in the same order.
-        let same = self.operands.len() == exchange.facts.len()
-            && self.operands.iter().zip(&exchange.facts).all(|((known, _), (operand, _))| known == operand);
-        if !same {
-            for place in self.operands.iter().filter_map(|(_, place)| *place) {
-                self.sheet.restore(place, &self.base);
-            }
-            // What was released then is no fact about the draft.
-            let place = |operand: &str| draft.place(operand).filter(|_| operand != FIELDS);
-            let named = |(operand, _): &(Box<str>, Fact)| (operand.clone(), place(operand));
-            self.operands = exchange.facts.iter().map(named).collect();
+        // Exchanges under one agreement mostly tell the same.
+        if self.facts == exchange.facts {
+            self.sheet.rewind();
+        } else {
+            self.tell(draft, &exchange.facts);
         }
         let mut filling = draft.fill(&mut self.sheet);
-        for ((_, place), (_, fact)) in self.operands.iter().zip(&exchange.facts) {
-            match fact.values() {
-                [one] => filling.text(*place, one),
-                several => filling.texts(*place, several.iter().map(String::as_str)),
-            };
-        }
         filling.text(places.datapath, &exchange.call);
         let now = exchange.at.millis();
         while self.minute.front().is_some_and(|at| *at <= now - MINUTE) {
@@ -241,6 +223,19 @@ impl Standing {
         filling.number(places.count, self.used.saturating_add(1));
         filling.number(places.in_minute, in_minute);
         filling.millis(places.since_last, self.last.map_or(ENDLESS, |last| now.saturating_sub(last).max(0)));
+    }
+
+    fn tell(&mut self, draft: &Compiled, facts: &[(Box<str>, Fact)]) {
+        let background = Arc::clone(self.sheet.background());
+        self.sheet.begin(&background, self.sheet.now);
+        let mut filling = draft.fill(&mut self.sheet);
+        // What was released then is no fact about the draft; the data plane would fulfil the draft's own lists of fields.
+        for (operand, fact) in facts.iter().filter(|(operand, _)| **operand != *FIELDS) {
+            filling.texts(draft.place(operand), fact.values().iter().map(String::as_str));
+        }
+        filling.among(draft.place(FIELDS), draft.fields().concat().concat());
+        self.sheet.keep();
+        self.facts = facts.into();
     }
 
     fn passed(&mut self, now: i64) {

@@ -84,19 +84,18 @@ impl Compiled {
     }
 
     fn forbids_all(&self, prohibition: &CompiledRule, permission: &CompiledRule) -> bool {
-        let forbidden = |action: &str| {
-            prohibition.actions.iter().flat_map(|one| one.ids.iter()).any(|by| self.actions.included(action, by))
-        };
-        let all = permission.actions.iter().flat_map(|one| one.ids.iter()).all(|action| forbidden(action));
-        all && covers(&prohibition.targets, &permission.targets)
-            && covers(&prohibition.assignees, &permission.assignees)
+        let forbidden = |action: &str| prohibition.does.iter().any(|by| self.actions.included(action, by));
+        let all = permission.does.iter().all(|action| forbidden(action));
+        all && covers(self, &prohibition.targets, &permission.targets)
+            && covers(self, &prohibition.assignees, &permission.assignees)
             && overlap(self, permission, prohibition)
     }
 }
 
 /// Whether a rule about `one` is about all that a rule about `other` is about.
-fn covers(one: &[Alternative], other: &[Alternative]) -> bool {
-    let within = |named: &Alternative| one.iter().any(|by| named.ids.iter().all(|id| by.ids.contains(id)));
+fn covers(policy: &Compiled, one: &[Alternative], other: &[Alternative]) -> bool {
+    let within =
+        |named: &Alternative| one.iter().any(|by| policy.named(named).iter().all(|id| policy.named(by).contains(id)));
     one.is_empty() || (!other.is_empty() && other.iter().all(within))
 }
 

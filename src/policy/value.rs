@@ -3,8 +3,6 @@
 use std::cmp::Ordering;
 use std::fmt::Write as _;
 
-use compact_str::CompactString;
-
 use super::datapath::{Call, Pattern};
 use super::fields::is_field_path;
 use super::vocabulary::Kind;
@@ -34,7 +32,8 @@ pub(crate) enum Typed {
 impl Typed {
     pub(crate) fn read(text: &str, kind: Kind) -> Option<Self> {
         match kind {
-            Kind::Number => Decimal::parse(text.trim()).map(Self::Number),
+            // Most have no space around them.
+            Kind::Number => Decimal::parse(text).or_else(|| Decimal::parse(text.trim())).map(Self::Number),
             Kind::Instant => instant(text.trim()).map(Self::Instant),
             Kind::Duration => Duration::parse(text.trim()).map(Self::Duration),
             Kind::Version => Some(Self::Version),
@@ -44,15 +43,14 @@ impl Typed {
     }
 }
 
-/// A value seen in the world. Its text is kept only where it was given as text.
-#[derive(Clone, Debug)]
-pub(crate) struct Seen {
-    /// Short ones stand in place, without a place of their own in memory.
-    pub(crate) text: CompactString,
+/// A value seen in the world. Its text is empty where it was not given as text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen<'a> {
+    pub(crate) text: &'a str,
     pub(crate) typed: Typed,
 }
 
-impl Seen {
+impl Seen<'_> {
     /// As people read it.
     pub(crate) fn shown(&self) -> String {
         let mut text = String::new();
@@ -63,7 +61,7 @@ impl Seen {
     /// Appends it as people read it.
     pub(crate) fn show(&self, out: &mut String) {
         if !self.text.is_empty() {
-            out.push_str(&self.text);
+            out.push_str(self.text);
             return;
         }
         // Writing to a string cannot fail.
@@ -77,7 +75,7 @@ impl Seen {
 }
 
 /// A right operand, ready to be compared.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Right {
     pub(crate) typed: Typed,
     pub(crate) text: Box<str>,
@@ -106,27 +104,27 @@ impl Right {
     }
 
     /// Whether the value seen is this one; `None` where that cannot be told.
-    pub(crate) fn equals(&self, seen: &Seen) -> Option<bool> {
+    pub(crate) fn equals(&self, seen: &Seen<'_>) -> Option<bool> {
         match (self.typed, seen.typed) {
-            (Typed::Text | Typed::Version, Typed::Text | Typed::Version) => Some(self.is_text(&seen.text)),
-            (_, Typed::Call { .. }) => Some(self.pattern.as_ref().is_some_and(|p| p.covers(&seen.text))),
+            (Typed::Text | Typed::Version, Typed::Text | Typed::Version) => Some(self.is_text(seen.text)),
+            (_, Typed::Call { .. }) => Some(self.pattern.as_ref().is_some_and(|p| p.covers(seen.text))),
             _ => self.order(seen).map(Ordering::is_eq),
         }
     }
 
     /// How the value seen stands to this one: `Less` when it is below.
-    pub(crate) fn order(&self, seen: &Seen) -> Option<Ordering> {
+    pub(crate) fn order(&self, seen: &Seen<'_>) -> Option<Ordering> {
         match (seen.typed, self.typed) {
             (Typed::Number(a), Typed::Number(b)) => a.compare(b),
             (Typed::Instant(a), Typed::Instant(b)) => Some(a.cmp(&b)),
             (Typed::Duration(a), Typed::Duration(b)) => a.compare(b),
-            (Typed::Version, Typed::Version) => versions(&seen.text, &self.text),
+            (Typed::Version, Typed::Version) => versions(seen.text, &self.text),
             (Typed::Text, Typed::Number(b)) => Decimal::parse(seen.text.trim())?.compare(b),
             (Typed::Text, Typed::Instant(b)) => Some(instant(seen.text.trim())?.cmp(&b)),
             (Typed::Text, Typed::Duration(b)) => Duration::parse(seen.text.trim())?.compare(b),
-            (Typed::Text, Typed::Text) if self.is_text(&seen.text) => Some(Ordering::Equal),
+            (Typed::Text, Typed::Text) if self.is_text(seen.text) => Some(Ordering::Equal),
             // Text has no order unless both read as numbers or as times.
-            (Typed::Text, Typed::Text) => untyped(&seen.text, &self.text),
+            (Typed::Text, Typed::Text) => untyped(seen.text, &self.text),
             _ => None,
         }
     }
@@ -136,8 +134,8 @@ impl Right {
     }
 
     /// This right operand as a value of the world, for comparing right operands with each other.
-    pub(crate) fn as_seen(&self) -> Seen {
-        Seen { text: self.iri.as_deref().unwrap_or(&self.text).into(), typed: self.typed }
+    pub(crate) fn as_seen(&self) -> Seen<'_> {
+        Seen { text: self.iri.as_deref().unwrap_or(&self.text), typed: self.typed }
     }
 }
 
@@ -202,8 +200,8 @@ mod tests {
         Right::read(&literal, kind).unwrap()
     }
 
-    fn seen(text: &str, kind: Kind) -> Seen {
-        Seen { text: text.into(), typed: Typed::read(text, kind).unwrap() }
+    fn seen(text: &str, kind: Kind) -> Seen<'_> {
+        Seen { text, typed: Typed::read(text, kind).unwrap() }
     }
 
     #[test]

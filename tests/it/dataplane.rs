@@ -38,6 +38,7 @@ mod consent;
 mod fields;
 mod operands;
 mod refusals;
+mod trouble;
 
 #[derive(Default)]
 struct Shelf {

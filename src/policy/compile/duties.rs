@@ -81,7 +81,7 @@ fn described(policy: &Compiled, duty: &CompiledRule, timing: Option<DutyTiming>,
     DutyUse {
         clause: duty.clause.to_string(),
         uid: duty.uid.as_deref().map(str::to_owned),
-        actions: duty.actions.iter().flat_map(|a| a.ids.iter().map(ToString::to_string)).collect(),
+        actions: duty.does.iter().map(ToString::to_string).collect(),
         timing,
         deadline: policy.deadline(duty, agreed),
         consequences: duty.consequences.iter().map(|next| described(policy, next, None, agreed)).collect(),

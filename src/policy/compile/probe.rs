@@ -1,15 +1,14 @@
 //! Comparisons as a decision makes them: laid out close together, texts as bits that were found when the call was slotted.
 
-use compact_str::CompactString;
-
 use super::tree::{Atom, Slot, Told};
 use crate::model::time::Timestamp;
 use crate::policy::datapath::{Call, Pattern};
+use crate::policy::ends::{Ends, Marked};
 use crate::policy::value::{Decimal, Right, Typed};
 use crate::policy::vocabulary::{Kind, Operator};
 
 /// One comparison.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Probe {
     /// The slot that it looks at.
     pub(crate) slot: u32,
@@ -19,7 +18,7 @@ pub(crate) struct Probe {
 }
 
 /// How it is made. Bits are those of the slot's candidates.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Test {
     /// The time of the decision against a point in time.
     Now(Operator, Timestamp),
@@ -51,7 +50,7 @@ pub(super) fn lay_out(atoms: &[Atom], slots: &mut [Slot]) -> Box<[Probe]> {
 }
 
 /// What the values of a slot are compared with.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Candidates {
     /// Too much, or no texts: comparisons look for themselves.
     None,
@@ -60,39 +59,24 @@ pub(crate) enum Candidates {
 }
 
 /// One spelling of a right operand.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Candidate {
-    print: u64,
+    text: Marked,
     bit: u64,
-    text: CompactString,
 }
 
 impl Candidates {
     /// The bits of those that are this text.
     pub(crate) fn of_text(&self, text: &str) -> u64 {
         let Self::Texts(all) = self else { return 0 };
-        let print = fingerprint(text);
-        let same = |one: &&Candidate| one.print == print && one.text == *text;
-        all.iter().filter(same).fold(0, |bits, one| bits | one.bit)
+        let ends = Ends::of(text);
+        all.iter().filter(|one| one.text.is(text, ends)).fold(0, |bits, one| bits | one.bit)
     }
 
     /// The bits of those that cover this call.
     pub(crate) fn of_call(&self, call: Call<'_>) -> u64 {
         let Self::Paths(all) = self else { return 0 };
         all.iter().enumerate().fold(0, |bits, (at, pattern)| bits | (u64::from(pattern.covers_call(call)) << at))
-    }
-}
-
-/// Tells most texts apart without looking at all of them: their ends and their length.
-fn fingerprint(text: &str) -> u64 {
-    let bytes = text.as_bytes();
-    let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
-    match (bytes.first_chunk(), bytes.last_chunk()) {
-        (Some(first), Some(last)) => {
-            let mixed = word(first).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ word(last).rotate_left(29);
-            mixed.wrapping_add(bytes.len() as u64)
-        }
-        _ => bytes.iter().fold(bytes.len() as u64, |all, byte| (all << 8) ^ u64::from(*byte)),
     }
 }
 
@@ -122,9 +106,7 @@ fn candidates(slot: &Slot, found: &[&Right]) -> Candidates {
         spellings.into_iter().map(move |text| (at, text.to_owned())).collect::<Vec<_>>()
     };
     let all = found.iter().enumerate().flat_map(spelled);
-    Candidates::Texts(
-        all.map(|(at, text)| Candidate { print: fingerprint(&text), bit: 1 << at, text: text.into() }).collect(),
-    )
+    Candidates::Texts(all.map(|(at, text)| Candidate { bit: 1 << at, text: Marked::new(&text) }).collect())
 }
 
 fn same(one: &Right, other: &Right) -> bool {

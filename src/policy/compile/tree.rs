@@ -8,7 +8,7 @@ use crate::policy::value::{Right, Typed};
 use crate::policy::vocabulary::{Assurance, Kind, Operand, Operator, SINCE_AGREEMENT, Source};
 
 /// A fact that the policy looks at.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Slot {
     pub(crate) name: Box<str>,
     pub(crate) kind: Kind,
@@ -59,7 +59,7 @@ impl Slot {
 }
 
 /// A comparison.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Atom {
     pub(crate) clause: Box<str>,
     pub(crate) uid: Option<Box<str>>,
@@ -74,7 +74,7 @@ pub(crate) struct Atom {
 }
 
 /// Long lists of text, to be looked up rather than gone through.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Index(HashSet<Box<str>>);
 
 /// From how many values on a look-up is faster.
@@ -98,7 +98,7 @@ impl Index {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NodeId(pub(crate) usize);
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Node {
     /// The place of a comparison.
     Atom(usize),
@@ -106,24 +106,24 @@ pub(crate) enum Node {
     Logical { clause: Box<str>, uid: Option<Box<str>>, logic: Logic, parts: Box<[NodeId]> },
 }
 
-/// An action, target or party that a rule is about; a rule is about any one of each.
-#[derive(Clone, Debug)]
+/// An action, target or party that a rule is about; a rule is about any one of each. What it names stands apart.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Alternative {
     /// Its number among all of the policy.
     pub(crate) index: usize,
     pub(crate) clause: Box<str>,
-    /// Its names; none for anything that the refinements admit.
-    pub(crate) ids: Box<[Box<str>]>,
     pub(crate) collection: bool,
     pub(crate) refinements: Box<[NodeId]>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct CompiledRule {
     /// Its number among all rules and duties of the policy.
     pub(crate) index: usize,
     pub(crate) clause: Box<str>,
     pub(crate) uid: Option<Box<str>>,
+    /// The names of its actions, in their order.
+    pub(crate) does: Box<[Box<str>]>,
     pub(crate) actions: Box<[Alternative]>,
     pub(crate) targets: Box<[Alternative]>,
     pub(crate) assigners: Box<[Alternative]>,
@@ -150,6 +150,6 @@ impl CompiledRule {
 
     /// The names of its actions, as people read them.
     pub(crate) fn doing(&self) -> String {
-        self.actions.iter().flat_map(|a| a.ids.iter().map(AsRef::as_ref)).collect::<Vec<&str>>().join(", ")
+        self.does.join(", ")
     }
 }

@@ -3,10 +3,8 @@
 use std::cmp::Ordering;
 
 use super::Eval;
-use compact_str::CompactString;
-
 use crate::policy::compile::{Atom, Test, Told};
-use crate::policy::sheet::{Filled, Known};
+use crate::policy::facts::{Fact, FactTable, Known};
 use crate::policy::truth::Mask;
 use crate::policy::value::{Duration, Right, Seen, Typed};
 use crate::policy::vocabulary::{Kind, Operator};
@@ -15,115 +13,119 @@ use crate::policy::world::Phase;
 impl Eval<'_> {
     /// The truth of the comparison at this place.
     pub(super) fn atom(&self, at: usize) -> Mask {
-        let Some(probe) = self.policy.probes.get(at) else { return Mask::UNKNOWN };
+        let Some(probe) = self.terms.probes.get(at) else { return Mask::UNKNOWN };
         match probe.test {
             Test::Whole => return self.whole(at),
             Test::Now(operator, bound) => return Mask::of(operator.admits(self.now.cmp(&bound))),
             _ if self.only_time => return Mask::UNKNOWN,
             _ => {}
         }
-        let Some(filled) = self.sheet.facts.get(probe.slot as usize) else { return Mask::UNKNOWN };
-        match filled.known {
-            Known::Absent if probe.exchange_only && self.sheet.phase != Phase::Exchange => Mask::DEFERRED,
-            Known::Deferred if self.sheet.phase != Phase::Exchange => Mask::DEFERRED,
-            Known::Absent | Known::Deferred | Known::Unreadable => Mask::UNKNOWN,
-            Known::Among | Known::Values => tested(probe.test, filled),
+        let Some((table, fact)) = self.sheet.fact(probe.slot as usize) else { return Mask::UNKNOWN };
+        match fact.known {
+            Known::Among | Known::Values => tested(probe.test, table, fact),
+            open => self.open(open, probe.exchange_only),
         }
     }
 
     /// The same in full, value by value.
     fn whole(&self, at: usize) -> Mask {
         let Some(atom) = self.policy.atoms.get(at) else { return Mask::UNKNOWN };
-        let (Some(slot), Some(filled)) = (self.policy.slots.get(atom.slot), self.sheet.facts.get(atom.slot)) else {
+        let (Some(slot), Some((table, fact))) = (self.policy.slots.get(atom.slot), self.sheet.fact(atom.slot)) else {
             return Mask::UNKNOWN;
         };
         if let Some(seen) = self.told_by_time(slot.from) {
-            return values(atom, std::slice::from_ref(&seen));
+            return values(atom, std::iter::once(seen));
         }
         if self.only_time {
             return self.within(atom);
         }
-        match filled.known {
-            Known::Absent if slot.exchange_only && self.sheet.phase != Phase::Exchange => Mask::DEFERRED,
-            Known::Deferred if self.sheet.phase != Phase::Exchange => Mask::DEFERRED,
-            Known::Absent | Known::Deferred | Known::Unreadable => Mask::UNKNOWN,
-            Known::Among => groups(atom, filled),
+        match fact.known {
+            Known::Among => groups(atom, table.seen(fact)),
             Known::Values if matches!(atom.operator, Operator::IsA | Operator::IsPartOf | Operator::HasPart) => {
-                self.by_taxonomy(at, atom, filled.values())
+                self.by_taxonomy(at, atom, table.seen(fact))
             }
-            Known::Values => values(atom, filled.values()),
+            Known::Values => values(atom, table.seen(fact)),
+            open => self.open(open, slot.exchange_only),
         }
     }
 
+    /// The truth of a comparison of which no values are known: open where an exchange will tell.
+    fn open(&self, known: Known, exchange_only: bool) -> Mask {
+        let to_come = known == Known::Deferred || (known == Known::Absent && exchange_only);
+        if to_come && self.sheet.background().phase != Phase::Exchange { Mask::DEFERRED } else { Mask::UNKNOWN }
+    }
+
     /// The value of an operand that the clock tells.
-    pub(in crate::policy) fn told_by_time(&self, from: Told) -> Option<Seen> {
+    pub(in crate::policy) fn told_by_time(&self, from: Told) -> Option<Seen<'static>> {
         let typed = match from {
             Told::Now => Typed::Instant(self.now),
             Told::Agreement => {
-                let since = self.now.millis().saturating_sub(self.sheet.agreed?.millis());
+                let since = self.now.millis().saturating_sub(self.sheet.background().agreed?.millis());
                 Typed::Duration(Duration::of_millis(since))
             }
             Told::Fact | Told::Groups | Told::Elapsed => return None,
         };
-        Some(Seen { text: CompactString::default(), typed })
+        Some(Seen { text: "", typed })
     }
 
     /// Every value below the right operand, or none of them; otherwise it cannot be told.
-    fn by_taxonomy(&self, at: usize, atom: &Atom, seen: &[Seen]) -> Mask {
+    fn by_taxonomy<'s>(&self, at: usize, atom: &Atom, seen: impl Iterator<Item = Seen<'s>>) -> Mask {
         let [right] = &*atom.right else { return Mask::UNKNOWN };
-        let terms = self.sheet.terms.get(at).and_then(Option::as_ref);
-        let below = |value: &Seen| match terms {
-            _ if right.equals(value) == Some(true) => Mask::TRUE,
-            Some(terms) => Mask::of(terms.contains(value.text.as_str())),
+        let terms = self.sheet.background().terms.get(at).and_then(Option::as_ref);
+        let below = |value: Seen<'s>| match terms {
+            _ if right.equals(&value) == Some(true) => Mask::TRUE,
+            Some(terms) => Mask::of(terms.contains(value.text)),
             None => Mask::UNKNOWN,
         };
-        let mut all = seen.iter().map(below);
+        let mut all = seen.map(below);
         let Some(first) = all.next() else { return Mask::UNKNOWN };
         if all.all(|other| other == first) { first } else { Mask::UNKNOWN }
     }
 }
 
 /// What bits and numbers tell. Of groups, `eq` means "belongs to", because X-Road writes it so.
-fn tested(test: Test, filled: &Filled) -> Mask {
-    let (bits, one) = (filled.bits, filled.len == 1 || filled.known == Known::Among);
+fn tested(test: Test, table: &FactTable, fact: &Fact) -> Mask {
+    let (bits, one) = (fact.bits, fact.len == 1 || fact.known == Known::Among);
     match test {
         Test::Any(wanted) => Mask::of(bits & wanted != 0),
         // A path that no pattern can match says nothing about not being meant.
-        Test::None(_) | Test::Other(_) if filled.ambiguous => Mask::UNKNOWN,
+        Test::None(_) | Test::Other(_) if fact.ambiguous => Mask::UNKNOWN,
         Test::None(unwanted) => Mask::of(bits & unwanted == 0),
         Test::All(wanted) => Mask::of(bits & wanted == wanted),
         Test::Same(wanted) if one => Mask::of(bits & wanted != 0),
         Test::Other(unwanted) if one => Mask::of(bits & unwanted == 0),
-        Test::Number(operator, bound) => match filled.values() {
-            [Seen { typed: Typed::Number(number), .. }] => {
-                Mask::known(number.compare(bound).map(|order| operator.admits(order)))
-            }
+        Test::Number(operator, bound) => match table.only(fact) {
+            Some(Typed::Number(number)) => Mask::known(number.compare(bound).map(|order| operator.admits(order))),
             _ => Mask::UNKNOWN,
         },
         Test::Same(_) | Test::Other(_) | Test::Now(..) | Test::Whole => Mask::UNKNOWN,
     }
 }
 
-fn values(atom: &Atom, seen: &[Seen]) -> Mask {
+fn values<'s>(atom: &Atom, seen: impl Iterator<Item = Seen<'s>> + Clone) -> Mask {
     if atom.right.is_empty() {
         return Mask::UNKNOWN;
     }
     match atom.operator {
         Operator::IsAnyOf => Mask::known(any(atom, seen)),
-        Operator::IsNoneOf => negative(seen, any(atom, seen)),
-        Operator::IsAllOf => every(&atom.right, |right| some(seen, |value| right.equals(value))),
-        operator => match (seen, &*atom.right) {
-            ([value], [right]) => single(operator, value, right),
+        Operator::IsNoneOf => negative(seen.clone(), any(atom, seen)),
+        Operator::IsAllOf => every(&atom.right, |right| some(seen.clone(), |value| right.equals(&value))),
+        operator => match (only(seen), &*atom.right) {
+            (Some(value), [right]) => single(operator, value, right),
             _ => Mask::UNKNOWN,
         },
     }
 }
 
-fn single(operator: Operator, value: &Seen, right: &Right) -> Mask {
-    let ordered = |wanted: fn(Ordering) -> bool| Mask::known(right.order(value).map(wanted));
+fn only<T>(mut all: impl Iterator<Item = T>) -> Option<T> {
+    all.next().filter(|_| all.next().is_none())
+}
+
+fn single(operator: Operator, value: Seen<'_>, right: &Right) -> Mask {
+    let ordered = |wanted: fn(Ordering) -> bool| Mask::known(right.order(&value).map(wanted));
     match operator {
-        Operator::Eq => Mask::known(right.equals(value)),
-        Operator::Neq => negative(std::slice::from_ref(value), right.equals(value)),
+        Operator::Eq => Mask::known(right.equals(&value)),
+        Operator::Neq => negative(std::iter::once(value), right.equals(&value)),
         Operator::Lt => ordered(Ordering::is_lt),
         Operator::Lteq => ordered(Ordering::is_le),
         Operator::Gt => ordered(Ordering::is_gt),
@@ -133,15 +135,15 @@ fn single(operator: Operator, value: &Seen, right: &Right) -> Mask {
 }
 
 /// Whether any value is any of the right operands.
-fn any(atom: &Atom, seen: &[Seen]) -> Option<bool> {
+fn any<'s>(atom: &Atom, mut seen: impl Iterator<Item = Seen<'s>>) -> Option<bool> {
     match &atom.index {
-        Some(index) => Some(seen.iter().any(|value| index.holds(&value.text))),
-        None => some(seen, |value| some(&atom.right, |right| right.equals(value))),
+        Some(index) => Some(seen.any(|value| index.holds(value.text))),
+        None => some(seen, |value| some(&atom.right, |right| right.equals(&value))),
     }
 }
 
 /// Whether one of them does; unknown when none surely does and one may.
-fn some<T>(all: &[T], test: impl Fn(&T) -> Option<bool>) -> Option<bool> {
+fn some<T>(all: impl IntoIterator<Item = T>, test: impl Fn(T) -> Option<bool>) -> Option<bool> {
     let mut answer = Some(false);
     for one in all {
         match test(one) {
@@ -158,16 +160,16 @@ fn every(all: &[Right], test: impl Fn(&Right) -> Option<bool>) -> Mask {
 }
 
 /// The opposite of a match. A path that no pattern can match says nothing about not being meant.
-fn negative(seen: &[Seen], matched: Option<bool>) -> Mask {
-    if seen.iter().any(|value| value.typed == Typed::Call { plain: false }) {
+fn negative<'s>(mut seen: impl Iterator<Item = Seen<'s>>, matched: Option<bool>) -> Mask {
+    if seen.any(|value| value.typed == Typed::Call { plain: false }) {
         return Mask::UNKNOWN;
     }
     Mask::known(matched.map(|it| !it))
 }
 
 /// Membership: `eq` means "belongs to", because X-Road writes it so.
-fn groups(atom: &Atom, filled: &Filled) -> Mask {
-    let holds = |right: &Right| some(filled.values(), |group| right.equals(group));
+fn groups<'s>(atom: &Atom, groups: impl Iterator<Item = Seen<'s>> + Clone) -> Mask {
+    let holds = |right: &Right| some(groups.clone(), |group| right.equals(&group));
     match (atom.operator, &*atom.right) {
         (_, []) => Mask::UNKNOWN,
         (Operator::Eq | Operator::IsA | Operator::IsPartOf, [right]) => Mask::known(holds(right)),
@@ -189,19 +191,19 @@ impl Eval<'_> {
         if !matches!(atom.operator, Operator::Lt | Operator::Lteq | Operator::Eq) || atom.right.is_empty() {
             return false;
         }
-        let passed = |seen: &Seen| {
-            atom.right.iter().all(|bound| match bound.order(seen) {
+        let passed = |seen: Seen<'_>| {
+            atom.right.iter().all(|bound| match bound.order(&seen) {
                 Some(Ordering::Greater) => true,
                 Some(Ordering::Equal) => atom.operator == Operator::Lt,
                 _ => false,
             })
         };
         match self.told_by_time(slot.from) {
-            Some(seen) => passed(&seen),
+            Some(seen) => passed(seen),
             // Time that only adds up: elapsed, metered, delayed.
             None if slot.kind == Kind::Duration => {
-                let values = self.sheet.facts.get(atom.slot).map(Filled::values).unwrap_or_default();
-                values.iter().all(passed) && (!values.is_empty() || self.within(atom).fails())
+                let mut values = self.sheet.seen(atom.slot).peekable();
+                if values.peek().is_some() { values.all(passed) } else { self.within(atom).fails() }
             }
             None => false,
         }
@@ -210,9 +212,9 @@ impl Eval<'_> {
     /// Whether the time looked at is within what a duty leaves from the agreement on; unknown when the world tells otherwise how
     /// much has elapsed, or nothing.
     fn within(&self, atom: &Atom) -> Mask {
-        let told = self.sheet.facts.get(atom.slot).is_some_and(Filled::is_told);
+        let told = self.sheet.fact(atom.slot).is_some_and(|(_, fact)| fact.known.is_told());
         let [right] = &*atom.right else { return Mask::UNKNOWN };
-        let Some(limit) = self.policy.moment(atom, right, self.sheet.agreed).filter(|_| !told) else {
+        let Some(limit) = self.policy.moment(atom, right, self.sheet.background().agreed).filter(|_| !told) else {
             return Mask::UNKNOWN;
         };
         match atom.operator {

@@ -51,7 +51,7 @@ impl<'a> Eval<'a> {
 
     /// When the duty was performed, and whether it is reported violated.
     fn reported(&self, duty: &CompiledRule) -> (&'a [Timestamp], bool) {
-        self.sheet.done.get(duty.index).map_or((&[], false), |done| (done.at.as_slice(), done.violated))
+        self.sheet.background().done.get(duty.index).map_or((&[], false), |done| (done.at.as_slice(), done.violated))
     }
 
     /// Done before now, and at a time that its constraints admit.
@@ -102,6 +102,6 @@ impl<'a> Eval<'a> {
 
     /// The last moment to do it.
     fn due(&self, duty: &CompiledRule) -> Option<Timestamp> {
-        self.policy.deadline(duty, self.sheet.agreed)
+        self.policy.deadline(duty, self.sheet.background().agreed)
     }
 }

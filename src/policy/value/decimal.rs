@@ -19,7 +19,7 @@ impl Decimal {
 
     /// Reads `xsd:decimal`, `xsd:integer` and JSON numbers; no NaN, no infinity, nothing that 38 digits cannot hold.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        if let Some(number) = short(text) {
+        if let Some(number) = Self::small(text) {
             return Some(Self::whole(number));
         }
         let (negative, unsigned) = match text.as_bytes() {
@@ -49,6 +49,15 @@ impl Decimal {
             return None;
         }
         Self::scaled(if negative { -digits } else { digits }, scale.checked_sub(exponent)?)
+    }
+
+    /// Reads a whole number of few digits, which most are.
+    #[inline]
+    pub(crate) fn small(text: &str) -> Option<i64> {
+        if text.is_empty() || text.len() > 18 {
+            return None;
+        }
+        text.bytes().try_fold(0_i64, |number, byte| byte.is_ascii_digit().then(|| number * 10 + i64::from(byte - b'0')))
     }
 
     /// `digits * 10^-scale`.
@@ -92,14 +101,6 @@ impl Decimal {
     pub(crate) const fn is_whole(self) -> bool {
         self.scale == 0
     }
-}
-
-/// A whole number of few digits, which most are.
-fn short(text: &str) -> Option<i64> {
-    if text.is_empty() || text.len() > 18 {
-        return None;
-    }
-    text.bytes().try_fold(0_i64, |number, byte| byte.is_ascii_digit().then(|| number * 10 + i64::from(byte - b'0')))
 }
 
 impl fmt::Display for Decimal {
