@@ -23,6 +23,9 @@ pub use obligations::ObligationQuery;
 pub use outbox::Work;
 pub use processes::{HistoryEntry, PlannedStep, Transition};
 
+/// How long to wait for a database that another one writes to.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Why the store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -67,7 +70,7 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(5));
+            .busy_timeout(PATIENCE);
         // A commit that fails for want of room leaves its connection between two transactions for good.
         let pool = SqlitePoolOptions::new().max_connections(1).before_acquire(|connection, _| {
             let usable = !connection.is_in_transaction();

@@ -93,7 +93,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<u8> {
             let format = if json { explain::Format::Json } else { format };
             explain::run(&exchange, &connection, format, audience).await
         }
-        Command::Rehearse(arguments) => Ok(or_usage(rehearse::run(&arguments))),
+        Command::Rehearse(arguments) => Ok(or_usage(rehearse::run(&arguments).await)),
         Command::Export { file, peer: Peer::Edc, json } => Ok(or_usage(export(&file, json))),
     }
 }

@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::compile::Compiled;
+use super::compile::{Compiled, DutyUse};
 use super::fields::FIELDS;
 use super::judge::Trace;
 use super::recorded::called;
 use super::sheet::{Place, Sheet};
 use super::vocabulary::Registry;
-use super::world::{Fact, World};
+use super::world::{DutyPerformed, Fact, World};
 use super::{Invalid, Policy};
 use crate::model::exchange::{Effect, Exchange, ExchangeId};
 use crate::model::odrl::PolicyKind;
@@ -73,6 +73,8 @@ pub struct Rehearsal {
     draft: Compiled,
     places: Places,
     agreements: HashMap<Box<str>, Standing>,
+    /// By agreement: the actions of each duty that was done, and when.
+    done: HashMap<String, Vec<(Vec<String>, Timestamp)>>,
     rehearsed: Rehearsed,
     changes: BTreeMap<(String, bool, String), Change>,
 }
@@ -143,8 +145,20 @@ impl Rehearsal {
             in_minute: draft.place("xroad:callsPerMinute"),
             since_last: draft.place("timeInterval"),
         };
-        let (agreements, changes) = (HashMap::new(), BTreeMap::new());
-        Ok(Self { draft, places, agreements, rehearsed: Rehearsed::default(), changes })
+        Ok(Self {
+            draft,
+            places,
+            agreements: HashMap::new(),
+            done: HashMap::new(),
+            rehearsed: Rehearsed::default(),
+            changes: BTreeMap::new(),
+        })
+    }
+
+    /// Tells of a duty that was done under an agreement. Where it stood in the agreement's own policy does not matter: it fulfils the
+    /// duty of the draft that asks for the same actions.
+    pub fn performed(&mut self, agreement: &str, actions: &[String], at: Timestamp) {
+        self.done.entry(agreement.to_owned()).or_default().push((actions.to_vec(), at));
     }
 
     /// Decides one exchange again; exchanges come in the order of time. With `counts_only`, it moves the counters and is not
@@ -154,6 +168,9 @@ impl Rehearsal {
         if !self.agreements.contains_key(&exchange.agreement) {
             let mut world = (*exchange.world).clone();
             world.release_under(draft);
+            let done = self.done.get(&*exchange.agreement).map(Vec::as_slice).unwrap_or_default();
+            let duties = draft.duties(None).into_iter().chain(draft.obligations(None));
+            duties.for_each(|duty| perform(duty, done, &mut world));
             let mut standing = Standing::new(draft.sheet(&world));
             standing.tell(draft, &exchange.facts);
             self.agreements.insert(exchange.agreement.clone(), standing);
@@ -198,6 +215,13 @@ impl Rehearsal {
         changes.sort_by_key(|change| std::cmp::Reverse(change.exchanges));
         Rehearsed { changes, ..self.rehearsed }
     }
+}
+
+/// Puts in when a duty of the draft, or what follows from its delay, was done.
+fn perform(duty: DutyUse, done: &[(Vec<String>, Timestamp)], world: &mut World) {
+    let same = done.iter().filter(|(actions, _)| *actions == duty.actions);
+    world.duties.extend(same.map(|(_, at)| DutyPerformed { id: duty.clause.clone(), at: *at }));
+    duty.consequences.into_iter().for_each(|next| perform(next, done, world));
 }
 
 impl Standing {

@@ -1,10 +1,12 @@
 //! Obligations and their history: one row each, one for each clause of an agreement as a participant keeps it.
 
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use std::path::Path;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
+use sqlx::{Connection as _, Row, SqliteConnection};
 
 use super::processes::read_role;
-use super::{Store, StoreError, Tx};
+use super::{PATIENCE, Store, StoreError, Tx};
 use crate::model::ids::ObligationId;
 use crate::model::obligation::{AgreementKey, Obligation, ObligationEntry, ObligationState};
 use crate::model::odrl::DutyTiming;
@@ -53,6 +55,23 @@ impl Store {
             .bind(i64::from(wanted.limit))
             .fetch_all(&self.read)
             .await?;
+        rows.iter().map(read_obligation).collect()
+    }
+
+    /// All obligations in the store of a directory, whether or not a process has it open; none where there is no store.
+    ///
+    /// # Errors
+    /// As [`Store::obligation`].
+    pub async fn obligations_on_file(directory: &Path) -> Result<Vec<Obligation>, StoreError> {
+        let file = directory.join("sliproad.db");
+        if !file.exists() {
+            return Ok(Vec::new());
+        }
+        let options = SqliteConnectOptions::new().filename(file).read_only(true).busy_timeout(PATIENCE);
+        let mut connection = SqliteConnection::connect_with(&options).await?;
+        let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM obligation ORDER BY id"));
+        let rows = sqlx::query(sql).fetch_all(&mut connection).await?;
+        connection.close().await?;
         rows.iter().map(read_obligation).collect()
     }
 

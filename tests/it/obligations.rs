@@ -16,14 +16,14 @@ const SHORTLY: i64 = 5;
 
 struct Office {
     road: Road,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Office {
     async fn open(for_provider: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let road = Road::start_with(directory.path(), Path::new(PROGRAM), for_provider, "").await.unwrap();
-        Self { road, _directory: directory }
+        Self { road, directory }
     }
 
     async fn close(mut self) {
@@ -138,6 +138,18 @@ async fn a_running_transfer_knows_of_a_confirmation_at_the_very_next_call() {
     let known = office.obligations(&office.road.provider, "").await;
     assert_eq!(office.confirm(&known[0]).await["state"], "fulfilled");
     assert_eq!(story::call(&transfer, "/echo").await.unwrap().status, 200);
+
+    // A draft that asks for the duty from the first call on, at another place: the third call came after it was done.
+    let many = json!({"leftOperand": "count", "operator": "gteq", "rightOperand": "100"});
+    let draft = json!({"@type": "Offer", "permission": [
+        {"action": "use", "constraint": [many]}, {"action": "use", "duty": [{"action": "compensate"}]}]});
+    let file = office.directory.path().join("draft.json");
+    std::fs::write(&file, draft.to_string()).unwrap();
+    let config = office.road.provider.config.to_str().unwrap();
+    let (code, said) =
+        command(&["policy", "rehearse", file.to_str().unwrap(), "--config", config, "--agreement", &agreement]).await;
+    let expected = "3 exchanges: 2 as they were, 1 permitted that would be refused, 0 refused that would be permitted";
+    assert!(code == 0 && said.starts_with(expected), "{said}");
     office.close().await;
 }
 

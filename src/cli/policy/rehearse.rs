@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::model::exchange::Exchange;
 use crate::model::time::Timestamp;
 use crate::policy::{Policy, Recorded, Rehearsal, Rehearsed, World, read_json};
+use crate::store::Store;
 
 /// What is rehearsed.
 #[derive(clap::Args, Debug)]
@@ -34,7 +35,7 @@ pub(in crate::cli) struct Arguments {
     json: bool,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<u8, String> {
+pub(super) async fn run(arguments: &Arguments) -> Result<u8, String> {
     let config = Config::load(&arguments.config).map_err(|e| e.to_string())?;
     let since = arguments.since.as_deref().map(|text| {
         Timestamp::parse(text).map_err(|_| format!("{text} is not a date and time, such as 2026-11-01T00:00:00Z"))
@@ -58,6 +59,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, String> {
         None => targets.is_empty() || targets.iter().any(|target| exchange.dataset == *target),
     };
     let mut rehearsal = Rehearsal::new(&draft, &config.registry()).map_err(reasons)?;
+    for done in Store::obligations_on_file(&config.store.path).await.map_err(|e| e.to_string())? {
+        if let Some(at) = done.performed {
+            rehearsal.performed(done.agreement.as_str(), &done.actions, at);
+        }
+    }
     let known = crate::app::known_of(&config);
     let mut worlds: HashMap<String, Arc<World>> = HashMap::new();
     let log = crate::app::evidence_directory(&config.store.path);
