@@ -52,7 +52,7 @@ pub use history::Infringement;
 pub use judge::{Trace, Verdict};
 pub use outlook::{DutyOutlook, Outlook, Standing};
 pub use parse::MOST_NESTED;
-pub use rehearse::{Change, Recorded, Rehearsal, Rehearsed};
+pub use rehearse::{Change, Recorded, Recordings, Rehearsal, Rehearsed};
 pub use report::{Report, ReportOf};
 pub use residual::Residual;
 pub use review::{Held, Review, Warning};

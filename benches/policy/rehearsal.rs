@@ -1,7 +1,6 @@
 //! Recorded exchanges decided again under a draft.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Result, anyhow, ensure};
@@ -12,7 +11,7 @@ use sliproad::model::exchange::{
     Asked, Clauses, Digest, Effect, Exchange, ExchangeId, Facts, Outcome, RecordKind, Times, Verdict,
 };
 use sliproad::model::time::Timestamp;
-use sliproad::policy::{Policy, Recorded, Registry, Rehearsal};
+use sliproad::policy::{Policy, Recorded, Recordings, Registry, Rehearsal};
 use uuid::Uuid;
 
 use super::agreement::{NOW, TWENTY};
@@ -34,9 +33,9 @@ pub(crate) fn rates() -> Result<(u64, u64)> {
         Ok::<_, anyhow::Error>(())
     })?;
     let mut kept: Vec<Recorded> = Vec::with_capacity(KEPT);
-    let known = Arc::new(TWENTY.world());
+    let mut recordings = Recordings::default();
     let begun = Instant::now();
-    history(directory.path(), |exchange| kept.push(Recorded::of(exchange, &known)))?;
+    history(directory.path(), |exchange| kept.push(recordings.take(exchange, || TWENTY.world())))?;
     let reading = begun.elapsed();
     ensure!(kept.len() == KEPT, "the log has {} exchanges", kept.len());
 
@@ -80,7 +79,7 @@ fn exchange(number: usize) -> Exchange<'static> {
         },
         request: Asked {
             method: "GET".into(),
-            path: "/parcels/78401:101:0001".into(),
+            path: format!("/parcels/78401:101:{number:04}").into(),
             xroad_id: None,
             client: None,
             body: None,

@@ -28,43 +28,66 @@ const ENDLESS: i64 = 36_500 * 24 * 3600 * 1000;
 #[derive(Clone, Debug)]
 pub struct Recorded {
     exchange: ExchangeId,
-    agreement: Box<str>,
-    consumer: Box<str>,
     at: Timestamp,
     permitted: bool,
     call: Box<str>,
-    facts: Box<[(Box<str>, Fact)]>,
-    /// What is the same for every exchange under the agreement.
-    world: Arc<World>,
+    facts: Arc<Facts>,
+    under: Arc<Under>,
 }
 
-impl Recorded {
-    /// Takes an exchange out of its evidence; `known` is what is known of its consumer beside that.
-    #[must_use]
-    pub fn of(exchange: &Exchange<'_>, known: &Arc<World>) -> Self {
-        let facts = exchange.decision.facts.iter().flat_map(|facts| facts.values());
-        let facts = facts.filter_map(|(operand, value)| Some((operand.into_boxed_str(), Fact::from_json(&value)?)));
-        Self {
+/// Left operands with what an exchange told of them.
+type Facts = [(Box<str>, Fact)];
+
+/// What is the same for every exchange under an agreement.
+#[derive(Debug)]
+struct Under {
+    agreement: Box<str>,
+    consumer: Box<str>,
+    world: World,
+}
+
+/// Takes exchanges out of their evidence; what several have in common is kept once.
+#[derive(Debug, Default)]
+pub struct Recordings(HashMap<String, (Arc<Under>, Arc<Facts>)>);
+
+impl Recordings {
+    /// An exchange, as a rehearsal needs it. `known` is asked once for each agreement what is known of its consumer otherwise.
+    pub fn take(&mut self, exchange: &Exchange<'_>, known: impl FnOnce() -> World) -> Recorded {
+        let told = exchange.decision.facts.iter().flat_map(|facts| facts.values());
+        let told = told.filter_map(|(operand, value)| Some((operand.into_boxed_str(), Fact::from_json(&value)?)));
+        let told: Vec<(Box<str>, Fact)> = told.collect();
+        let (under, facts) = match self.0.get_mut(exchange.agreement.as_ref()) {
+            Some((under, facts)) => {
+                if **facts != *told {
+                    *facts = told.into();
+                }
+                (Arc::clone(under), Arc::clone(facts))
+            }
+            None => {
+                let new = (Arc::new(Under::of(exchange, known())), Arc::from(told));
+                self.0.entry(exchange.agreement.to_string()).or_insert(new).clone()
+            }
+        };
+        Recorded {
             exchange: exchange.exchange,
-            agreement: exchange.agreement.as_ref().into(),
-            consumer: exchange.counterparty.as_ref().into(),
             at: exchange.times.received,
             permitted: exchange.decision.effect == Effect::Permit,
             call: called(&exchange.request.method, &exchange.request.path).into(),
-            facts: facts.collect(),
-            world: Arc::clone(known),
+            facts,
+            under,
         }
     }
+}
 
-    /// What is known of the consumer of an exchange, with the parties and the dataset that it was about.
-    #[must_use]
-    pub fn world(exchange: &Exchange<'_>, known: World) -> Arc<World> {
+impl Under {
+    /// With the parties and the dataset that the exchange was about; what exchanges tell themselves is left to them.
+    fn of(exchange: &Exchange<'_>, known: World) -> Self {
         let mut world = known.of_exchange(exchange);
         world.facts.remove("xroad:datapath");
         for (operand, _) in exchange.decision.facts.iter().flat_map(|facts| facts.values()) {
             world.facts.remove(&operand);
         }
-        Arc::new(world)
+        Self { agreement: exchange.agreement.as_ref().into(), consumer: exchange.counterparty.as_ref().into(), world }
     }
 }
 
@@ -125,7 +148,7 @@ struct Standing {
     sheet: Sheet,
     trace: Trace,
     /// What the exchange before told.
-    facts: Box<[(Box<str>, Fact)]>,
+    facts: Arc<Facts>,
     used: i64,
     minute: VecDeque<i64>,
     last: Option<i64>,
@@ -164,18 +187,11 @@ impl Rehearsal {
     /// Decides one exchange again; exchanges come in the order of time. With `counts_only`, it moves the counters and is not
     /// compared.
     pub fn replay(&mut self, exchange: &Recorded, counts_only: bool) {
-        let draft = &self.draft;
-        if !self.agreements.contains_key(&exchange.agreement) {
-            let mut world = (*exchange.world).clone();
-            world.release_under(draft);
-            let done = self.done.get(&*exchange.agreement).map(Vec::as_slice).unwrap_or_default();
-            let duties = draft.duties(None).into_iter().chain(draft.obligations(None));
-            duties.for_each(|duty| perform(duty, done, &mut world));
-            let mut standing = Standing::new(draft.sheet(&world));
-            standing.tell(draft, &exchange.facts);
-            self.agreements.insert(exchange.agreement.clone(), standing);
+        if !self.agreements.contains_key(&exchange.under.agreement) {
+            self.begin(&exchange.under, &exchange.facts);
         }
-        let Some(standing) = self.agreements.get_mut(&exchange.agreement) else { return };
+        let draft = &self.draft;
+        let Some(standing) = self.agreements.get_mut(&exchange.under.agreement) else { return };
         standing.fill(draft, &self.places, exchange);
         let verdict = draft.judge(&standing.sheet, &mut standing.trace);
         if verdict.permit {
@@ -196,7 +212,7 @@ impl Rehearsal {
         let decision = draft.because(&standing.sheet, verdict);
         let first = decision.because.into_iter().next();
         let (clause, reason) = first.map(|because| (because.clause, because.reason)).unwrap_or_default();
-        let consumer = exchange.consumer.to_string();
+        let consumer = exchange.under.consumer.to_string();
         let kind = self.changes.entry((consumer.clone(), verdict.permit, clause.clone())).or_insert_with(|| Change {
             consumer,
             now: if verdict.permit { "permit" } else { "refuse" },
@@ -206,6 +222,16 @@ impl Rehearsal {
             reason,
         });
         kind.exchanges += 1;
+    }
+
+    fn begin(&mut self, under: &Under, facts: &Arc<Facts>) {
+        let mut world = under.world.clone();
+        world.release_under(&self.draft);
+        let done = self.done.get(&*under.agreement).map(Vec::as_slice).unwrap_or_default();
+        let duties = self.draft.duties(None).into_iter().chain(self.draft.obligations(None));
+        duties.for_each(|duty| perform(duty, done, &mut world));
+        let standing = Standing::new(&self.draft, &world, facts);
+        self.agreements.insert(under.agreement.clone(), standing);
     }
 
     /// What was found.
@@ -225,17 +251,21 @@ fn perform(duty: DutyUse, done: &[(Vec<String>, Timestamp)], world: &mut World) 
 }
 
 impl Standing {
-    fn new(sheet: Sheet) -> Self {
-        Self { sheet, trace: Trace::default(), facts: Box::default(), used: 0, minute: VecDeque::new(), last: None }
+    fn new(draft: &Compiled, world: &World, facts: &Arc<Facts>) -> Self {
+        let (sheet, facts) = (draft.sheet(world), Arc::clone(facts));
+        let mut standing = Self { sheet, trace: Trace::default(), facts, used: 0, minute: VecDeque::new(), last: None };
+        standing.tell(draft);
+        standing
     }
 
     fn fill(&mut self, draft: &Compiled, places: &Places, exchange: &Recorded) {
         self.sheet.now = exchange.at;
         // Exchanges under one agreement mostly tell the same.
-        if self.facts == exchange.facts {
+        if Arc::ptr_eq(&self.facts, &exchange.facts) {
             self.sheet.rewind();
         } else {
-            self.tell(draft, &exchange.facts);
+            self.facts = Arc::clone(&exchange.facts);
+            self.tell(draft);
         }
         let mut filling = draft.fill(&mut self.sheet);
         filling.text(places.datapath, &exchange.call);
@@ -249,17 +279,16 @@ impl Standing {
         filling.millis(places.since_last, self.last.map_or(ENDLESS, |last| now.saturating_sub(last).max(0)));
     }
 
-    fn tell(&mut self, draft: &Compiled, facts: &[(Box<str>, Fact)]) {
+    fn tell(&mut self, draft: &Compiled) {
         let background = Arc::clone(self.sheet.background());
         self.sheet.begin(&background, self.sheet.now);
         let mut filling = draft.fill(&mut self.sheet);
         // What was released then is no fact about the draft; the data plane would fulfil the draft's own lists of fields.
-        for (operand, fact) in facts.iter().filter(|(operand, _)| **operand != *FIELDS) {
+        for (operand, fact) in self.facts.iter().filter(|(operand, _)| **operand != *FIELDS) {
             filling.texts(draft.place(operand), fact.values().iter().map(String::as_str));
         }
         filling.among(draft.place(FIELDS), draft.fields().concat().concat());
         self.sheet.keep();
-        self.facts = facts.into();
     }
 
     fn passed(&mut self, now: i64) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sliproad::demo::processes::Road;
 use sliproad::demo::story::{self, LAND_REGISTER};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_sliproad");
 
@@ -120,5 +121,82 @@ async fn what_peers_get_wrong_is_answered_in_the_protocols_words_and_logged_once
     }
     let after = road.provider.management.read("/api/v1/negotiations").await.unwrap();
     assert_eq!(after, before, "nothing was changed, nothing begun");
+    road.stop(Duration::from_secs(5)).await;
+}
+
+/// What a peer does with the first message; what comes after waits for ever, so that it is tried once.
+#[derive(Clone, Copy, Debug)]
+enum Peer {
+    Redirects,
+    Garbles,
+    HangsUp,
+    AnswersWithoutEnd,
+    Refuses,
+}
+
+/// A peer at an address of its own.
+async fn badly_behaved(peer: Peer) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = vec![0; 65_536];
+        let mut read = 0;
+        while !String::from_utf8_lossy(&request[..read]).contains("callbackAddress") {
+            read += stream.read(&mut request[read..]).await.unwrap();
+        }
+        let head =
+            |status: &str, more: &str| format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\n{more}\r\n");
+        let answer = match peer {
+            Peer::Redirects => head("307 Temporary Redirect", "location: http://127.0.0.1:9/\r\ncontent-length: 0\r\n"),
+            Peer::Garbles => head("200 OK", "content-length: 7\r\n") + "<html/>",
+            Peer::HangsUp => String::new(),
+            Peer::AnswersWithoutEnd => {
+                head("200 OK", "transfer-encoding: chunked\r\n") + &format!("200000\r\n{}\r\n", " ".repeat(0x20_0000))
+            }
+            Peer::Refuses => head("400 Bad Request", "content-length: 2\r\n") + "{}",
+        };
+        // Who has read enough hangs up.
+        let _ = stream.write_all(answer.as_bytes()).await;
+        drop(stream);
+        let (_kept, _) = listener.accept().await.unwrap();
+        std::future::pending::<()>().await;
+    });
+    format!("http://{address}")
+}
+
+#[tokio::test]
+async fn what_a_peer_answers_badly_is_logged_once_and_the_message_is_kept_or_ended() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut road = Road::start_with(directory.path(), Path::new(PROGRAM), "", "").await.unwrap();
+    let offer =
+        json!({"@type": "Offer", "@id": "urn:offer", "target": LAND_REGISTER, "permission": [{"action": "use"}]});
+    let management = &road.consumer.management;
+    for (peer, ends) in [
+        (Peer::Redirects, false),
+        (Peer::Garbles, false),
+        (Peer::HangsUp, false),
+        (Peer::AnswersWithoutEnd, false),
+        (Peer::Refuses, true),
+    ] {
+        let request = json!({"counterparty": road.provider.settings.participant, "address": badly_behaved(peer).await,
+                             "offer": offer});
+        let begun = management.post("/api/v1/negotiations", &request).await.unwrap();
+        let (pid, trace) = (begun["pid"].as_str().unwrap(), begun["traceId"].as_str().unwrap());
+        let path = format!("/api/v1/negotiations/{pid}").replace("urn:uuid:", "urn%3Auuid%3A");
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+        let process = loop {
+            let process = management.read(&path).await.unwrap();
+            if process["state"] == "TERMINATED" || !process["deliveryFailure"].is_null() {
+                break process;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "{peer:?}: {process}");
+            tokio::task::yield_now().await;
+        };
+        assert_eq!(process["state"] == "TERMINATED", ends, "{peer:?}: {process}");
+        let log = std::fs::read_to_string(directory.path().join("consumer.log")).unwrap();
+        let lines: Vec<&str> = log.lines().filter(|line| line.contains(trace)).collect();
+        assert_eq!(lines.len(), 1, "{peer:?}: {lines:#?}");
+    }
     road.stop(Duration::from_secs(5)).await;
 }

@@ -1,16 +1,14 @@
 //! `sliproad policy rehearse`.
 #![expect(clippy::print_stdout, reason = "commands speak to who called them")]
 
-use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use serde_json::json;
 
 use crate::config::Config;
 use crate::model::exchange::Exchange;
 use crate::model::time::Timestamp;
-use crate::policy::{Policy, Recorded, Rehearsal, Rehearsed, World, read_json};
+use crate::policy::{Policy, Recordings, Rehearsal, Rehearsed, read_json};
 use crate::store::Store;
 
 /// What is rehearsed.
@@ -65,16 +63,14 @@ pub(super) async fn run(arguments: &Arguments) -> Result<u8, String> {
         }
     }
     let known = crate::app::known_of(&config);
-    let mut worlds: HashMap<String, Arc<World>> = HashMap::new();
+    let mut recordings = Recordings::default();
     let log = crate::app::evidence_directory(&config.store.path);
     crate::evidence::history(&log, |exchange| {
         let agreed = arguments.agreement.as_ref().is_none_or(|agreement| exchange.agreement == *agreement);
         if agreed && about(exchange) {
             let earlier = since.is_some_and(|since| exchange.times.received < since);
-            let world = worlds.entry(exchange.agreement.to_string()).or_insert_with(|| {
-                Recorded::world(exchange, known(exchange.participant.as_ref(), exchange.counterparty.as_ref()))
-            });
-            rehearsal.replay(&Recorded::of(exchange, world), earlier);
+            let known = || known(exchange.participant.as_ref(), exchange.counterparty.as_ref());
+            rehearsal.replay(&recordings.take(exchange, known), earlier);
         }
     })
     .map_err(|e| e.to_string())?;
