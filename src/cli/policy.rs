@@ -55,6 +55,9 @@ pub(super) enum Command {
         /// Who reads it: what is known here is for the operator only
         #[arg(long, value_enum, default_value_t)]
         audience: explain::Reader,
+        /// In which language its sentences are
+        #[arg(long, value_enum, default_value_t)]
+        language: explain::Spoken,
         /// The same as --format json
         #[arg(long)]
         json: bool,
@@ -89,9 +92,9 @@ pub(super) async fn run(command: Command) -> anyhow::Result<u8> {
         Command::Check { file, config, json } => {
             Ok(or_usage(registry(config.as_deref()).and_then(|words| check(&file, &words, json))))
         }
-        Command::Explain { exchange, connection, format, audience, json } => {
+        Command::Explain { exchange, connection, format, audience, language, json } => {
             let format = if json { explain::Format::Json } else { format };
-            explain::run(&exchange, &connection, format, audience).await
+            explain::run(&exchange, &connection, format, (audience, language)).await
         }
         Command::Rehearse(arguments) => Ok(or_usage(rehearse::run(&arguments).await)),
         Command::Export { file, peer: Peer::Edc, json } => Ok(or_usage(export(&file, json))),

@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use http::header;
+use http::{HeaderMap, header};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use super::exchanges::records;
 use super::problem::{ApiError, ApiResult, Parameters};
 use crate::model::exchange::Effect;
 use crate::model::negotiation::Role;
-use crate::policy::{Audience, Compiled, Explanation, Phase, ReportOf, Reported, hash};
+use crate::policy::{Audience, Compiled, Explanation, Language, Phase, ReportOf, Reported, hash};
 
 /// How the explanation is wanted.
 #[derive(Debug, Default, Deserialize)]
@@ -21,11 +21,14 @@ pub(super) struct Wanted {
     format: Option<String>,
     /// Who reads it: `operator` (the default), `counterparty` or `public`.
     audience: Option<String>,
+    /// In which language: `en`, `et` or `fi`; otherwise the one that `Accept-Language` prefers.
+    language: Option<String>,
 }
 
 pub(super) async fn of(
     State(state): State<ManagementState>,
     Path(id): Path<String>,
+    headers: HeaderMap,
     Parameters(wanted): Parameters<Wanted>,
 ) -> ApiResult<Response> {
     let audience = match wanted.audience.as_deref() {
@@ -34,9 +37,10 @@ pub(super) async fn of(
         Some("public") => Audience::Public,
         Some(_) => return Err(ApiError::bad("request.query", "audience is operator, counterparty or public")),
     };
+    let language = language(wanted.language.as_deref(), &headers)?;
     let records = records(&state, &id).await?;
     let exchange = &records.first().ok_or_else(|| ApiError::not_found("exchange"))?.exchange;
-    let explanation = explained(&state, exchange).await?.for_audience(audience);
+    let explanation = explained(&state, exchange, language).await?.for_audience(audience);
     let of = ReportOf {
         report: &format!("urn:uuid:{id}:report"),
         policy: &exchange.agreement,
@@ -44,7 +48,7 @@ pub(super) async fn of(
         rule_request: &format!("urn:uuid:{id}"),
         created: exchange.times.received,
     };
-    Ok(match wanted.format.as_deref() {
+    let answer = match wanted.format.as_deref() {
         None | Some("tree") => axum::Json(json!({
             "exchange": id,
             "agreement": exchange.agreement,
@@ -56,10 +60,27 @@ pub(super) async fn of(
         Some("report") => typed("application/ld+json", explanation.report(&of).json_ld().to_string()),
         Some("turtle") => typed("text/turtle", explanation.report(&of).turtle()),
         Some(_) => return Err(ApiError::bad("request.query", "format is tree, report or turtle")),
+    };
+    let told_in = [(header::CONTENT_LANGUAGE, language.tag()), (header::VARY, "accept-language")];
+    Ok((told_in, answer).into_response())
+}
+
+fn language(wanted: Option<&str>, headers: &HeaderMap) -> ApiResult<Language> {
+    let Some(tag) = wanted else {
+        let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+        return Ok(accepted.map(Language::preferred).unwrap_or_default());
+    };
+    Language::of_tag(tag).ok_or_else(|| {
+        let tags = Language::ALL.map(Language::tag).join(", ");
+        ApiError::bad("request.query", format!("language is one of {tags}"))
     })
 }
 
-async fn explained(state: &ManagementState, exchange: &crate::model::exchange::Exchange<'_>) -> ApiResult<Explanation> {
+async fn explained(
+    state: &ManagementState,
+    exchange: &crate::model::exchange::Exchange<'_>,
+    language: Language,
+) -> ApiResult<Explanation> {
     let not = |code: &str, sentence: &str| ApiError::new(http::StatusCode::CONFLICT, code, sentence);
     if exchange.decision.facts.is_none() {
         return Err(not(
@@ -88,7 +109,7 @@ async fn explained(state: &ManagementState, exchange: &crate::model::exchange::E
     known.hear(Reported::by(&obligations));
     let mut known = known.of_exchange(exchange);
     known.release_under(&compiled);
-    let told = compiled.explain(&known);
+    let told = compiled.explain_in(language, &known);
     if told.permit != (exchange.decision.effect == Effect::Permit) {
         tracing::warn!(exchange = %exchange.exchange, "an explanation does not come to the decision that was recorded");
     }

@@ -10,6 +10,7 @@ use super::processes::{Action, NegotiationRequest, TransferRequest};
 use super::routes::{ROUTES, Route};
 use crate::catalog::{AssetDefinition, CounterpartyDefinition, OfferDefinition};
 use crate::model::obligation::ObligationState;
+use crate::policy::Language;
 
 pub(super) async fn serve() -> Json<Value> {
     Json(document())
@@ -68,6 +69,8 @@ fn operation(route: &Route) -> Value {
         ] {
             parameters.push(json!({"name": name, "in": "query", "schema": {"enum": values}}));
         }
+        let tags = Language::ALL.map(Language::tag);
+        parameters.push(json!({"name": "language", "in": "query", "schema": {"enum": tags}}));
     }
     if route.method == "get" && route.path.ends_with("/{pid}") {
         for (name, kind) in [("waitState", "string"), ("waitSeconds", "integer")] {

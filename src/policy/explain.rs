@@ -15,7 +15,7 @@ mod sentence;
 mod tree;
 
 pub use sentence::Language;
-pub(crate) use sentence::Message;
+pub(crate) use sentence::{Message, Remedy};
 pub use tree::{DutyState, Explanation, Part};
 
 /// Whether a request is permitted, and why.
@@ -71,25 +71,23 @@ impl Decision {
     /// The same decision with what these readers may see.
     #[must_use]
     pub fn for_audience(&self, audience: Audience) -> Self {
-        let because = self.because.iter().map(|b| b.for_audience(audience)).collect();
+        let because = self.because.iter().map(|b| b.for_audience(audience, Language::default())).collect();
         Self { permit: self.permit, because }
     }
 }
 
 impl Because {
-    fn for_audience(&self, audience: Audience) -> Self {
+    fn for_audience(&self, audience: Audience, language: Language) -> Self {
         let withheld = Message::Withheld { clause: &self.clause, operand: &self.operand, state: self.state };
         match audience {
             Audience::Operator => self.clone(),
             // What is to be done stands in the agreement, which both parties have.
             Audience::Counterparty if self.operand == "duty" => self.clone(),
-            Audience::Counterparty => {
-                Self { observed: None, reason: Language::default().say(withheld), ..self.clone() }
-            }
+            Audience::Counterparty => Self { observed: None, reason: language.say(withheld), ..self.clone() },
             Audience::Public => Self {
                 observed: None,
                 required: String::new(),
-                reason: Language::default().say(withheld),
+                reason: language.say(withheld),
                 remedy: String::new(),
                 ..self.clone()
             },
@@ -109,7 +107,11 @@ impl Compiled {
     /// The reasons of a verdict on this sheet.
     #[must_use]
     pub fn because(&self, sheet: &Sheet, verdict: Verdict) -> Decision {
-        let mut reasons = Reasons { eval: Eval::quiet(self, sheet), found: Vec::new() };
+        self.because_in(Language::default(), sheet, verdict)
+    }
+
+    fn because_in(&self, language: Language, sheet: &Sheet, verdict: Verdict) -> Decision {
+        let mut reasons = Reasons { eval: Eval::quiet(self, sheet), language, found: Vec::new() };
         match verdict.ground {
             Ground::Permission(at) => self.permissions.get(at).into_iter().for_each(|rule| reasons.permitted(rule)),
             Ground::Offer => reasons.offer(),
@@ -124,6 +126,7 @@ impl Compiled {
 
 struct Reasons<'a> {
     eval: Eval<'a>,
+    language: Language,
     found: Vec<Because>,
 }
 
@@ -137,26 +140,47 @@ impl Reasons<'_> {
         self.collect_all(&rule.constraints, Mask::lets);
         if self.found.is_empty() {
             let asked = self.eval.sheet.background().asked.first().cloned().flatten();
-            self.found.push(entry(&rule.clause, Truth::True, "action", "isA", &rule.doing(), asked.as_deref()));
+            self.found.push(entry(
+                self.language,
+                &rule.clause,
+                Truth::True,
+                "action",
+                "isA",
+                &rule.doing(),
+                asked.as_deref(),
+            ));
         }
     }
 
     fn offer(&mut self) {
-        let entry = entry(&self.eval.policy.kind_clause, Truth::False, "policy", "isA", "Agreement", Some("Offer"));
-        self.found.push(said(entry, Message::Offer, Message::Negotiate));
+        let entry = entry(
+            self.language,
+            &self.eval.policy.kind_clause,
+            Truth::False,
+            "policy",
+            "isA",
+            "Agreement",
+            Some("Offer"),
+        );
+        self.found.push(said(self.language, entry, Message::Offer, Message::Negotiate));
     }
 
     fn parents(&mut self) {
         for parent in &self.eval.policy.parents {
-            let entry = entry(&parent.clause, Truth::Unknown, "inheritFrom", "eq", &parent.id, None);
-            self.found.push(said(entry, Message::Parent { id: &parent.id }, Message::Remedy { operand: "policy" }));
+            let entry = entry(self.language, &parent.clause, Truth::Unknown, "inheritFrom", "eq", &parent.id, None);
+            self.found.push(said(
+                self.language,
+                entry,
+                Message::Parent { id: &parent.id },
+                Message::Remedy(Remedy::of("policy")),
+            ));
         }
     }
 
     fn obligations(&mut self) {
         for duty in &self.eval.policy.obligations {
             if self.eval.violates(duty) {
-                self.found.push(missed(duty));
+                self.found.push(missed(self.language, duty));
             }
         }
     }
@@ -171,7 +195,7 @@ impl Reasons<'_> {
             let nodes: Vec<NodeId> = refined.chain(rule.constraints.iter()).copied().collect();
             self.collect_all(&nodes, Mask::bars);
             for entry in self.found.iter_mut().skip(before) {
-                entry.reason = Language::default().say(match entry.state {
+                entry.reason = self.language.say(match entry.state {
                     Truth::Unknown => Message::MayBeProhibited { operand: &entry.operand },
                     _ => Message::Prohibited { comparison: &entry.reason },
                 });
@@ -179,10 +203,11 @@ impl Reasons<'_> {
             self.unknown_aspects(rule);
             if self.found.len() == before {
                 let asked = self.eval.sheet.background().asked.first().cloned().flatten();
-                let entry = entry(&rule.clause, Truth::True, "action", "isA", &rule.doing(), asked.as_deref());
+                let entry =
+                    entry(self.language, &rule.clause, Truth::True, "action", "isA", &rule.doing(), asked.as_deref());
                 let action = asked.as_deref().unwrap_or("this");
                 let message = Message::ProhibitedAction { action };
-                self.found.push(said(entry, message, Message::Remedy { operand: "action" }));
+                self.found.push(said(self.language, entry, message, Message::Remedy(Remedy::of("action"))));
             }
         }
     }
@@ -191,12 +216,20 @@ impl Reasons<'_> {
     fn unknown_aspects(&mut self, rule: &CompiledRule) {
         for ((name, alternatives), asked) in rule.aspects().into_iter().zip(&self.eval.sheet.background().asked) {
             if asked.is_none() && self.eval.aspect(alternatives).truth() == Truth::Unknown {
-                let entry =
-                    entry(&rule.clause, Truth::Unknown, name, "eq", &names(self.eval.policy, alternatives), None);
+                let entry = entry(
+                    self.language,
+                    &rule.clause,
+                    Truth::Unknown,
+                    name,
+                    "eq",
+                    &names(self.eval.policy, alternatives),
+                    None,
+                );
                 self.found.push(said(
+                    self.language,
                     entry,
                     Message::MayBeProhibited { operand: name },
-                    Message::Remedy { operand: name },
+                    Message::Remedy(Remedy::of(name)),
                 ));
             }
         }
@@ -205,8 +238,8 @@ impl Reasons<'_> {
     fn no_permission(&mut self) {
         let policy = self.eval.policy;
         if policy.permissions.is_empty() {
-            let entry = entry("", Truth::False, "policy", "hasPart", "permission", None);
-            self.found.push(said(entry, Message::NoPermission, Message::Remedy { operand: "policy" }));
+            let entry = entry(self.language, "", Truth::False, "policy", "hasPart", "permission", None);
+            self.found.push(said(self.language, entry, Message::NoPermission, Message::Remedy(Remedy::of("policy"))));
             return;
         }
         let about: Vec<bool> = policy.permissions.iter().map(|rule| !self.eval.names(rule).fails()).collect();
@@ -231,7 +264,7 @@ impl Reasons<'_> {
                 let state = if named.is_empty() { Truth::False } else { Truth::Unknown };
                 let operator = if name == "action" { "isA" } else { "eq" };
                 let required = names(self.eval.policy, alternatives);
-                self.found.push(entry(&rule.clause, state, name, operator, &required, asked.as_deref()));
+                self.found.push(entry(self.language, &rule.clause, state, name, operator, &required, asked.as_deref()));
             }
         }
         if self.eval.names(rule).fails() {
@@ -243,12 +276,12 @@ impl Reasons<'_> {
         for duty in &rule.duties {
             let state = self.eval.duty(duty);
             if !state.lets() && self.eval.is_violated(duty) {
-                self.found.push(missed(duty));
+                self.found.push(missed(self.language, duty));
             } else if !state.lets() {
                 let action = duty.doing();
-                let entry = entry(&duty.clause, state.truth(), "duty", "eq", &action, None);
+                let entry = entry(self.language, &duty.clause, state.truth(), "duty", "eq", &action, None);
                 let (message, remedy) = (Message::Unfulfilled { action: &action }, Message::Fulfil { action: &action });
-                self.found.push(said(entry, message, remedy));
+                self.found.push(said(self.language, entry, message, remedy));
             }
         }
     }
@@ -264,7 +297,8 @@ impl Reasons<'_> {
             Some(Node::Atom(at)) => {
                 let mask = self.eval.node(id);
                 if wanted(mask) {
-                    self.found.extend(policy.atoms.get(*at).map(|atom| compared(&self.eval, atom, mask)));
+                    self.found
+                        .extend(policy.atoms.get(*at).map(|atom| compared(self.language, &self.eval, atom, mask)));
                 }
             }
             Some(Node::Logical { logic, parts, .. }) => {
@@ -278,7 +312,7 @@ impl Reasons<'_> {
                     self.collect_all(parts, |_| true);
                     if *logic == Logic::AndSequence {
                         for entry in self.found.iter_mut().skip(before) {
-                            entry.reason = format!("{}; {}", entry.reason, Language::default().say(Message::Sequence));
+                            entry.reason = format!("{}; {}", entry.reason, self.language.say(Message::Sequence));
                         }
                     }
                 }
@@ -318,7 +352,7 @@ impl Eval<'_> {
 }
 
 /// What is said of a comparison.
-pub(super) fn compared(eval: &Eval<'_>, atom: &Atom, mask: Mask) -> Because {
+pub(super) fn compared(language: Language, eval: &Eval<'_>, atom: &Atom, mask: Mask) -> Because {
     let (operand, assurance) =
         eval.policy.slots.get(atom.slot).map_or(("", None), |slot| (&*slot.name, Some(slot.assurance)));
     let required = match &atom.unit {
@@ -327,38 +361,44 @@ pub(super) fn compared(eval: &Eval<'_>, atom: &Atom, mask: Mask) -> Because {
     };
     let observed = eval.observed(atom);
     let state = mask.truth();
-    let entry = entry(&atom.clause, state, operand, atom.operator.as_str(), &required, observed.as_deref());
+    let entry = entry(language, &atom.clause, state, operand, atom.operator.as_str(), &required, observed.as_deref());
     let entry = Because { required: atom.required.to_string(), assurance, ..entry };
     let ambiguous = eval.sheet.seen(atom.slot).find(|seen| seen.typed == Typed::Call { plain: false });
     match ambiguous {
         _ if atom.right.is_empty() => {
-            let reason = Language::default().say(Message::Referenced { reference: &atom.required });
+            let reason = language.say(Message::Referenced { reference: &atom.required });
             Because { reason, ..entry }
         }
-        Some(seen) => Because { reason: Language::default().say(Message::Ambiguous { path: seen.text }), ..entry },
+        Some(seen) => Because { reason: language.say(Message::Ambiguous { path: seen.text }), ..entry },
         None => entry,
     }
 }
 
 /// What is said of a duty that was not fulfilled in time.
-fn missed(duty: &CompiledRule) -> Because {
+fn missed(language: Language, duty: &CompiledRule) -> Because {
     let action = duty.doing();
     let then = duty.consequences.iter().map(CompiledRule::doing).collect::<Vec<_>>().join(", ");
-    let entry = entry(&duty.clause, Truth::False, "duty", "eq", &action, None);
-    said(entry, Message::Violated { action: &action }, Message::Heal { action: &action, then: &then })
+    let entry = entry(language, &duty.clause, Truth::False, "duty", "eq", &action, None);
+    said(language, entry, Message::Violated { action: &action }, Message::Heal { action: &action, then: &then })
 }
 
 fn names(policy: &Compiled, alternatives: &[Alternative]) -> String {
     alternatives.iter().flat_map(|one| policy.named(one).iter().map(AsRef::as_ref)).collect::<Vec<&str>>().join(", ")
 }
 
-fn said(entry: Because, reason: Message<'_>, remedy: Message<'_>) -> Because {
-    let language = Language::default();
+fn said(language: Language, entry: Because, reason: Message<'_>, remedy: Message<'_>) -> Because {
     Because { reason: language.say(reason), remedy: language.say(remedy), ..entry }
 }
 
-fn entry(clause: &str, state: Truth, operand: &str, operator: &str, required: &str, observed: Option<&str>) -> Because {
-    let language = Language::default();
+fn entry(
+    language: Language,
+    clause: &str,
+    state: Truth,
+    operand: &str,
+    operator: &str,
+    required: &str,
+    observed: Option<&str>,
+) -> Because {
     Because {
         clause: clause.to_owned(),
         state,
@@ -367,7 +407,7 @@ fn entry(clause: &str, state: Truth, operand: &str, operator: &str, required: &s
         required: required.to_owned(),
         observed: observed.map(str::to_owned),
         reason: language.say(Message::Compared { operand, operator, required, observed, state }),
-        remedy: language.say(Message::Remedy { operand }),
+        remedy: language.say(Message::Remedy(Remedy::of(operand))),
         assurance: None,
     }
 }

@@ -165,9 +165,12 @@ impl FactTable {
         })
     }
 
-    /// The one value of a fact, by its type.
-    pub(super) fn only(&self, fact: &Fact) -> Option<Typed> {
-        if fact.len == 1 { self.values.get(fact.first).map(|value| value.typed) } else { None }
+    /// The one value of a fact, where that is a number.
+    pub(super) fn number(&self, fact: &Fact) -> Option<&Decimal> {
+        match self.values.get(fact.first) {
+            Some(Value { typed: Typed::Number(number), .. }) if fact.len == 1 => Some(number),
+            _ => None,
+        }
     }
 }
 

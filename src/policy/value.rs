@@ -115,11 +115,11 @@ impl Right {
     /// How the value seen stands to this one: `Less` when it is below.
     pub(crate) fn order(&self, seen: &Seen<'_>) -> Option<Ordering> {
         match (seen.typed, self.typed) {
-            (Typed::Number(a), Typed::Number(b)) => a.compare(b),
+            (Typed::Number(a), Typed::Number(b)) => a.compare(&b),
             (Typed::Instant(a), Typed::Instant(b)) => Some(a.cmp(&b)),
             (Typed::Duration(a), Typed::Duration(b)) => a.compare(b),
             (Typed::Version, Typed::Version) => versions(seen.text, &self.text),
-            (Typed::Text, Typed::Number(b)) => Decimal::parse(seen.text.trim())?.compare(b),
+            (Typed::Text, Typed::Number(b)) => Decimal::parse(seen.text.trim())?.compare(&b),
             (Typed::Text, Typed::Instant(b)) => Some(instant(seen.text.trim())?.cmp(&b)),
             (Typed::Text, Typed::Duration(b)) => Duration::parse(seen.text.trim())?.compare(b),
             (Typed::Text, Typed::Text) if self.is_text(seen.text) => Some(Ordering::Equal),
@@ -170,7 +170,7 @@ const NUMERIC: [&str; 16] = [
 
 fn untyped(a: &str, b: &str) -> Option<Ordering> {
     match (Decimal::parse(a), Decimal::parse(b)) {
-        (Some(a), Some(b)) => a.compare(b),
+        (Some(a), Some(b)) => a.compare(&b),
         _ => Some(instant(a)?.cmp(&instant(b)?)),
     }
 }

@@ -58,6 +58,12 @@ async fn explained(exchange: &str, config: &str) {
     let tree: Value = serde_json::from_str(&tree).unwrap();
     assert_eq!(tree["explanation"]["permit"], false);
     assert_eq!(tree["recorded"], "refuse");
+    let estonian = printed(&command(&[&explain[..], &["--language", "et"]].concat()).await, 0);
+    assert!(estonian.contains("\nkeeldutud\n  sest xroad:datapath on GET /owners, mis ei ole"), "{estonian}");
+    let finnish = [&explain[..], &["--language", "fi", "--audience", "counterparty"]].concat();
+    let finnish = printed(&command(&finnish).await, 0);
+    assert!(finnish.contains("sopimuksen ehto /permission/0/constraint/"), "{finnish}");
+    assert!(!finnish.contains("agreement's"), "{finnish}");
 }
 
 async fn reported(exchange: &str, config: &str) {

@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use crate::cli::api::{Connection, field, get, get_text};
+use crate::policy::Language;
 
 /// How an explanation is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -31,13 +32,41 @@ pub(in crate::cli) enum Reader {
     Public,
 }
 
-pub(super) async fn run(exchange: &str, connection: &Connection, format: Format, reader: Reader) -> anyhow::Result<u8> {
+/// The languages that sentences can be in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(in crate::cli) enum Spoken {
+    /// English
+    #[default]
+    En,
+    /// Estonian
+    Et,
+    /// Finnish
+    Fi,
+}
+
+impl Spoken {
+    const fn language(self) -> Language {
+        match self {
+            Self::En => Language::English,
+            Self::Et => Language::Estonian,
+            Self::Fi => Language::Finnish,
+        }
+    }
+}
+
+pub(super) async fn run(
+    exchange: &str,
+    connection: &Connection,
+    format: Format,
+    (reader, spoken): (Reader, Spoken),
+) -> anyhow::Result<u8> {
     let audience = match reader {
         Reader::Operator => "operator",
         Reader::Counterparty => "counterparty",
         Reader::Public => "public",
     };
-    let told = format!("/api/v1/decisions/{exchange}/explanation?audience={audience}");
+    let language = spoken.language().tag();
+    let told = format!("/api/v1/decisions/{exchange}/explanation?audience={audience}&language={language}");
     match format {
         Format::Report => print!("{}", get_text(connection, &format!("{told}&format=turtle")).await?),
         Format::ReportJson => println!("{:#}", get(connection, &format!("{told}&format=report")).await?),

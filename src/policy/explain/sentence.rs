@@ -1,6 +1,11 @@
-//! What is said of clauses, in one place, so that other languages can stand beside English.
+//! What is said of clauses. Each language is a catalogue of its own beside the others; left operands, operators and actions are terms
+//! of ODRL and stand as they are.
 
 use super::Truth;
+
+mod english;
+mod estonian;
+mod finnish;
 
 /// Something to be said.
 #[derive(Clone, Copy, Debug)]
@@ -32,92 +37,196 @@ pub(crate) enum Message<'a> {
     /// A clause as a counterparty may read it.
     Withheld { clause: &'a str, operand: &'a str, state: Truth },
     /// What to do about an operand.
-    Remedy { operand: &'a str },
+    Remedy(Remedy),
     /// What to do about a duty.
     Fulfil { action: &'a str },
     /// What to do about a duty whose time is over; what follows from that may be nothing.
     Heal { action: &'a str, then: &'a str },
     /// What to do about an offer.
     Negotiate,
+    /// The request is permitted.
+    Permitted,
+    /// The request is refused.
+    Refused,
+    /// Comes before a reason.
+    Because,
+}
+
+/// What can be done about a clause that is not met.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Remedy {
+    /// The number of calls is used up.
+    NewAgreement,
+    /// Calls come too often.
+    Slower,
+    /// It is not the time for it.
+    OtherTime,
+    /// Another method or path.
+    OtherPath,
+    /// A consent.
+    Consent,
+    /// A purpose.
+    Purpose,
+    /// The agreement is about something else.
+    OtherAgreement,
+    /// Nothing in particular.
+    Meet,
+}
+
+impl Remedy {
+    /// What can be done where this operand is not as required.
+    pub(crate) fn of(operand: &str) -> Self {
+        match operand {
+            "count" => Self::NewAgreement,
+            "timeInterval" | "xroad:callsPerMinute" => Self::Slower,
+            "dateTime" | "edc:inForceDate" | "edc:sinceAgreement" => Self::OtherTime,
+            "xroad:datapath" => Self::OtherPath,
+            "xroad:consent" => Self::Consent,
+            "purpose" => Self::Purpose,
+            "action" | "target" | "assignee" | "assigner" => Self::OtherAgreement,
+            _ => Self::Meet,
+        }
+    }
 }
 
 /// A language that decisions are explained in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Language {
-    /// English.
+    /// English, `en`.
     #[default]
     English,
+    /// Estonian, `et`.
+    Estonian,
+    /// Finnish, `fi`.
+    Finnish,
 }
 
 impl Language {
+    /// All there are.
+    pub const ALL: [Self; 3] = [Self::English, Self::Estonian, Self::Finnish];
+
+    /// Its tag (BCP 47).
+    #[must_use]
+    pub const fn tag(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::Estonian => "et",
+            Self::Finnish => "fi",
+        }
+    }
+
+    /// The language of a tag, whatever its region; `None` when there is no catalogue for it.
+    #[must_use]
+    pub fn of_tag(tag: &str) -> Option<Self> {
+        let primary = tag.split(['-', '_']).next().unwrap_or_default().trim();
+        Self::ALL.into_iter().find(|language| language.tag().eq_ignore_ascii_case(primary))
+    }
+
+    /// The best of those that an `Accept-Language` header asks for (RFC 9110 §12.5.4); English where there is none of them.
+    #[must_use]
+    pub fn preferred(accepted: &str) -> Self {
+        let mut best = (0, Self::default());
+        for range in accepted.split(',').take(32) {
+            let (tag, weight) = range.split_once(';').unwrap_or((range, "q=1"));
+            let weight = weight.trim().strip_prefix("q=").and_then(thousandths).unwrap_or(0);
+            if let Some(language) = Self::of_tag(tag).filter(|_| weight > best.0) {
+                best = (weight, language);
+            }
+        }
+        best.1
+    }
+
     pub(crate) fn say(self, message: Message<'_>) -> String {
         match self {
-            Self::English => english(message),
+            Self::English => english::say(message),
+            Self::Estonian => estonian::say(message),
+            Self::Finnish => finnish::say(message),
         }
     }
 }
 
-fn english(message: Message<'_>) -> String {
-    match message {
-        Message::Compared { operand, operator, required, observed, state } => {
-            compared(operand, operator, required, observed, state)
-        }
-        Message::Ambiguous { path } => {
-            format!("the path {path} has dot segments or encoded characters and may mean two things")
-        }
-        Message::Referenced { reference } => {
-            format!("the value to compare with stands at {reference} and is not known")
-        }
-        Message::Sequence => "in what order this came to hold is not known".to_owned(),
-        Message::Prohibited { comparison } => format!("a prohibition applies: {comparison}"),
-        Message::MayBeProhibited { operand } => format!("a prohibition may apply: {operand} is not known"),
-        Message::ProhibitedAction { action } => format!("{action} is prohibited"),
-        Message::Unfulfilled { action } => format!("the duty to {action} is not fulfilled"),
-        Message::Violated { action } => format!("the obligation to {action} was not fulfilled in time"),
-        Message::Offer => "an offer permits nothing; only an agreement does".to_owned(),
-        Message::Parent { id } => format!("the policy inherits from {id}, whose rules are not known"),
-        Message::NoPermission => "the policy has no permission, and what is not permitted is refused".to_owned(),
-        Message::Withheld { clause, operand, state } => match (clause.starts_with("/prohibition"), state) {
-            (true, Truth::False) => format!("the agreement's prohibition {clause} on {operand} does not apply"),
-            (true, _) => format!("the agreement's prohibition {clause} on {operand} applies, or may apply"),
-            (false, Truth::True) => format!("the agreement's clause {clause} on {operand} is met"),
-            (false, _) => format!("the agreement's clause {clause} on {operand} is not met"),
-        },
-        Message::Remedy { operand } => remedy(operand).to_owned(),
-        Message::Fulfil { action } => format!("fulfil the duty to {action} and report it, then call again"),
-        Message::Heal { then: "", .. } => "it cannot be made good; negotiate a new agreement".to_owned(),
-        Message::Heal { action, then } => {
-            format!(
-                "fulfil the duty to {action} and what follows from its delay, {then}, and report both, then call again"
-            )
-        }
-        Message::Negotiate => "negotiate an agreement on this offer first".to_owned(),
-    }
+/// A weight such as `0.8`, in thousandths.
+fn thousandths(weight: &str) -> Option<u16> {
+    let (whole, fraction) = weight.trim().split_once('.').unwrap_or((weight.trim(), ""));
+    let digits = format!("{fraction:0<3}");
+    let fraction: u16 = digits.get(..3)?.parse().ok()?;
+    Some((whole.parse::<u16>().ok()?.min(1) * 1000 + fraction).min(1000))
 }
 
-fn compared(operand: &str, operator: &str, required: &str, observed: Option<&str>, state: Truth) -> String {
-    match (state, observed) {
-        (Truth::Unknown, None) => format!("{operand} is not known, so it cannot be shown to be {operator} {required}"),
-        (Truth::Unknown, Some(seen)) => {
-            format!("{operand} is {seen}, which cannot be compared by {operator} with {required}")
-        }
-        (Truth::True, Some(seen)) => format!("{operand} is {seen}, which is {operator} {required}"),
-        (Truth::False, Some(seen)) => format!("{operand} is {seen}, which is not {operator} {required}"),
-        (_, None) => format!("{operand} is not {operator} {required}"),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn remedy(operand: &str) -> &'static str {
-    match operand {
-        "count" => "the agreed number of calls is used up; negotiate a new agreement",
-        "timeInterval" | "xroad:callsPerMinute" => "call more slowly",
-        "dateTime" | "edc:inForceDate" | "edc:sinceAgreement" => {
-            "call within the agreed time, or negotiate a new agreement"
+    #[test]
+    fn the_reader_gets_the_language_asked_for_or_else_english() {
+        for (accepted, language) in [
+            ("et", Language::Estonian),
+            ("et-EE,en;q=0.8", Language::Estonian),
+            ("is, fi;q=0.5, en;q=0.4", Language::Finnish),
+            ("en;q=0.4, fi;q=0.45", Language::Finnish),
+            ("fi;q=0, et;q=0.1", Language::Estonian),
+            ("de, *;q=0.1", Language::English),
+            ("", Language::English),
+            ("fi;q=high", Language::English),
+        ] {
+            assert_eq!(Language::preferred(accepted), language, "{accepted}");
         }
-        "xroad:datapath" => "call only the methods and paths that the agreement covers",
-        "xroad:consent" => "show a consent of the data subject that is in force and about this call",
-        "purpose" => "declare a purpose that the agreement covers",
-        "action" | "target" | "assignee" | "assigner" => "use an agreement that covers this",
-        _ => "meet the clause, or negotiate an agreement without it",
+    }
+
+    #[test]
+    fn every_catalogue_says_everything_with_its_terms_and_in_its_own_words() {
+        let compared = |state, observed| Message::Compared {
+            operand: "<operand>",
+            operator: "<operator>",
+            required: "<required>",
+            observed,
+            state,
+        };
+        let withheld = |clause, state| Message::Withheld { clause, operand: "<operand>", state };
+        let remedies =
+            ["count", "timeInterval", "dateTime", "xroad:datapath", "xroad:consent", "purpose", "action", "x"];
+        let messages: Vec<(Message<'_>, &[&str])> = vec![
+            (compared(Truth::Unknown, None), &["<operand>", "<operator>", "<required>"]),
+            (compared(Truth::Unknown, Some("<seen>")), &["<operand>", "<operator>", "<required>", "<seen>"]),
+            (compared(Truth::True, Some("<seen>")), &["<operand>", "<operator>", "<required>", "<seen>"]),
+            (compared(Truth::False, Some("<seen>")), &["<operand>", "<operator>", "<required>", "<seen>"]),
+            (compared(Truth::False, None), &["<operand>", "<operator>", "<required>"]),
+            (Message::Ambiguous { path: "<path>" }, &["<path>"]),
+            (Message::Referenced { reference: "<reference>" }, &["<reference>"]),
+            (Message::Sequence, &[]),
+            (Message::Prohibited { comparison: "<comparison>" }, &["<comparison>"]),
+            (Message::MayBeProhibited { operand: "<operand>" }, &["<operand>"]),
+            (Message::ProhibitedAction { action: "<action>" }, &["<action>"]),
+            (Message::Unfulfilled { action: "<action>" }, &["<action>"]),
+            (Message::Violated { action: "<action>" }, &["<action>"]),
+            (Message::Offer, &[]),
+            (Message::Parent { id: "<id>" }, &["<id>"]),
+            (Message::NoPermission, &[]),
+            (withheld("/prohibition/0", Truth::False), &["/prohibition/0", "<operand>"]),
+            (withheld("/prohibition/0", Truth::True), &["/prohibition/0", "<operand>"]),
+            (withheld("/permission/0", Truth::True), &["/permission/0", "<operand>"]),
+            (withheld("/permission/0", Truth::Unknown), &["/permission/0", "<operand>"]),
+            (Message::Fulfil { action: "<action>" }, &["<action>"]),
+            (Message::Heal { action: "<action>", then: "" }, &[]),
+            (Message::Heal { action: "<action>", then: "<then>" }, &["<action>", "<then>"]),
+            (Message::Negotiate, &[]),
+            (Message::Permitted, &[]),
+            (Message::Refused, &[]),
+            (Message::Because, &[]),
+        ];
+        let remedies = remedies.map(|operand| (Message::Remedy(Remedy::of(operand)), &[][..]));
+        let all: Vec<_> = messages.into_iter().chain(remedies).collect();
+        for language in Language::ALL {
+            assert_eq!(Language::of_tag(language.tag()), Some(language));
+            let said: Vec<String> = all.iter().map(|(message, _)| language.say(*message)).collect();
+            for (sentence, (_, terms)) in said.iter().zip(&all) {
+                assert!(terms.iter().all(|term| sentence.contains(term)), "{language:?}: {sentence}");
+            }
+            let distinct: std::collections::HashSet<&String> = said.iter().collect();
+            assert_eq!(distinct.len(), said.len(), "{language:?} says two things in the same words");
+            for other in Language::ALL.into_iter().filter(|other| *other != language) {
+                assert!(all.iter().zip(&said).all(|((message, _), said)| other.say(*message) != *said));
+            }
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Audience, Because, compared};
+use super::{Audience, Because, Language, Message, compared};
 use crate::policy::compile::{Compiled, CompiledRule, Node, NodeId};
 use crate::policy::judge::{Eval, Trace};
 use crate::policy::truth::{Mask, Truth};
@@ -19,6 +19,9 @@ pub struct Explanation {
     pub because: Vec<Because>,
     /// Every rule of the policy with what became of it.
     pub rules: Vec<Part>,
+    /// The language of its sentences.
+    #[serde(skip)]
+    pub language: Language,
 }
 
 /// A rule, an aspect of one, a constraint or a duty, with its own parts.
@@ -61,6 +64,12 @@ impl Compiled {
     /// Decides, and tells of every rule and constraint, also of those that did not decide.
     #[must_use]
     pub fn explain(&self, world: &World) -> Explanation {
+        self.explain_in(Language::default(), world)
+    }
+
+    /// The same in another language.
+    #[must_use]
+    pub fn explain_in(&self, language: Language, world: &World) -> Explanation {
         let sheet = self.sheet(world);
         let verdict = self.judge(&sheet, &mut Trace::default());
         let mut eval = Eval::quiet(self, &sheet);
@@ -68,9 +77,10 @@ impl Compiled {
         for (kind, list) in
             [("permission", &self.permissions), ("prohibition", &self.prohibitions), ("obligation", &self.obligations)]
         {
-            rules.extend(list.iter().map(|rule| told(&mut eval, rule, kind)));
+            rules.extend(list.iter().map(|rule| told(&mut eval, language, rule, kind)));
         }
-        Explanation { permit: verdict.permit, because: self.because(&sheet, verdict).because, rules }
+        let because = self.because_in(language, &sheet, verdict).because;
+        Explanation { permit: verdict.permit, because, rules, language }
     }
 }
 
@@ -78,16 +88,17 @@ impl Explanation {
     /// The same explanation with what these readers may see.
     #[must_use]
     pub fn for_audience(mut self, audience: Audience) -> Self {
-        self.because = self.because.iter().map(|because| because.for_audience(audience)).collect();
-        self.rules.iter_mut().for_each(|rule| rule.redact(audience));
+        self.because = self.because.iter().map(|because| because.for_audience(audience, self.language)).collect();
+        let language = self.language;
+        self.rules.iter_mut().for_each(|rule| rule.redact(audience, language));
         self
     }
 }
 
 impl Part {
-    fn redact(&mut self, audience: Audience) {
-        self.compared = self.compared.take().map(|compared| compared.for_audience(audience));
-        self.parts.iter_mut().for_each(|part| part.redact(audience));
+    fn redact(&mut self, audience: Audience, language: Language) {
+        self.compared = self.compared.take().map(|compared| compared.for_audience(audience, language));
+        self.parts.iter_mut().for_each(|part| part.redact(audience, language));
     }
 }
 
@@ -102,7 +113,7 @@ fn duty_state(eval: &mut Eval<'_>, rule: &CompiledRule, kind: &str) -> Option<Du
     })
 }
 
-fn told(eval: &mut Eval<'_>, rule: &CompiledRule, kind: &'static str) -> Part {
+fn told(eval: &mut Eval<'_>, language: Language, rule: &CompiledRule, kind: &'static str) -> Part {
     let state = match kind {
         "permission" => eval.permission(rule),
         "prohibition" => eval.rule(rule),
@@ -118,29 +129,29 @@ fn told(eval: &mut Eval<'_>, rule: &CompiledRule, kind: &'static str) -> Part {
         let state = eval.aspect(alternatives).truth();
         let clause = alternatives.first().map(|one| one.clause.to_string()).unwrap_or_default();
         let refined = alternatives.iter().flat_map(|one| one.refinements.iter());
-        let inner = refined.map(|node| constraint(eval, *node)).collect();
+        let inner = refined.map(|node| constraint(eval, language, *node)).collect();
         parts.push(Part { clause, uid: None, kind: name, state, duty: None, compared: None, parts: inner });
     }
-    parts.extend(rule.constraints.iter().map(|node| constraint(eval, *node)));
-    parts.extend(rule.duties.iter().map(|duty| told(eval, duty, "duty")));
-    parts.extend(rule.consequences.iter().map(|duty| told(eval, duty, "consequence")));
+    parts.extend(rule.constraints.iter().map(|node| constraint(eval, language, *node)));
+    parts.extend(rule.duties.iter().map(|duty| told(eval, language, duty, "duty")));
+    parts.extend(rule.consequences.iter().map(|duty| told(eval, language, duty, "consequence")));
     let uid = rule.uid.as_deref().map(str::to_owned);
     let duty = duty_state(eval, rule, kind);
     Part { clause: rule.clause.to_string(), uid, kind, state: state.truth(), duty, compared: None, parts }
 }
 
-fn constraint(eval: &mut Eval<'_>, id: NodeId) -> Part {
+fn constraint(eval: &mut Eval<'_>, language: Language, id: NodeId) -> Part {
     let mask = eval.node(id);
     let policy = eval.policy;
     let (clause, uid, kind, compared, parts) = match policy.nodes.get(id.0) {
         Some(Node::Atom(at)) => {
             let atom = policy.atoms.get(*at);
-            let compared = atom.map(|atom| compared(eval, atom, mask));
+            let compared = atom.map(|atom| compared(language, eval, atom, mask));
             let clause = atom.map(|atom| atom.clause.to_string()).unwrap_or_default();
             (clause, atom.and_then(|atom| atom.uid.as_deref()), "constraint", compared, Vec::new())
         }
         Some(Node::Logical { clause, uid, logic, parts }) => {
-            let parts = parts.iter().map(|part| constraint(eval, *part)).collect();
+            let parts = parts.iter().map(|part| constraint(eval, language, *part)).collect();
             (clause.to_string(), uid.as_deref(), logic.as_str(), None, parts)
         }
         None => (String::new(), None, "constraint", None, Vec::new()),
@@ -151,9 +162,10 @@ fn constraint(eval: &mut Eval<'_>, id: NodeId) -> Part {
 impl fmt::Display for Explanation {
     /// A tree of lines: a mark, what it is, where it stands, and the sentence.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", if self.permit { "permitted" } else { "refused" })?;
+        let say = |message| self.language.say(message);
+        writeln!(f, "{}", say(if self.permit { Message::Permitted } else { Message::Refused }))?;
         for because in &self.because {
-            writeln!(f, "  because {} ({})", because.reason, because.clause)?;
+            writeln!(f, "  {} {} ({})", say(Message::Because), because.reason, because.clause)?;
             if !self.permit {
                 writeln!(f, "    {}", because.remedy)?;
             }

@@ -14,15 +14,15 @@ impl Eval<'_> {
     /// The truth of the comparison at this place.
     pub(super) fn atom(&self, at: usize) -> Mask {
         let Some(probe) = self.terms.probes.get(at) else { return Mask::UNKNOWN };
-        match probe.test {
+        match &probe.test {
             Test::Whole => return self.whole(at),
-            Test::Now(operator, bound) => return Mask::of(operator.admits(self.now.cmp(&bound))),
+            Test::Now(operator, bound) => return Mask::of(operator.admits(self.now.cmp(bound))),
             _ if self.only_time => return Mask::UNKNOWN,
             _ => {}
         }
         let Some((table, fact)) = self.sheet.fact(probe.slot as usize) else { return Mask::UNKNOWN };
         match fact.known {
-            Known::Among | Known::Values => tested(probe.test, table, fact),
+            Known::Among | Known::Values => tested(&probe.test, table, fact),
             open => self.open(open, probe.exchange_only),
         }
     }
@@ -84,20 +84,20 @@ impl Eval<'_> {
 }
 
 /// What bits and numbers tell. Of groups, `eq` means "belongs to", because X-Road writes it so.
-fn tested(test: Test, table: &FactTable, fact: &Fact) -> Mask {
+fn tested(test: &Test, table: &FactTable, fact: &Fact) -> Mask {
     let (bits, one) = (fact.bits, fact.len == 1 || fact.known == Known::Among);
     match test {
-        Test::Any(wanted) => Mask::of(bits & wanted != 0),
+        Test::Any(wanted) => Mask::of(bits & *wanted != 0),
         // A path that no pattern can match says nothing about not being meant.
         Test::None(_) | Test::Other(_) if fact.ambiguous => Mask::UNKNOWN,
-        Test::None(unwanted) => Mask::of(bits & unwanted == 0),
-        Test::All(wanted) => Mask::of(bits & wanted == wanted),
-        Test::Same(wanted) if one => Mask::of(bits & wanted != 0),
-        Test::Other(unwanted) if one => Mask::of(bits & unwanted == 0),
-        Test::Number(operator, bound) => match table.only(fact) {
-            Some(Typed::Number(number)) => Mask::known(number.compare(bound).map(|order| operator.admits(order))),
-            _ => Mask::UNKNOWN,
-        },
+        Test::None(unwanted) => Mask::of(bits & *unwanted == 0),
+        Test::All(wanted) => Mask::of(bits & *wanted == *wanted),
+        Test::Same(wanted) if one => Mask::of(bits & *wanted != 0),
+        Test::Other(unwanted) if one => Mask::of(bits & *unwanted == 0),
+        Test::Number(operator, bound) => {
+            let order = table.number(fact).and_then(|number| number.compare(bound));
+            Mask::known(order.map(|order| operator.admits(order)))
+        }
         Test::Same(_) | Test::Other(_) | Test::Now(..) | Test::Whole => Mask::UNKNOWN,
     }
 }

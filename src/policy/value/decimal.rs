@@ -82,12 +82,17 @@ impl Decimal {
     }
 
     /// The order of two numbers; `None` only beyond 38 digits.
-    pub(crate) fn compare(self, other: Self) -> Option<Ordering> {
+    #[inline]
+    pub(crate) fn compare(&self, other: &Self) -> Option<Ordering> {
         if self.scale == other.scale {
             return Some(self.digits.cmp(&other.digits));
         }
+        self.compare_lifted(other)
+    }
+
+    fn compare_lifted(&self, other: &Self) -> Option<Ordering> {
         let scale = self.scale.max(other.scale);
-        let lift = |d: Self| d.digits.checked_mul(10_i128.checked_pow(scale - d.scale)?);
+        let lift = |d: &Self| d.digits.checked_mul(10_i128.checked_pow(scale - d.scale)?);
         Some(lift(self)?.cmp(&lift(other)?))
     }
 
@@ -129,9 +134,9 @@ mod tests {
     #[test]
     fn decimals_compare_exactly() {
         assert_eq!(number("1.0"), number("1"));
-        assert_eq!(number("0.1").compare(number("0.10")), Some(Ordering::Equal));
-        assert_eq!(number("9007199254740993").compare(number("9007199254740992")), Some(Ordering::Greater));
-        assert_eq!(number("-2.5").compare(number("-2.49")), Some(Ordering::Less));
+        assert_eq!(number("0.1").compare(&number("0.10")), Some(Ordering::Equal));
+        assert_eq!(number("9007199254740993").compare(&number("9007199254740992")), Some(Ordering::Greater));
+        assert_eq!(number("-2.5").compare(&number("-2.49")), Some(Ordering::Less));
         assert_eq!(number("1e3"), number("1000"));
         assert_eq!(number("1.5e-1"), number(".15"));
         assert_eq!(number("-0.0"), number("0"));

@@ -1,0 +1,64 @@
+//! English.
+
+use super::{Message, Remedy};
+use crate::policy::truth::Truth;
+
+pub(super) fn say(message: Message<'_>) -> String {
+    match message {
+        Message::Compared { operand, operator, required, observed, state } => match (state, observed) {
+            (Truth::Unknown, None) => {
+                format!("{operand} is not known, so it cannot be shown to be {operator} {required}")
+            }
+            (Truth::Unknown, Some(seen)) => {
+                format!("{operand} is {seen}, which cannot be compared by {operator} with {required}")
+            }
+            (Truth::True, Some(seen)) => format!("{operand} is {seen}, which is {operator} {required}"),
+            (Truth::False, Some(seen)) => format!("{operand} is {seen}, which is not {operator} {required}"),
+            (_, None) => format!("{operand} is not {operator} {required}"),
+        },
+        Message::Ambiguous { path } => {
+            format!("the path {path} has dot segments or encoded characters and may mean two things")
+        }
+        Message::Referenced { reference } => {
+            format!("the value to compare with stands at {reference} and is not known")
+        }
+        Message::Sequence => "in what order this came to hold is not known".to_owned(),
+        Message::Prohibited { comparison } => format!("a prohibition applies: {comparison}"),
+        Message::MayBeProhibited { operand } => format!("a prohibition may apply: {operand} is not known"),
+        Message::ProhibitedAction { action } => format!("{action} is prohibited"),
+        Message::Unfulfilled { action } => format!("the duty to {action} is not fulfilled"),
+        Message::Violated { action } => format!("the obligation to {action} was not fulfilled in time"),
+        Message::Offer => "an offer permits nothing; only an agreement does".to_owned(),
+        Message::Parent { id } => format!("the policy inherits from {id}, whose rules are not known"),
+        Message::NoPermission => "the policy has no permission, and what is not permitted is refused".to_owned(),
+        Message::Withheld { clause, operand, state } => match (clause.starts_with("/prohibition"), state) {
+            (true, Truth::False) => format!("the agreement's prohibition {clause} on {operand} does not apply"),
+            (true, _) => format!("the agreement's prohibition {clause} on {operand} applies, or may apply"),
+            (false, Truth::True) => format!("the agreement's clause {clause} on {operand} is met"),
+            (false, _) => format!("the agreement's clause {clause} on {operand} is not met"),
+        },
+        Message::Remedy(what) => remedy(what).to_owned(),
+        Message::Fulfil { action } => format!("fulfil the duty to {action} and report it, then call again"),
+        Message::Heal { then: "", .. } => "it cannot be made good; negotiate a new agreement".to_owned(),
+        Message::Heal { action, then } => format!(
+            "fulfil the duty to {action} and what follows from its delay, {then}, and report both, then call again"
+        ),
+        Message::Negotiate => "negotiate an agreement on this offer first".to_owned(),
+        Message::Permitted => "permitted".to_owned(),
+        Message::Refused => "refused".to_owned(),
+        Message::Because => "because".to_owned(),
+    }
+}
+
+const fn remedy(what: Remedy) -> &'static str {
+    match what {
+        Remedy::NewAgreement => "the agreed number of calls is used up; negotiate a new agreement",
+        Remedy::Slower => "call more slowly",
+        Remedy::OtherTime => "call within the agreed time, or negotiate a new agreement",
+        Remedy::OtherPath => "call only the methods and paths that the agreement covers",
+        Remedy::Consent => "show a consent of the data subject that is in force and about this call",
+        Remedy::Purpose => "declare a purpose that the agreement covers",
+        Remedy::OtherAgreement => "use an agreement that covers this",
+        Remedy::Meet => "meet the clause, or negotiate an agreement without it",
+    }
+}

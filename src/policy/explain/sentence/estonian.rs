@@ -1,0 +1,62 @@
+//! Estonian.
+
+use super::{Message, Remedy};
+use crate::policy::truth::Truth;
+
+pub(super) fn say(message: Message<'_>) -> String {
+    match message {
+        Message::Compared { operand, operator, required, observed, state } => match (state, observed) {
+            (Truth::Unknown, None) => {
+                format!("{operand} ei ole teada, seega ei saa näidata, et see on {operator} {required}")
+            }
+            (Truth::Unknown, Some(seen)) => {
+                format!("{operand} on {seen}, mida ei saa operaatoriga {operator} võrrelda väärtusega {required}")
+            }
+            (Truth::True, Some(seen)) => format!("{operand} on {seen}, mis on {operator} {required}"),
+            (Truth::False, Some(seen)) => format!("{operand} on {seen}, mis ei ole {operator} {required}"),
+            (_, None) => format!("{operand} ei vasta tingimusele {operator} {required}"),
+        },
+        Message::Ambiguous { path } => {
+            format!("tee {path} sisaldab punktisegmente või kodeeritud märke ja seda saab mõista kahel viisil")
+        }
+        Message::Referenced { reference } => format!("võrdlusväärtus asub aadressil {reference} ja ei ole teada"),
+        Message::Sequence => "ei ole teada, mis järjekorras tingimused täitusid".to_owned(),
+        Message::Prohibited { comparison } => format!("kehtib keeld: {comparison}"),
+        Message::MayBeProhibited { operand } => format!("keeld võib kehtida: {operand} ei ole teada"),
+        Message::ProhibitedAction { action } => format!("tegevus {action} on keelatud"),
+        Message::Unfulfilled { action } => format!("kohustus {action} ei ole täidetud"),
+        Message::Violated { action } => format!("kohustust {action} ei täidetud õigel ajal"),
+        Message::Offer => "pakkumus ei luba midagi; loa annab ainult leping".to_owned(),
+        Message::Parent { id } => format!("poliitika tugineb poliitikale {id}, mille reeglid ei ole teada"),
+        Message::NoPermission => "poliitikas ei ole ühtegi luba ja mis ei ole lubatud, sellest keeldutakse".to_owned(),
+        Message::Withheld { clause, operand, state } => match (clause.starts_with("/prohibition"), state) {
+            (true, Truth::False) => format!("lepingu keeld {clause} ({operand}) ei kehti"),
+            (true, _) => format!("lepingu keeld {clause} ({operand}) kehtib või võib kehtida"),
+            (false, Truth::True) => format!("lepingu tingimus {clause} ({operand}) on täidetud"),
+            (false, _) => format!("lepingu tingimus {clause} ({operand}) ei ole täidetud"),
+        },
+        Message::Remedy(what) => remedy(what).to_owned(),
+        Message::Fulfil { action } => format!("täitke kohustus {action}, teatage sellest ja tehke päring uuesti"),
+        Message::Heal { then: "", .. } => "seda ei saa enam heastada; sõlmige uus leping".to_owned(),
+        Message::Heal { action, then } => {
+            format!("täitke kohustus {action} ja viivitusest tulenev {then}, teatage mõlemast ja tehke päring uuesti")
+        }
+        Message::Negotiate => "sõlmige kõigepealt selle pakkumuse alusel leping".to_owned(),
+        Message::Permitted => "lubatud".to_owned(),
+        Message::Refused => "keeldutud".to_owned(),
+        Message::Because => "sest".to_owned(),
+    }
+}
+
+const fn remedy(what: Remedy) -> &'static str {
+    match what {
+        Remedy::NewAgreement => "kokkulepitud päringute arv on täis; sõlmige uus leping",
+        Remedy::Slower => "tehke päringuid harvemini",
+        Remedy::OtherTime => "tehke päring kokkulepitud ajal või sõlmige uus leping",
+        Remedy::OtherPath => "kasutage ainult lepinguga hõlmatud meetodeid ja teid",
+        Remedy::Consent => "esitage andmesubjekti kehtiv nõusolek, mis käib selle päringu kohta",
+        Remedy::Purpose => "märkige eesmärk, mida leping hõlmab",
+        Remedy::OtherAgreement => "kasutage lepingut, mis seda hõlmab",
+        Remedy::Meet => "täitke tingimus või sõlmige leping, milles seda ei ole",
+    }
+}

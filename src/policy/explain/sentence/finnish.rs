@@ -1,0 +1,64 @@
+//! Finnish.
+
+use super::{Message, Remedy};
+use crate::policy::truth::Truth;
+
+pub(super) fn say(message: Message<'_>) -> String {
+    match message {
+        Message::Compared { operand, operator, required, observed, state } => match (state, observed) {
+            (Truth::Unknown, None) => {
+                format!("{operand} ei ole tiedossa, joten ei voida osoittaa, että se on {operator} {required}")
+            }
+            (Truth::Unknown, Some(seen)) => {
+                format!("{operand} on {seen}, jota ei voi verrata operaattorilla {operator} arvoon {required}")
+            }
+            (Truth::True, Some(seen)) => format!("{operand} on {seen}, joka on {operator} {required}"),
+            (Truth::False, Some(seen)) => format!("{operand} on {seen}, joka ei ole {operator} {required}"),
+            (_, None) => format!("{operand} ei vastaa ehtoa {operator} {required}"),
+        },
+        Message::Ambiguous { path } => format!(
+            "polku {path} sisältää pistesegmenttejä tai koodattuja merkkejä, ja sen voi ymmärtää kahdella tavalla"
+        ),
+        Message::Referenced { reference } => format!("verrattava arvo on osoitteessa {reference} eikä se ole tiedossa"),
+        Message::Sequence => "ei ole tiedossa, missä järjestyksessä ehdot täyttyivät".to_owned(),
+        Message::Prohibited { comparison } => format!("kielto on voimassa: {comparison}"),
+        Message::MayBeProhibited { operand } => format!("kielto voi olla voimassa: {operand} ei ole tiedossa"),
+        Message::ProhibitedAction { action } => format!("toiminto {action} on kielletty"),
+        Message::Unfulfilled { action } => format!("velvollisuutta {action} ei ole täytetty"),
+        Message::Violated { action } => format!("velvollisuutta {action} ei täytetty ajoissa"),
+        Message::Offer => "tarjous ei salli mitään; vain sopimus sallii".to_owned(),
+        Message::Parent { id } => format!("käytäntö perustuu käytäntöön {id}, jonka sääntöjä ei tunneta"),
+        Message::NoPermission => "käytännössä ei ole yhtään lupaa, ja mikä ei ole sallittua, se evätään".to_owned(),
+        Message::Withheld { clause, operand, state } => match (clause.starts_with("/prohibition"), state) {
+            (true, Truth::False) => format!("sopimuksen kielto {clause} ({operand}) ei ole voimassa"),
+            (true, _) => format!("sopimuksen kielto {clause} ({operand}) on voimassa tai voi olla voimassa"),
+            (false, Truth::True) => format!("sopimuksen ehto {clause} ({operand}) täyttyy"),
+            (false, _) => format!("sopimuksen ehto {clause} ({operand}) ei täyty"),
+        },
+        Message::Remedy(what) => remedy(what).to_owned(),
+        Message::Fulfil { action } => {
+            format!("täyttäkää velvollisuus {action}, ilmoittakaa siitä ja tehkää kutsu uudelleen")
+        }
+        Message::Heal { then: "", .. } => "sitä ei voi enää korjata; neuvotelkaa uusi sopimus".to_owned(),
+        Message::Heal { action, then } => format!(
+            "täyttäkää velvollisuus {action} ja viivästyksen seuraus {then}, ilmoittakaa molemmista ja tehkää kutsu uudelleen"
+        ),
+        Message::Negotiate => "neuvotelkaa ensin sopimus tästä tarjouksesta".to_owned(),
+        Message::Permitted => "sallittu".to_owned(),
+        Message::Refused => "evätty".to_owned(),
+        Message::Because => "koska".to_owned(),
+    }
+}
+
+const fn remedy(what: Remedy) -> &'static str {
+    match what {
+        Remedy::NewAgreement => "sovittu kutsujen määrä on käytetty; neuvotelkaa uusi sopimus",
+        Remedy::Slower => "kutsukaa harvemmin",
+        Remedy::OtherTime => "kutsukaa sovittuna aikana tai neuvotelkaa uusi sopimus",
+        Remedy::OtherPath => "kutsukaa vain sopimuksen kattamia menetelmiä ja polkuja",
+        Remedy::Consent => "esittäkää rekisteröidyn voimassa oleva suostumus, joka koskee tätä kutsua",
+        Remedy::Purpose => "ilmoittakaa käyttötarkoitus, jonka sopimus kattaa",
+        Remedy::OtherAgreement => "käyttäkää sopimusta, joka kattaa tämän",
+        Remedy::Meet => "täyttäkää ehto tai neuvotelkaa sopimus ilman sitä",
+    }
+}
