@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
@@ -12,6 +13,7 @@ use sqlx::{Connection as _, Sqlite, Transaction};
 
 mod agreements;
 mod documents;
+mod leases;
 mod obligations;
 mod outbox;
 mod processes;
@@ -19,9 +21,12 @@ mod processes;
 mod tests;
 
 pub use documents::DocumentKind;
+pub use leases::Claimed;
 pub use obligations::ObligationQuery;
 pub use outbox::Work;
-pub use processes::{HistoryEntry, PlannedStep, Transition};
+pub use processes::{HistoryEntry, PlannedStep, Transition, Waiting};
+
+use leases::Leases;
 
 /// How long to wait for a database that another one writes to.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -54,7 +59,8 @@ pub enum StoreError {
 pub struct Store {
     write: SqlitePool,
     read: SqlitePool,
-    _lock: std::sync::Arc<File>,
+    leases: Arc<Leases>,
+    _lock: Arc<File>,
 }
 
 impl Store {
@@ -79,9 +85,7 @@ impl Store {
         let write = pool.connect_with(options.clone()).await?;
         sqlx::migrate!("src/store/migrations").run(&write).await?;
         let read = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await?;
-        let store = Self { write, read, _lock: std::sync::Arc::new(lock) };
-        store.release_all_leases().await?;
-        Ok(store)
+        Ok(Self { write, read, leases: Arc::default(), _lock: Arc::new(lock) })
     }
 
     /// Begins a writing transaction; dropping it without [`Tx::commit`] undoes it.
@@ -89,7 +93,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
-        Ok(Tx(self.write.begin_with("BEGIN IMMEDIATE").await?))
+        Ok(Tx(self.write.begin_with("BEGIN IMMEDIATE").await?, Arc::clone(&self.leases)))
     }
 
     /// Closes all connections after their work.
@@ -100,7 +104,7 @@ impl Store {
 }
 
 /// A writing transaction: all of its changes happen, or none.
-pub struct Tx(Transaction<'static, Sqlite>);
+pub struct Tx(Transaction<'static, Sqlite>, Arc<Leases>);
 
 impl Tx {
     /// Makes the changes durable.

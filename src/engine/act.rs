@@ -15,7 +15,7 @@ use crate::model::process::{Process, ProcessDetail, ProcessState};
 use crate::model::terms;
 use crate::model::time::Timestamp;
 use crate::model::transfer::{self, TransferEvent, TransferState};
-use crate::store::{Transition, Tx};
+use crate::store::{Transition, Tx, Waiting};
 
 impl Engine {
     /// Starts a negotiation as consumer: the request is recorded and sent in the background.
@@ -139,8 +139,9 @@ impl Engine {
             let (state, role, now) = (process.state, process.role, process.created);
             let plan = enter(&mut process, state, role, now, &engine.0.automation);
             let mut tx = engine.0.store.begin().await?;
-            tx.insert_process(&process, &Transition { changed_by: role, event, plan }).await?;
-            tx.push(&process.pid, &message, now).await?;
+            let transition =
+                Transition { changed_by: role, event, plan, waiting: Waiting::Kept, message: Some(&message) };
+            tx.insert_process(&process, &transition).await?;
             tx.commit().await?;
             engine.announce(&process);
             Ok(process)
@@ -190,9 +191,11 @@ impl Engine {
         let now = self.0.clock.now();
         let body = self.compose(&mut tx, &mut process, event, offer, reasons, now).await?;
         let plan = enter(&mut process, ProcessState::Negotiation(next), role, now, &self.0.automation);
-        tx.update_process(&process, &Transition { changed_by: role, event: event.as_str(), plan }).await?;
+        let message = OutboundMessage::Negotiation(negotiation_message(&process, body));
+        let (waiting, message) = outgoing(&process, event == NegotiationEvent::Terminate, &message);
+        let transition = Transition { changed_by: role, event: event.as_str(), plan, waiting, message };
+        tx.update_process(&process, &transition).await?;
         self.settle_agreement(&mut tx, &process, next, now).await?;
-        tx.push(pid, &OutboundMessage::Negotiation(negotiation_message(&process, body)), now).await?;
         tx.commit().await?;
         self.announce(&process);
         Ok(process)
@@ -283,8 +286,10 @@ impl Engine {
         };
         let now = self.0.clock.now();
         let plan = enter(&mut process, ProcessState::Transfer(next), role, now, &self.0.automation);
-        tx.update_process(&process, &Transition { changed_by: role, event: event.as_str(), plan }).await?;
-        tx.push(pid, &OutboundMessage::Transfer(transfer_message(&process, body)), now).await?;
+        let message = OutboundMessage::Transfer(transfer_message(&process, body));
+        let (waiting, message) = outgoing(&process, event == TransferEvent::Terminate, &message);
+        let transition = Transition { changed_by: role, event: event.as_str(), plan, waiting, message };
+        tx.update_process(&process, &transition).await?;
         tx.commit().await?;
         self.announce(&process);
         Ok(process)
@@ -319,6 +324,21 @@ async fn load(tx: &mut Tx, pid: &Pid, version: Option<i64>) -> Result<Process, E
             Err(EngineError::Store(crate::store::StoreError::Fenced("process")))
         }
         _ => Ok(process),
+    }
+}
+
+/// What is sent of a step. A termination goes ahead of whatever waits; a peer that was never reached has nothing to be told.
+fn outgoing<'a>(
+    process: &Process,
+    terminates: bool,
+    message: &'a OutboundMessage,
+) -> (Waiting, Option<&'a OutboundMessage>) {
+    match (terminates, &process.peer_pid) {
+        (false, _) => (Waiting::Kept, Some(message)),
+        (true, Some(_)) => (Waiting::Dropped, Some(message)),
+        (true, None) if process.delivery_failure.is_some() => (Waiting::Dropped, None),
+        // The message that begins the process may be arriving just now.
+        (true, None) => (Waiting::Kept, Some(message)),
     }
 }
 

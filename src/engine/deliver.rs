@@ -5,9 +5,13 @@ use super::transition::enter;
 use super::{Acknowledgement, DeliveryFailure, Engine, Envelope, Pace};
 use crate::model::message::{NegotiationBody, OutboundMessage, Reasons, TransferBody};
 use crate::model::negotiation::NegotiationState;
+use crate::model::obligation::AgreementKey;
 use crate::model::process::{Process, ProcessState};
 use crate::model::transfer::TransferState;
-use crate::store::{StoreError, Transition, Work};
+use crate::store::{StoreError, Transition, Waiting, Work};
+
+/// How often a peer may say "not yet" before it is asked where it stands.
+const PATIENCE: u32 = 3;
 
 impl Engine {
     /// Delivers the oldest message of claimed work; whether there may be more to do.
@@ -28,14 +32,25 @@ impl Engine {
             Err(DeliveryFailure::Refused { status, reasons }) => {
                 self.refused(&process, lease, number, &envelope, status, reasons).await
             }
+            Err(DeliveryFailure::NotYet) if attempts >= PATIENCE && self.has_arrived(&process, &envelope).await => {
+                self.record_delivered(&process, lease, number, &Acknowledgement::default()).await
+            }
             Err(failure) if attempts + 1 >= self.0.pace.attempts => {
                 tracing::error!(pid = %process.pid, trace = process.detail.trace, %failure, attempts, "a message is given up");
-                let unreachable = Reasons::new("peer.unreachable", failure.to_string());
+                let not_yet = matches!(failure, DeliveryFailure::NotYet);
+                let code = if not_yet { "peer.not-ready" } else { "peer.unreachable" };
+                let unreachable = Reasons::new(code, failure.to_string());
                 self.end_without(&process, lease, number, unreachable, false).await
             }
             Err(failure) => {
                 let pause = back_off(&self.0.pace, attempts, matches!(failure, DeliveryFailure::NotYet));
-                tracing::warn!(pid = %process.pid, trace = process.detail.trace, %failure, attempts, pause, "a message will be sent again");
+                let (pid, trace) = (&process.pid, &process.detail.trace);
+                // What goes on failing is told once; how often shows in the process and in the metrics.
+                if attempts == 0 {
+                    tracing::warn!(%pid, trace, %failure, pause, "a message will be sent again");
+                } else {
+                    tracing::debug!(%pid, trace, %failure, attempts, pause, "a message will be sent again");
+                }
                 let retry_at = self.0.clock.now().plus_millis(pause);
                 self.0.store.postpone(&process.pid, lease, number, retry_at, &failure.to_string()).await?;
                 Ok(false)
@@ -82,16 +97,20 @@ impl Engine {
         status: u16,
         reasons: Reasons,
     ) -> Result<bool, StoreError> {
-        if let Some(peer_pid) = process.peer_pid.as_ref().filter(|_| (400..500).contains(&status)) {
-            let asking = self.0.surroundings.peers.state(envelope, process.kind(), peer_pid);
-            let state = tokio::time::timeout(self.0.pace.delivery, asking).await;
-            if matches!(&state, Ok(Ok(state)) if has_reached(process.state, state)) {
-                return self.record_delivered(process, lease, number, &Acknowledgement::default()).await;
-            }
+        if (400..500).contains(&status) && self.has_arrived(process, envelope).await {
+            return self.record_delivered(process, lease, number, &Acknowledgement::default()).await;
         }
         tracing::warn!(pid = %process.pid, trace = process.detail.trace, status, code = reasons.code, reason = ?reasons.reason, "the peer refused a message");
         let tell = process.peer_pid.is_some() && !matches!(status, 0 | 404 | 410);
         self.end_without(process, lease, number, reasons, tell).await
+    }
+
+    /// Whether the peer's own state says that it had the message.
+    async fn has_arrived(&self, process: &Process, envelope: &Envelope) -> bool {
+        let Some(peer_pid) = &process.peer_pid else { return false };
+        let asking = self.0.surroundings.peers.state(envelope, process.kind(), peer_pid);
+        let state = tokio::time::timeout(self.0.pace.delivery, asking).await;
+        matches!(&state, Ok(Ok(state)) if has_reached(process.state, state))
     }
 
     /// Ends a process whose message will never arrive; the peer is told when it can be.
@@ -111,28 +130,31 @@ impl Engine {
             return Ok(true);
         }
         let Some(mut ended) = tx.process(&process.pid).await? else { return Ok(false) };
+        let mut dead = None;
         if ended.state == ProcessState::Negotiation(NegotiationState::Finalized)
             && let Some(agreement) = &ended.agreement
         {
             tx.set_agreement_live(&ended.participant, ended.role, agreement, false).await?;
+            dead =
+                Some(AgreementKey { participant: ended.participant.clone(), role: ended.role, id: agreement.clone() });
         }
         if ended.state.is_final() {
             if ended.peer_pid.is_none() {
                 tx.clear_outbox(&ended.pid).await?;
             }
             tx.commit().await?;
+            // Calls under it end with the very next one, and the monitor ends its transfers.
+            dead.into_iter().for_each(|key| self.tell_of_agreement(key));
             return Ok(true);
         }
-        tx.clear_outbox(&ended.pid).await?;
         let (state, message) = termination(&ended, reasons.clone());
         ended.detail.reasons = Some(reasons);
         let role = ended.role;
         let _ = enter(&mut ended, state, role, now, &self.0.automation);
         ended.detail.held = false;
-        tx.update_process(&ended, &Transition { changed_by: role, event: "terminate", plan: None }).await?;
-        if tell {
-            tx.push(&ended.pid, &message, now).await?;
-        }
+        let (waiting, message) = (Waiting::Dropped, tell.then_some(&message));
+        let transition = Transition { changed_by: role, event: "terminate", plan: None, waiting, message };
+        tx.update_process(&ended, &transition).await?;
         tx.commit().await?;
         self.announce(&ended);
         Ok(true)

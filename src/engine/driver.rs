@@ -33,6 +33,9 @@ fn plan(work: &Work, now: Timestamp) -> Doing {
     }
 }
 
+/// The longest sleep: clocks of machines are set.
+const DAY: Duration = Duration::from_secs(86_400);
+
 impl Engine {
     /// Works until `stop`; then finishes what is in hand and returns.
     pub async fn run(&self, stop: CancellationToken) {
@@ -59,11 +62,14 @@ impl Engine {
     /// Claims as much due work as there are free workers; for how long nothing else will be due.
     async fn claim_and_spawn(&self, permits: &Arc<Semaphore>, tasks: &TaskTracker) -> Result<Duration, StoreError> {
         let free = u32::try_from(permits.available_permits()).unwrap_or(u32::MAX);
+        let mut next = None;
         if free > 0 {
             let now = self.0.clock.now();
             let lease = uuid::Uuid::now_v7().to_string();
             let until = now.plus_millis(millis(self.0.pace.lease));
-            for pid in self.0.store.claim(&lease, now, until, free).await? {
+            let claimed = self.0.store.claim(&lease, now, until, free).await?;
+            next = claimed.next;
+            for pid in claimed.pids {
                 let Ok(permit) = Arc::clone(permits).try_acquire_owned() else { break };
                 let (engine, lease) = (self.clone(), lease.clone());
                 tasks.spawn(async move {
@@ -73,13 +79,10 @@ impl Engine {
                 });
             }
         }
-        let day = Duration::from_secs(86_400);
-        if permits.available_permits() == 0 {
-            return Ok(day);
-        }
-        let Some(due) = self.0.store.next_due().await? else { return Ok(day) };
+        // With no worker free, the next to become free wakes the loop.
+        let Some(due) = next.filter(|_| permits.available_permits() > 0) else { return Ok(DAY) };
         let wait = due.millis().saturating_sub(self.0.clock.now().millis()).max(0);
-        Ok(Duration::from_millis(u64::try_from(wait).unwrap_or(0)).min(day))
+        Ok(Duration::from_millis(u64::try_from(wait).unwrap_or(0)).min(DAY))
     }
 
     /// Does all that is due for one claimed process, then gives the claim back.
@@ -92,13 +95,12 @@ impl Engine {
                 Err(StoreError::Fenced(_)) => tracing::debug!(%pid, "somebody else moved this process on"),
                 Err(error) => {
                     tracing::error!(%pid, %error, "the store could not take the outcome; it will be tried again");
-                    break;
+                    let pauses = (millis(self.0.pace.first_retry), millis(self.0.pace.longest_retry));
+                    return self.0.store.hold_back(pid, lease, self.0.clock.now(), pauses);
                 }
             }
         }
-        if let Err(error) = self.0.store.release(pid, lease).await {
-            tracing::error!(%pid, %error, "a claim could not be given back and will run out");
-        }
+        self.0.store.release(pid, lease);
     }
 
     /// One piece of work; whether there may be more.

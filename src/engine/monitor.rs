@@ -18,7 +18,7 @@ use crate::model::obligation::AgreementKey;
 use crate::model::process::Process;
 use crate::model::time::Timestamp;
 use crate::model::transfer::TransferEvent;
-use crate::policy::{Decision, Outlook};
+use crate::policy::Outlook;
 use crate::store::StoreError;
 
 /// What happens to a transfer whose agreement refuses for good.
@@ -144,18 +144,38 @@ impl Engine {
         on_violation: OnViolation,
     ) -> Result<Option<Timestamp>, StoreError> {
         let agreement = self.0.store.agreement_of(&key.participant, key.role, &key.id).await?;
-        let Some(agreement) = agreement.filter(|a| a.live) else { return Ok(None) };
+        let Some(agreement) = agreement else { return Ok(None) };
+        if !agreement.live {
+            return self.end_transfers(key).await.map(|()| None);
+        }
         let known = self.0.store.obligations_of(key).await?;
         let Some(mut outlook) = self.outlook(&agreement, &known) else { return Ok(None) };
         if !outlook.changes(&known).is_empty() {
             outlook = self.bring_up_to_date(&agreement, key).await?.unwrap_or(outlook);
         }
         if let (Role::Provider, Some(refusal)) = (key.role, &outlook.refusal) {
+            let sentences = refusal.redacted().because.into_iter().map(|b| b.reason).collect();
+            let reasons = Reasons { code: Some("agreement.not-permitting".to_owned()), reason: sentences };
+            let event = match on_violation {
+                OnViolation::Suspend => TransferEvent::Suspend,
+                OnViolation::Terminate => TransferEvent::Terminate,
+            };
             for transfer in self.0.store.started_transfers(&key.participant, &key.id).await? {
-                self.stop_transfer(&transfer, refusal, on_violation).await?;
+                self.stop_transfer(&transfer, reasons.clone(), event).await?;
             }
         }
         Ok(outlook.next)
+    }
+
+    /// Ends what runs under an agreement that is not in force any more.
+    async fn end_transfers(&self, key: &AgreementKey) -> Result<(), StoreError> {
+        if key.role == Role::Provider {
+            let gone = Reasons::new("agreement.not-in-force", "the agreement is not in force any more");
+            for transfer in self.0.store.started_transfers(&key.participant, &key.id).await? {
+                self.stop_transfer(&transfer, gone.clone(), TransferEvent::Terminate).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn bring_up_to_date(&self, agreement: &Agreement, key: &AgreementKey) -> Result<Option<Outlook>, StoreError> {
@@ -176,16 +196,10 @@ impl Engine {
     async fn stop_transfer(
         &self,
         transfer: &Process,
-        refusal: &Decision,
-        on_violation: OnViolation,
+        reasons: Reasons,
+        event: TransferEvent,
     ) -> Result<(), StoreError> {
-        let event = match on_violation {
-            OnViolation::Suspend => TransferEvent::Suspend,
-            OnViolation::Terminate => TransferEvent::Terminate,
-        };
-        let sentences: Vec<String> = refusal.redacted().because.into_iter().map(|b| b.reason).collect();
-        let sentence = sentences.join("; ");
-        let reasons = Reasons { code: Some("agreement.not-permitting".to_owned()), reason: sentences };
+        let sentence = reasons.reason.join("; ");
         match self.act(&transfer.pid, Action::Transfer { event, reasons }).await {
             Ok(stopped) => {
                 metrics::counter!("sliproad_transfers_stopped_total", "event" => event.as_str()).increment(1);

@@ -12,7 +12,7 @@ use crate::model::negotiation::{NegotiationEvent, NegotiationState, Role, step};
 use crate::model::process::{Process, ProcessDetail, ProcessKind, ProcessState};
 use crate::model::terms;
 use crate::model::time::Timestamp;
-use crate::store::Transition;
+use crate::store::{Transition, Waiting};
 
 impl Engine {
     /// Applies a negotiation message from a peer; the process as it then stands is committed.
@@ -35,13 +35,19 @@ impl Engine {
     async fn begin_by_peer(&self, inbound: Inbound<NegotiationMessage>) -> Result<Process, EngineError> {
         let Inbound { participant, caller, message, trace, .. } = inbound;
         let First { role, peer_pid, offer, callback } = first(message)?;
-        let (dataset, objection) = if role == Role::Provider {
-            self.judge(&participant, &caller, &offer).await?
+        // What came before is answered as before, whatever has become of the offer since.
+        let known =
+            self.0.store.process_of_peer(ProcessKind::Negotiation, &participant, role, &caller, &peer_pid).await?;
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let Judged { dataset, offer, objection } = if role == Role::Provider {
+            self.judge(&participant, &caller, offer).await?
         } else {
             let target = terms::iri(&offer, "target").ok_or_else(|| malformed("a target in its offer"))?;
             let uncalled =
                 Reasons::new("offer.uncalled", "the provider made an offer that was not asked for; a person decides");
-            (DatasetId::from(target), Some(uncalled))
+            Judged { dataset: DatasetId::from(target), offer, objection: Some(uncalled) }
         };
 
         let mut tx = self.0.store.begin().await?;
@@ -78,7 +84,9 @@ impl Engine {
             Role::Consumer => (NegotiationState::Offered, NegotiationEvent::Offer),
         };
         let plan = enter(&mut process, ProcessState::Negotiation(state), role.other(), now, &self.0.automation);
-        tx.insert_process(&process, &Transition { changed_by: role.other(), event: event.as_str(), plan }).await?;
+        let (changed_by, event) = (role.other(), event.as_str());
+        let transition = Transition { changed_by, event, plan, waiting: Waiting::Kept, message: None };
+        tx.insert_process(&process, &transition).await?;
         tx.commit().await?;
         self.announce(&process);
         Ok(process)
@@ -93,7 +101,7 @@ impl Engine {
         let event = message.body.event();
         let verdict = match &message.body {
             NegotiationBody::Request { offer, .. } => {
-                Some(self.judge(&inbound.participant, &inbound.caller, offer).await)
+                Some(self.judge(&inbound.participant, &inbound.caller, offer.clone()).await)
             }
             _ => None,
         };
@@ -126,37 +134,51 @@ impl Engine {
         let agreed = take_in(&mut changed, message.body, verdict, now).map_err(|e| e.with(&process))?;
         let plan = enter(&mut changed, ProcessState::Negotiation(next), sender, now, &self.0.automation);
         let plan = if next.is_final() { None } else { plan };
-        tx.update_process(&changed, &Transition { changed_by: sender, event: event.as_str(), plan }).await?;
+        // Who moves on has read what we said before, even if its answer was lost.
+        let waiting = Waiting::Dropped;
+        let transition = Transition { changed_by: sender, event: event.as_str(), plan, waiting, message: None };
+        tx.update_process(&changed, &transition).await?;
         if let Some(agreement) = agreed {
             tx.put_agreement(&agreement).await?;
         }
-        // Who moves on has read what we said before, even if its answer was lost.
-        tx.clear_outbox(&changed.pid).await?;
         self.settle_agreement(&mut tx, &changed, next, now).await?;
         tx.commit().await?;
         self.announce(&changed);
         Ok(changed)
     }
 
+    /// What is put on the table when a consumer asks for an offer. Where it is an offer of ours these are our own rules, not the
+    /// consumer's writing of them: what a writing may hide never becomes an agreement.
     async fn judge(
         &self,
         participant: &ParticipantId,
         consumer: &ParticipantId,
-        offer: &Value,
-    ) -> Result<(DatasetId, Option<Reasons>), EngineError> {
-        match self.0.surroundings.offers.judge(participant, consumer, offer).await {
-            Ok(OfferVerdict::Ours(accepted)) => Ok((accepted.dataset, None)),
-            Ok(OfferVerdict::Differs(accepted)) => Ok((
-                accepted.dataset,
-                Some(Reasons::new(
+        asked: Value,
+    ) -> Result<Judged, EngineError> {
+        match self.0.surroundings.offers.judge(participant, consumer, &asked).await {
+            Ok(OfferVerdict::Ours(ours)) => Ok(Judged { dataset: ours.dataset, offer: ours.policy, objection: None }),
+            Ok(OfferVerdict::Differs(ours)) => {
+                let differs = Reasons::new(
                     "offer.differs",
                     "the requested rules differ from the offer; take the offer as published",
-                )),
-            )),
-            Ok(OfferVerdict::Refused(accepted, reasons)) => Ok((accepted.dataset, Some(reasons))),
+                );
+                Ok(Judged { dataset: ours.dataset, offer: asked, objection: Some(differs) })
+            }
+            Ok(OfferVerdict::Refused(ours, reasons)) => {
+                Ok(Judged { dataset: ours.dataset, offer: asked, objection: Some(reasons) })
+            }
             Err(reasons) => Err(EngineError::refused("offer.unknown", reasons.reason.join("; "))),
         }
     }
+}
+
+/// What comes of an offer that was asked for.
+struct Judged {
+    dataset: DatasetId,
+    /// What is put on the table.
+    offer: Value,
+    /// Why it is not simply agreed to.
+    objection: Option<Reasons>,
 }
 
 /// A first message: our role in what it begins, and what it must carry.
@@ -231,12 +253,13 @@ fn is_repetition(process: &Process, state: NegotiationState, sender: Role, body:
 fn take_in(
     process: &mut Process,
     body: NegotiationBody,
-    verdict: Option<Result<(DatasetId, Option<Reasons>), EngineError>>,
+    verdict: Option<Result<Judged, EngineError>>,
     now: Timestamp,
 ) -> Result<Option<Agreement>, EngineError> {
     match body {
         NegotiationBody::Request { offer, .. } => {
-            let (dataset, objection) = verdict.transpose()?.unwrap_or_else(|| (process.dataset.clone(), None));
+            let unjudged = Judged { dataset: process.dataset.clone(), offer, objection: None };
+            let Judged { dataset, offer, objection } = verdict.transpose()?.unwrap_or(unjudged);
             if dataset != process.dataset {
                 return Err(EngineError::refused(
                     "negotiation.other-dataset",

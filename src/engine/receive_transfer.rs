@@ -11,7 +11,7 @@ use crate::model::negotiation::Role;
 use crate::model::process::{Process, ProcessDetail, ProcessKind, ProcessState};
 use crate::model::transfer::{TransferEvent, TransferState, step};
 use crate::policy::Reported;
-use crate::store::Transition;
+use crate::store::{Transition, Waiting};
 
 impl Engine {
     /// Applies a transfer message from a peer; the process as it then stands is committed and the data plane knows it.
@@ -37,6 +37,11 @@ impl Engine {
         let consumer_pid = message
             .consumer_pid
             .ok_or_else(|| EngineError::refused("transfer.malformed", "the message needs a consumerPid"))?;
+        // What came before is answered as before, whatever has become of the agreement since.
+        let (kind, role) = (ProcessKind::Transfer, Role::Provider);
+        if let Some(known) = self.0.store.process_of_peer(kind, &participant, role, &caller, &consumer_pid).await? {
+            return Ok(known);
+        }
         let agreement = self
             .0
             .store
@@ -49,9 +54,7 @@ impl Engine {
         let objection = self.0.surroundings.offers.may_transfer(&agreement, reported).await.err();
 
         let mut tx = self.0.store.begin().await?;
-        if let Some(known) =
-            tx.process_of_peer(ProcessKind::Transfer, &participant, Role::Provider, &caller, &consumer_pid).await?
-        {
+        if let Some(known) = tx.process_of_peer(kind, &participant, role, &caller, &consumer_pid).await? {
             return Ok(known);
         }
         let now = self.0.clock.now();
@@ -74,7 +77,9 @@ impl Engine {
         let state = process.state;
         let plan = enter(&mut process, state, Role::Consumer, now, &self.0.automation);
         let event = TransferEvent::Request.as_str();
-        tx.insert_process(&process, &Transition { changed_by: Role::Consumer, event, plan }).await?;
+        let changed_by = Role::Consumer;
+        let transition = Transition { changed_by, event, plan, waiting: Waiting::Kept, message: None };
+        tx.insert_process(&process, &transition).await?;
         tx.commit().await?;
         self.announce(&process);
         Ok(process)
@@ -148,9 +153,10 @@ impl Engine {
         let now = self.0.clock.now();
         let plan = enter(&mut changed, ProcessState::Transfer(next), sender, now, &self.0.automation);
         let plan = if next.is_final() { None } else { plan };
-        tx.update_process(&changed, &Transition { changed_by: sender, event: event.as_str(), plan }).await?;
         // Who moves on has read what we said before, even if its answer was lost.
-        tx.clear_outbox(pid).await?;
+        let waiting = Waiting::Dropped;
+        let transition = Transition { changed_by: sender, event: event.as_str(), plan, waiting, message: None };
+        tx.update_process(&changed, &transition).await?;
         tx.commit().await?;
         self.announce(&changed);
         Ok(changed)

@@ -13,6 +13,7 @@ use crate::model::time::Timestamp;
 use crate::model::transfer::TransferState;
 
 mod obligations;
+mod unwilling;
 
 const PROVIDER: &str = "did:web:provider";
 const CONSUMER: &str = "did:web:consumer";

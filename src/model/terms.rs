@@ -8,14 +8,18 @@ use serde_json::{Map, Value, json};
 use super::ids::{AgreementId, DatasetId, ParticipantId};
 use super::time::Timestamp;
 
+/// What a policy says of itself rather than of what is allowed.
 const FRAME: [&str; 8] = ["@context", "@type", "@id", "uid", "target", "assigner", "assignee", "timestamp"];
-const RULE_LISTS: [&str; 4] = ["permission", "prohibition", "obligation", "constraint"];
+const NAMES: [&str; 3] = ["@type", "@id", "uid"];
+const PARTIES_AND_TARGET: [&str; 3] = ["target", "assigner", "assignee"];
+const RULES: [&str; 6] = ["permission", "prohibition", "obligation", "duty", "remedy", "consequence"];
+const CONSTRAINTS: [&str; 6] = ["constraint", "refinement", "and", "or", "xone", "andSequence"];
 
 /// Whether two policies have the same rules, whatever their frames say.
 ///
-/// Tolerated as equal: a prefix `odrl:` on keys, one rule in place of a list of one, empty lists in place of none, and `target`,
-/// `assigner` and `assignee` repeated on rules, and a list of values written as text, as EDC passes lists on
-/// (`"[{\"@value\":\"a\"}]"`).
+/// Tolerated as equal: a prefix `odrl:` on keys and words, one rule in place of a list of one, empty lists in place of none, names of
+/// rules and constraints, `target`, `assigner` and `assignee` of the policy repeated on its rules, and a list of values written as
+/// text, as EDC passes lists on (`"[{\"@value\":\"a\"}]"`). Whoever holds rules of their own to be the same goes on with their own.
 #[must_use]
 pub fn same_rules(one: &Value, other: &Value) -> bool {
     plain(one) == plain(other)
@@ -51,34 +55,74 @@ pub fn iri<'a>(policy: &'a Value, property: &str) -> Option<&'a str> {
     }
 }
 
-fn plain(value: &Value) -> Value {
+/// A policy without its frame, every tolerated difference evened out.
+fn plain(policy: &Value) -> Value {
+    let Value::Object(map) = policy else { return policy.clone() };
+    let own: Vec<(&str, &str)> =
+        PARTIES_AND_TARGET.into_iter().filter_map(|name| Some((name, iri(policy, name)?))).collect();
+    let rest = map.iter().filter(|(key, _)| !FRAME.contains(&bare(key)));
+    Value::Object(rest.filter_map(|(key, inner)| entry(key, inner, &own)).collect())
+}
+
+/// A rule without names, and without what only repeats the policy's `own` target and parties.
+fn rule(value: &Value, own: &[(&str, &str)]) -> Value {
+    let Value::Object(map) = value else { return word(value) };
+    let repeats = |key: &str| own.iter().any(|(name, id)| *name == bare(key) && iri(value, key) == Some(id));
+    let rest = map.iter().filter(|(key, _)| !NAMES.contains(&bare(key)) && !repeats(key));
+    Value::Object(rest.filter_map(|(key, inner)| entry(key, inner, own)).collect())
+}
+
+fn constraint(value: &Value) -> Value {
+    let Value::Object(map) = value else { return word(value) };
+    let rest = map.iter().filter(|(key, _)| !NAMES.contains(&bare(key)));
+    Value::Object(rest.filter_map(|(key, inner)| entry(key, inner, &[])).collect())
+}
+
+/// One property; `None` for a list of nothing.
+fn entry(key: &str, inner: &Value, own: &[(&str, &str)]) -> Option<(String, Value)> {
+    let key = bare(key);
+    let list = inner.get("@list").filter(|_| inner.as_object().is_some_and(|map| map.len() == 1)).unwrap_or(inner);
+    let all = list.as_array().map_or(std::slice::from_ref(list), Vec::as_slice);
+    let value = if RULES.contains(&key) {
+        Value::Array(all.iter().map(|one| rule(one, own)).collect())
+    } else if CONSTRAINTS.contains(&key) {
+        Value::Array(all.iter().map(constraint).collect())
+    } else if key == "rightOperand" {
+        right_operand(inner)
+    } else {
+        word(inner)
+    };
+    let nothing = value.as_array().is_some_and(Vec::is_empty);
+    (!nothing).then(|| (key.to_owned(), value))
+}
+
+fn right_operand(value: &Value) -> Value {
+    match value.as_str().and_then(listed) {
+        Some(list) => word(&Value::Array(list)),
+        None => word(value),
+    }
+}
+
+/// A value, whichever way JSON-LD writes it; an object that says more than a value stays as it is.
+fn word(value: &Value) -> Value {
     match value {
         Value::Object(map) => {
-            let mut out = Map::new();
-            for (key, inner) in map {
-                let key = key.strip_prefix("odrl:").unwrap_or(key);
-                let inner = plain(inner);
-                let empty = matches!(&inner, Value::Array(list) if list.is_empty());
-                if FRAME.contains(&key) || empty {
-                    continue;
-                }
-                let listed = RULE_LISTS.contains(&key) && !inner.is_array();
-                out.insert(key.to_owned(), if listed { Value::Array(vec![inner]) } else { inner });
-            }
-            match (out.len(), map.get("@id"), map.get("@value")) {
-                (0, Some(id), _) => plain(id),
-                (_, _, Some(text)) => plain(text),
-                _ => Value::Object(out),
+            let only = |keys: &[&str]| map.keys().all(|key| keys.contains(&key.as_str()));
+            match (map.get("@id"), map.get("@value")) {
+                (Some(id), None) if only(&["@id"]) => word(id),
+                (None, Some(text)) if only(&["@value", "@type", "@language"]) => word(text),
+                _ => Value::Object(map.iter().filter_map(|(key, inner)| entry(key, inner, &[])).collect()),
             }
         }
-        Value::Array(list) => Value::Array(list.iter().map(plain).collect()),
-        Value::String(text) => match listed(text) {
-            Some(list) => plain(&Value::Array(list)),
-            None => Value::String(text.strip_prefix("odrl:").unwrap_or(text).to_owned()),
-        },
+        Value::Array(list) => Value::Array(list.iter().map(word).collect()),
+        Value::String(text) => Value::String(bare(text).to_owned()),
         Value::Number(n) => Value::String(n.to_string()),
         other => other.clone(),
     }
+}
+
+fn bare(term: &str) -> &str {
+    term.strip_prefix("odrl:").unwrap_or(term)
 }
 
 /// The values of a JSON-LD list that was made into text.
@@ -103,6 +147,44 @@ mod tests {
         let more = r#"[{"@value":"GET /parcels"},{"@value":"GET /parcels/**"},{"@value":"GET /owners"}]"#;
         assert!(!same_rules(&ours, &with(json!(more))));
         assert!(!same_rules(&with(json!("[{}]")), &with(json!([{}]))), "other text stays text");
+    }
+
+    #[test]
+    fn what_hides_other_rules_behind_ours_is_not_the_same() {
+        let ours = json!({
+            "target": "ds",
+            "permission": [{"action": "use", "constraint": [
+                {"leftOperand": "purpose", "operator": "isNoneOf", "rightOperand": ["urn:marketing"]}]}],
+            "prohibition": [{"action": "use", "constraint": [
+                {"leftOperand": "xroad:datapath", "operator": "eq", "rightOperand": "GET /owners"}]}],
+        });
+        let with = |pointer: &str, value: Value| {
+            let mut theirs = ours.clone();
+            let (parent, key) = pointer.rsplit_once('/').unwrap();
+            theirs.pointer_mut(parent).unwrap()[key] = value;
+            theirs
+        };
+        let rule = ours["permission"][0].clone();
+        for (theirs, what) in [
+            (with("/permission", json!([{"@value": rule, "action": "use"}])), "a value beside an action"),
+            (with("/permission", json!([{"@value": rule}])), "a rule as a value"),
+            (with("/prohibition/0/target", json!("urn:nothing")), "another target on a prohibition"),
+            (with("/prohibition/0/assignee", json!("did:web:nobody")), "a party on a prohibition"),
+            (with("/permission/0/action", json!({"@id": "use", "refinement": []})), "an action that says more"),
+            (
+                with("/prohibition/0/constraint/0/rightOperand", json!({"@id": "GET /owners", "@value": "x"})),
+                "two values",
+            ),
+            (with("/permission/0/constraint/0/rightOperandReference", json!("urn:x")), "a reference"),
+        ] {
+            assert!(!same_rules(&ours, &theirs), "{what}: {theirs}");
+        }
+        assert!(same_rules(&ours, &with("/prohibition/0/target", json!("ds"))), "its own target");
+        let other_action = |id: &str| {
+            json!({"permission": [{"action": {"@id": id, "refinement": [
+            {"leftOperand": "count", "operator": "lteq", "rightOperand": "3"}]}}]})
+        };
+        assert!(!same_rules(&other_action("odrl:use"), &other_action("odrl:read")));
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! Messages that wait to be delivered, and the claims of those who deliver them.
+//! Messages that wait to be delivered, and those who claim to deliver them.
 
 use sqlx::Row;
 
+use super::leases::Claimed;
 use super::processes::{PlannedStep, read_process};
 use super::{Store, StoreError, Tx};
 use crate::model::ids::Pid;
@@ -35,32 +36,17 @@ impl Store {
         now: Timestamp,
         until: Timestamp,
         limit: u32,
-    ) -> Result<Vec<Pid>, StoreError> {
-        let rows = sqlx::query(
-            "UPDATE process SET lease_token = $1, lease_until = $2 WHERE pid IN (SELECT pid FROM process \
-             WHERE due_at IS NOT NULL AND due_at <= $3 AND (lease_until IS NULL OR lease_until <= $3) \
-             ORDER BY due_at LIMIT $4) RETURNING pid",
-        )
-        .bind(lease)
-        .bind(until.millis())
-        .bind(now.millis())
-        .bind(i64::from(limit))
-        .fetch_all(&self.write)
-        .await?;
-        rows.iter().map(|row| Ok(Pid::from(row.try_get::<String, _>(0)?))).collect()
-    }
-
-    /// When the next unclaimed work is due; claimed work counts from the end of its lease.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        let row = sqlx::query(
-            "SELECT MIN(CASE WHEN COALESCE(lease_until, 0) > due_at THEN lease_until ELSE due_at END) FROM process",
-        )
-        .fetch_one(&self.read)
-        .await?;
-        Ok(row.try_get::<Option<i64>, _>(0)?.map(Timestamp::from_millis))
+    ) -> Result<Claimed, StoreError> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        // Those that are claimed already, as many again, and one more, which says when to look again.
+        let most = i64::try_from(self.leases.len().saturating_add(limit).saturating_add(1)).unwrap_or(i64::MAX);
+        let sql = "SELECT pid, due_at FROM process WHERE due_at IS NOT NULL ORDER BY due_at LIMIT $1";
+        let rows = sqlx::query(sql).bind(most).fetch_all(&self.read).await?;
+        let due: Vec<(Pid, Timestamp)> = rows
+            .iter()
+            .map(|row| Ok((Pid::from(row.try_get::<String, _>(0)?), Timestamp::from_millis(row.try_get(1)?))))
+            .collect::<Result<_, sqlx::Error>>()?;
+        Ok(self.leases.take(due, (lease, until), now, limit))
     }
 
     /// The work of a claimed process; `None` when the lease is lost.
@@ -68,16 +54,18 @@ impl Store {
     /// # Errors
     /// When the database fails or a row cannot be read.
     pub async fn work(&self, pid: &Pid, lease: &str) -> Result<Option<Work>, StoreError> {
+        if !self.leases.hold(pid, lease) {
+            return Ok(None);
+        }
         let row = sqlx::query(
             "SELECT pid, kind, role, participant, counterparty, peer_pid, peer_address, state, dataset, agreement, detail, \
              version, created, updated, delivery_failure, step, step_at, attempts, retry_at, \
              (SELECT id FROM outbox o WHERE o.pid = p.pid ORDER BY id LIMIT 1), \
              (SELECT message FROM outbox o WHERE o.pid = p.pid ORDER BY id LIMIT 1) \
-             FROM process p WHERE pid = $1 AND lease_token = $2",
+             FROM process p WHERE pid = $1",
         )
         .bind(pid.as_str())
-        .bind(lease)
-        .fetch_optional(&self.write)
+        .fetch_optional(&self.read)
         .await?;
         let Some(row) = row else { return Ok(None) };
         let step = match (row.try_get::<Option<String>, _>(15)?, row.try_get::<Option<i64>, _>(16)?) {
@@ -99,21 +87,19 @@ impl Store {
         }))
     }
 
-    /// Gives a claim back.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn release(&self, pid: &Pid, lease: &str) -> Result<(), StoreError> {
-        sqlx::query("UPDATE process SET lease_token = NULL, lease_until = NULL WHERE pid = $1 AND lease_token = $2")
-            .bind(pid.as_str())
-            .bind(lease)
-            .execute(&self.write)
-            .await?;
-        Ok(())
+    /// Gives a claim back; nothing happens when it is lost already.
+    pub fn release(&self, pid: &Pid, lease: &str) {
+        self.leases.give_back(pid, lease);
     }
 
-    /// Puts the delivery of a message off until `retry_at`, remembering why, and gives the claim back; when the message was
-    /// taken from the outbox meanwhile, only the latter.
+    /// Keeps a claim whose work could not be done: for `first` milliseconds, twice as long each further time in a row, up to
+    /// `longest`.
+    pub fn hold_back(&self, pid: &Pid, lease: &str, now: Timestamp, (first, longest): (i64, i64)) {
+        self.leases.hold_back(pid, lease, now, (first, longest));
+    }
+
+    /// Puts the delivery of a message off until `retry_at`, remembering why, unless it was taken from the outbox meanwhile; gives
+    /// the claim back.
     ///
     /// # Errors
     /// When the database fails.
@@ -125,49 +111,37 @@ impl Store {
         retry_at: Timestamp,
         failure: &str,
     ) -> Result<(), StoreError> {
-        let done = sqlx::query(
-            "UPDATE process SET attempts = attempts + 1, retry_at = $1, due_at = $1, delivery_failure = $2, \
-             lease_token = NULL, lease_until = NULL WHERE pid = $3 AND lease_token = $4 \
-             AND EXISTS (SELECT 1 FROM outbox o WHERE o.id = $5)",
-        )
-        .bind(retry_at.millis())
-        .bind(failure)
-        .bind(pid.as_str())
-        .bind(lease)
-        .bind(message)
-        .execute(&self.write)
-        .await?;
-        if done.rows_affected() == 1 { Ok(()) } else { self.release(pid, lease).await }
-    }
-
-    pub(super) async fn release_all_leases(&self) -> Result<(), StoreError> {
-        sqlx::query("UPDATE process SET lease_token = NULL, lease_until = NULL WHERE lease_token IS NOT NULL")
+        if self.leases.hold(pid, lease) {
+            sqlx::query(
+                "UPDATE process SET attempts = attempts + 1, retry_at = $1, due_at = $1, delivery_failure = $2 \
+                 WHERE pid = $3 AND EXISTS (SELECT 1 FROM outbox o WHERE o.id = $4)",
+            )
+            .bind(retry_at.millis())
+            .bind(failure)
+            .bind(pid.as_str())
+            .bind(message)
             .execute(&self.write)
             .await?;
+        }
+        self.release(pid, lease);
         Ok(())
     }
 }
 
 impl Tx {
-    /// Appends a message to a process's outbox, due at once unless an earlier one waits.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn push(&mut self, pid: &Pid, message: &OutboundMessage, now: Timestamp) -> Result<(), StoreError> {
+    pub(super) async fn push(&mut self, process: &Process, message: &OutboundMessage) -> Result<(), StoreError> {
         let text = serde_json::to_string(message).map_err(|_| StoreError::Corrupt("message"))?;
         sqlx::query("INSERT INTO outbox (pid, message, created) VALUES ($1, $2, $3)")
-            .bind(pid.as_str())
+            .bind(process.pid.as_str())
             .bind(text)
-            .bind(now.millis())
+            .bind(process.updated.millis())
             .execute(&mut *self.0)
             .await?;
-        sqlx::query(
-            "UPDATE process SET retry_at = COALESCE(retry_at, $1), due_at = COALESCE(retry_at, $1) WHERE pid = $2",
-        )
-        .bind(now.millis())
-        .bind(pid.as_str())
-        .execute(&mut *self.0)
-        .await?;
+        Ok(())
+    }
+
+    pub(super) async fn drop_messages(&mut self, pid: &Pid) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM outbox WHERE pid = $1").bind(pid.as_str()).execute(&mut *self.0).await?;
         Ok(())
     }
 
@@ -184,24 +158,26 @@ impl Tx {
         peer_pid: Option<&Pid>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
+        if !self.1.hold(pid, lease) {
+            return Err(StoreError::Fenced("process"));
+        }
         let removed = sqlx::query("DELETE FROM outbox WHERE id = $1 AND pid = $2")
             .bind(message)
             .bind(pid.as_str())
             .execute(&mut *self.0)
             .await?;
-        let done = sqlx::query(
+        sqlx::query(
             "UPDATE process SET peer_pid = COALESCE(peer_pid, $1), attempts = 0, delivery_failure = NULL, \
              retry_at = CASE WHEN EXISTS (SELECT 1 FROM outbox o WHERE o.pid = process.pid) THEN $2 END, \
              due_at = CASE WHEN EXISTS (SELECT 1 FROM outbox o WHERE o.pid = process.pid) THEN $2 ELSE step_at END \
-             WHERE pid = $3 AND lease_token = $4",
+             WHERE pid = $3",
         )
         .bind(peer_pid.map(Pid::as_str))
         .bind(now.millis())
         .bind(pid.as_str())
-        .bind(lease)
         .execute(&mut *self.0)
         .await?;
-        if done.rows_affected() == 1 { Ok(removed.rows_affected() == 1) } else { Err(StoreError::Fenced("process")) }
+        Ok(removed.rows_affected() == 1)
     }
 
     /// Forgets all messages of a process that wait: the process ended without them, or the peer has shown that it has them.

@@ -5,6 +5,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::{Store, StoreError, Tx};
 use crate::model::ids::{AgreementId, ParticipantId, Pid};
+use crate::model::message::OutboundMessage;
 use crate::model::negotiation::Role;
 use crate::model::process::{Process, ProcessKind, ProcessState};
 use crate::model::time::Timestamp;
@@ -27,6 +28,19 @@ pub struct Transition<'a> {
     pub event: &'a str,
     /// The step to follow, if any; replaces an earlier plan.
     pub plan: Option<PlannedStep>,
+    /// What becomes of the messages that still wait to be delivered.
+    pub waiting: Waiting,
+    /// The message that it causes.
+    pub message: Option<&'a OutboundMessage>,
+}
+
+/// What becomes of messages that still wait when a process changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// They are delivered first.
+    Kept,
+    /// They are not needed any more: the peer has moved on, or the process has ended.
+    Dropped,
 }
 
 /// One past transition of a process.
@@ -55,6 +69,22 @@ impl Store {
         let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM process WHERE pid = $1"));
         let row = sqlx::query(sql).bind(pid.as_str()).fetch_optional(&self.read).await?;
         row.as_ref().map(read_process).transpose()
+    }
+
+    /// The process that a counterparty knows under `peer_pid`, to recognise a first message that comes again.
+    ///
+    /// # Errors
+    /// As [`Store::process`].
+    pub async fn process_of_peer(
+        &self,
+        kind: ProcessKind,
+        participant: &ParticipantId,
+        role: Role,
+        counterparty: &ParticipantId,
+        peer_pid: &Pid,
+    ) -> Result<Option<Process>, StoreError> {
+        let query = of_peer((kind, role), (participant, counterparty), peer_pid);
+        query.fetch_optional(&self.read).await?.as_ref().map(read_process).transpose()
     }
 
     /// Processes of a kind in the order of their pids (which is the order of their beginning), after `after`.
@@ -140,7 +170,7 @@ impl Tx {
         row.as_ref().map(read_process).transpose()
     }
 
-    /// The process that a counterparty knows under `peer_pid`, to recognise a first message that comes again.
+    /// As [`Store::process_of_peer`], for change.
     ///
     /// # Errors
     /// As [`Store::process`].
@@ -152,31 +182,22 @@ impl Tx {
         counterparty: &ParticipantId,
         peer_pid: &Pid,
     ) -> Result<Option<Process>, StoreError> {
-        let sql = sqlx::AssertSqlSafe(format!(
-            "SELECT {COLUMNS} FROM process WHERE kind = $1 AND participant = $2 AND role = $3 AND counterparty = $4 \
-             AND peer_pid = $5"
-        ));
-        let row = sqlx::query(sql)
-            .bind(kind.as_str())
-            .bind(participant.as_str())
-            .bind(role.as_str())
-            .bind(counterparty.as_str())
-            .bind(peer_pid.as_str())
-            .fetch_optional(&mut *self.0)
-            .await?;
-        row.as_ref().map(read_process).transpose()
+        let query = of_peer((kind, role), (participant, counterparty), peer_pid);
+        query.fetch_optional(&mut *self.0).await?.as_ref().map(read_process).transpose()
     }
 
-    /// Writes a new process.
+    /// Writes a new process, with the message that begins it where that is ours.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn insert_process(&mut self, process: &Process, transition: &Transition<'_>) -> Result<(), StoreError> {
         let detail = serde_json::to_string(&process.detail).map_err(|_| StoreError::Corrupt("process"))?;
+        let plan = transition.plan.as_ref();
+        let tried_at = transition.message.map(|_| process.updated.millis());
         sqlx::query(
             "INSERT INTO process (pid, kind, role, participant, counterparty, peer_pid, peer_address, state, dataset, \
-             agreement, detail, version, created, updated, step, step_at, due_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16)",
+             agreement, detail, version, created, updated, step, step_at, retry_at, due_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, COALESCE($17, $16))",
         )
         .bind(process.pid.as_str())
         .bind(process.kind().as_str())
@@ -192,23 +213,31 @@ impl Tx {
         .bind(process.version)
         .bind(process.created.millis())
         .bind(process.updated.millis())
-        .bind(transition.plan.as_ref().map(|p| p.event.as_str()))
-        .bind(transition.plan.as_ref().map(|p| p.at.millis()))
+        .bind(plan.map(|p| p.event.as_str()))
+        .bind(plan.map(|p| p.at.millis()))
+        .bind(tried_at)
         .execute(&mut *self.0)
         .await?;
         self.remember(process, transition).await
     }
 
-    /// Writes a changed process over version `process.version - 1`.
+    /// Writes a changed process over version `process.version - 1`, with what the transition says of its messages.
     ///
     /// # Errors
     /// `Fenced` when the row has another version by now.
     pub async fn update_process(&mut self, process: &Process, transition: &Transition<'_>) -> Result<(), StoreError> {
         let detail = serde_json::to_string(&process.detail).map_err(|_| StoreError::Corrupt("process"))?;
+        let plan = transition.plan.as_ref();
+        let tried_at = transition.message.map(|_| process.updated.millis());
+        let kept = transition.waiting == Waiting::Kept;
         let done = sqlx::query(
             "UPDATE process SET peer_pid = $1, peer_address = $2, state = $3, agreement = $4, detail = $5, version = $6, \
              updated = $7, step = $8, step_at = $9, \
-             due_at = CASE WHEN retry_at IS NOT NULL THEN retry_at ELSE $9 END WHERE pid = $10 AND version = $11",
+             attempts = CASE WHEN $10 = 1 THEN attempts ELSE 0 END, \
+             delivery_failure = CASE WHEN $10 = 1 THEN delivery_failure END, \
+             retry_at = CASE WHEN $10 = 1 THEN COALESCE(retry_at, $11) ELSE $11 END, \
+             due_at = COALESCE(CASE WHEN $10 = 1 THEN COALESCE(retry_at, $11) ELSE $11 END, $9) \
+             WHERE pid = $12 AND version = $13",
         )
         .bind(process.peer_pid.as_ref().map(Pid::as_str))
         .bind(&process.peer_address)
@@ -217,14 +246,19 @@ impl Tx {
         .bind(detail)
         .bind(process.version)
         .bind(process.updated.millis())
-        .bind(transition.plan.as_ref().map(|p| p.event.as_str()))
-        .bind(transition.plan.as_ref().map(|p| p.at.millis()))
+        .bind(plan.map(|p| p.event.as_str()))
+        .bind(plan.map(|p| p.at.millis()))
+        .bind(i64::from(kept))
+        .bind(tried_at)
         .bind(process.pid.as_str())
         .bind(process.version - 1)
         .execute(&mut *self.0)
         .await?;
         if done.rows_affected() != 1 {
             return Err(StoreError::Fenced("process"));
+        }
+        if !kept {
+            self.drop_messages(&process.pid).await?;
         }
         self.remember(process, transition).await
     }
@@ -239,8 +273,30 @@ impl Tx {
             .bind(process.updated.millis())
             .execute(&mut *self.0)
             .await?;
-        Ok(())
+        match transition.message {
+            Some(message) => self.push(process, message).await,
+            None => Ok(()),
+        }
     }
+}
+
+type Query = sqlx::query::Query<'static, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
+
+fn of_peer(
+    (kind, role): (ProcessKind, Role),
+    (participant, counterparty): (&ParticipantId, &ParticipantId),
+    peer_pid: &Pid,
+) -> Query {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "SELECT {COLUMNS} FROM process WHERE kind = $1 AND participant = $2 AND role = $3 AND counterparty = $4 \
+         AND peer_pid = $5"
+    ));
+    sqlx::query(sql)
+        .bind(kind.as_str())
+        .bind(participant.to_string())
+        .bind(role.as_str())
+        .bind(counterparty.to_string())
+        .bind(peer_pid.to_string())
 }
 
 pub(super) fn read_process(row: &SqliteRow) -> Result<Process, StoreError> {

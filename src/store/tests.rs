@@ -30,7 +30,20 @@ fn process(pid: &str) -> Process {
 }
 
 fn requested() -> Transition<'static> {
-    Transition { changed_by: Role::Consumer, event: "request", plan: None }
+    Transition { changed_by: Role::Consumer, event: "request", plan: None, waiting: Waiting::Kept, message: None }
+}
+
+/// The transition that brings a message with it.
+fn saying(message: &OutboundMessage) -> Transition<'_> {
+    Transition { message: Some(message), ..requested() }
+}
+
+async fn claim(store: &Store, lease: &str, now: Timestamp, until: Timestamp) -> Vec<Pid> {
+    store.claim(lease, now, until, 10).await.unwrap().pids
+}
+
+async fn next_due(store: &Store) -> Option<Timestamp> {
+    store.claim("nobody", Timestamp::from_millis(0), NOW, 10).await.unwrap().next
 }
 
 fn verification() -> OutboundMessage {
@@ -70,11 +83,10 @@ async fn what_was_not_committed_did_not_happen() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).await.unwrap();
     let mut tx = store.begin().await.unwrap();
-    tx.insert_process(&process("a"), &requested()).await.unwrap();
-    tx.push(&"a".into(), &verification(), NOW).await.unwrap();
+    tx.insert_process(&process("a"), &saying(&verification())).await.unwrap();
     drop(tx);
     assert_eq!(store.process(&"a".into()).await.unwrap(), None);
-    assert_eq!(store.next_due().await.unwrap(), None);
+    assert_eq!(next_due(&store).await, None);
 }
 
 #[tokio::test]
@@ -82,14 +94,12 @@ async fn claimed_work_is_nobody_elses_until_its_lease_ends() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).await.unwrap();
     let mut tx = store.begin().await.unwrap();
-    tx.insert_process(&process("a"), &requested()).await.unwrap();
-    tx.push(&"a".into(), &verification(), NOW).await.unwrap();
+    tx.insert_process(&process("a"), &saying(&verification())).await.unwrap();
     tx.commit().await.unwrap();
 
-    assert_eq!(store.claim("one", NOW, LATER, 10).await.unwrap(), vec![Pid::from("a")]);
-    assert!(store.claim("two", NOW, LATER, 10).await.unwrap().is_empty());
-    assert_eq!(store.next_due().await.unwrap(), Some(LATER));
-    assert_eq!(store.claim("two", LATER, LATER.plus_millis(1), 10).await.unwrap().len(), 1);
+    assert_eq!(claim(&store, "one", NOW, LATER).await, vec![Pid::from("a")]);
+    assert_eq!(store.claim("two", NOW, LATER, 10).await.unwrap(), Claimed { pids: vec![], next: Some(LATER) });
+    assert_eq!(claim(&store, "two", LATER, LATER.plus_millis(1)).await.len(), 1);
     assert!(store.work(&"a".into(), "one").await.unwrap().is_none(), "the slow worker lost its lease");
 
     let mut tx = store.begin().await.unwrap();
@@ -102,9 +112,11 @@ async fn messages_leave_in_the_order_they_were_pushed_and_the_planned_step_waits
     let store = Store::open(dir.path()).await.unwrap();
     let mut tx = store.begin().await.unwrap();
     let plan = PlannedStep { event: "finalize".into(), at: LATER };
-    tx.insert_process(&process("a"), &Transition { plan: Some(plan.clone()), ..requested() }).await.unwrap();
-    tx.push(&"a".into(), &verification(), NOW).await.unwrap();
-    tx.push(&"a".into(), &verification(), NOW).await.unwrap();
+    let (mut p, message) = (process("a"), verification());
+    let transition = Transition { plan: Some(plan.clone()), ..saying(&message) };
+    tx.insert_process(&p, &transition).await.unwrap();
+    p.version += 1;
+    tx.update_process(&p, &transition).await.unwrap();
     tx.commit().await.unwrap();
 
     store.claim("one", NOW, LATER, 1).await.unwrap();
@@ -116,8 +128,29 @@ async fn messages_leave_in_the_order_they_were_pushed_and_the_planned_step_waits
         tx.delivered(&"a".into(), "one", expected, None, NOW).await.unwrap();
         tx.commit().await.unwrap();
     }
-    store.release(&"a".into(), "one").await.unwrap();
-    assert_eq!(store.next_due().await.unwrap(), Some(LATER));
+    store.release(&"a".into(), "one");
+    assert_eq!(next_due(&store).await, Some(LATER));
+}
+
+#[tokio::test]
+async fn work_that_could_not_be_done_waits_longer_each_time_and_not_after_it_was_done() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).await.unwrap();
+    let mut tx = store.begin().await.unwrap();
+    tx.insert_process(&process("a"), &saying(&verification())).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let mut now = NOW;
+    for pause in [100, 200, 250] {
+        assert_eq!(claim(&store, "one", now, now.plus_millis(5000)).await.len(), 1);
+        store.hold_back(&"a".into(), "one", now, (100, 250));
+        let again = now.plus_millis(pause);
+        assert_eq!(store.claim("two", again.plus_millis(-1), LATER, 10).await.unwrap().next, Some(again));
+        now = again;
+    }
+    assert_eq!(claim(&store, "one", now, now.plus_millis(5000)).await.len(), 1);
+    store.release(&"a".into(), "one");
+    assert_eq!(claim(&store, "two", now, now.plus_millis(5000)).await.len(), 1);
 }
 
 #[tokio::test]
@@ -125,15 +158,15 @@ async fn who_delivered_a_message_that_was_forgotten_meanwhile_takes_no_other_wit
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).await.unwrap();
     let mut tx = store.begin().await.unwrap();
-    tx.insert_process(&process("a"), &requested()).await.unwrap();
-    tx.push(&"a".into(), &verification(), NOW).await.unwrap();
+    tx.insert_process(&process("a"), &saying(&verification())).await.unwrap();
     tx.commit().await.unwrap();
     store.claim("one", NOW, LATER, 1).await.unwrap();
     let (slow, _) = store.work(&"a".into(), "one").await.unwrap().unwrap().message.unwrap();
 
     let mut tx = store.begin().await.unwrap();
-    tx.clear_outbox(&"a".into()).await.unwrap();
-    tx.push(&"a".into(), &verification(), NOW).await.unwrap();
+    let mut p = process("a");
+    p.version += 1;
+    tx.update_process(&p, &Transition { waiting: Waiting::Dropped, ..saying(&verification()) }).await.unwrap();
     tx.commit().await.unwrap();
     let mut tx = store.begin().await.unwrap();
     assert!(!tx.delivered(&"a".into(), "one", slow, None, NOW).await.unwrap());

@@ -85,7 +85,13 @@ impl Office {
             delivery_failure: None,
         };
         let mut tx = self.store.begin().await.unwrap();
-        let begun = crate::store::Transition { changed_by: Role::Provider, event: "start", plan: None };
+        let begun = crate::store::Transition {
+            changed_by: Role::Provider,
+            event: "start",
+            plan: None,
+            waiting: crate::store::Waiting::Kept,
+            message: None,
+        };
         tx.insert_process(&transfer, &begun).await.unwrap();
         tx.commit().await.unwrap();
         (agreement.key(), pid)
@@ -204,4 +210,17 @@ async fn duties_of_permissions_are_followed_beside_obligations() {
     let known = office.store.obligations_of(&key).await.unwrap();
     assert_eq!(known.iter().filter(|o| o.state == ObligationState::Open).count(), 2, "{known:?}");
     assert_eq!(known[0].timing, Some(crate::model::odrl::DutyTiming::After));
+}
+
+#[tokio::test]
+async fn what_runs_under_an_agreement_that_is_not_in_force_any_more_ends() {
+    let office = Office::open().await;
+    let (key, pid) = office.provide("a", open()).await;
+    let mut tx = office.store.begin().await.unwrap();
+    tx.set_agreement_live(&key.participant, key.role, &key.id, false).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(office.engine.review(&key, OnViolation::Suspend).await.unwrap(), None);
+    assert_eq!(office.state(&pid).await, "TERMINATED");
+    let told = office.store.process(&pid).await.unwrap().unwrap().detail.reasons.unwrap();
+    assert_eq!(told.code.as_deref(), Some("agreement.not-in-force"));
 }

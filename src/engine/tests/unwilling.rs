@@ -1,0 +1,95 @@
+//! Peers that write things their own way, cannot be reached, or say "not yet" for ever.
+
+use super::*;
+
+const EVER: usize = 1000;
+
+async fn ask(world: &World, offer: Value) -> Process {
+    let request = NegotiationRequest {
+        participant: CONSUMER.into(),
+        counterparty: PROVIDER.into(),
+        address: "line:provider".into(),
+        offer,
+        trace: None,
+    };
+    world.consumer.engine.request_negotiation(request).await.unwrap()
+}
+
+/// Returns when nothing of this store waits to be done at any time.
+async fn nothing_waits(store: &Store) {
+    let (never, nobody) = (Timestamp::from_millis(0), "nobody");
+    let quiet = async {
+        while store.claim(nobody, never, never, 0).await.unwrap().next.is_some() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), quiet).await.expect("something waits for ever");
+}
+
+#[tokio::test]
+async fn an_agreement_has_the_providers_rules_whatever_the_consumers_writing_of_them_hides() {
+    let world = World::new(Vec::new(), Vec::new()).await;
+    let written = json!({
+        "@id": "offer", "@type": "Offer", "target": {"@id": "dataset"}, "assigner": "did:web:mallory", "profile": [],
+        "odrl:permission": {"@id": "mine", "odrl:action": {"@id": "odrl:use"}, "constraint": []},
+    });
+    let done = world.negotiate(written).await;
+    assert_eq!(state(&done), "FINALIZED");
+    let given = world.provider.store.agreement(&done.agreement.unwrap()).await.unwrap().unwrap();
+    assert_eq!(given.policy["permission"], offer_json("use")["permission"]);
+    assert!(given.policy.get("odrl:permission").is_none(), "{}", given.policy);
+    assert_eq!(given.policy["assigner"], PROVIDER);
+}
+
+#[tokio::test]
+async fn what_is_ended_before_it_reached_anybody_is_not_sent_any_more() {
+    let world = World::new(vec![Fate::Lost; EVER], Vec::new()).await;
+    let begun = ask(&world, offer_json("use")).await;
+    let tried = async {
+        while world.consumer.store.process(&begun.pid).await.unwrap().unwrap().delivery_failure.is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), tried).await.unwrap();
+    let end = Action::Negotiation { event: NegotiationEvent::Terminate, offer: None, reasons: Reasons::default() };
+    world.consumer.engine.act(&begun.pid, end).await.unwrap();
+    nothing_waits(&world.consumer.store).await;
+    assert!(world.provider.store.processes(ProcessKind::Negotiation, None, 1).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_peer_that_says_not_yet_to_what_it_has_already_is_believed_by_its_own_state() {
+    let mut fates = vec![Fate::NotYet; EVER];
+    // Taken from the end: a negotiation, a transfer request, and a start of which the answer is lost.
+    fates.push(Fate::AnswerLost);
+    fates.extend([Fate::Arrives; 5]);
+    let world = World::new(fates, Vec::new()).await;
+    let (_, theirs) = started(&world).await;
+    nothing_waits(&world.provider.store).await;
+    let known = world.provider.store.process(&theirs.pid).await.unwrap().unwrap();
+    assert_eq!((state(&known), known.delivery_failure), ("STARTED", None));
+}
+
+#[tokio::test]
+async fn a_first_message_that_comes_again_is_answered_as_before_though_its_offer_is_gone() {
+    let world = World::new(Vec::new(), Vec::new()).await;
+    let done = world.negotiate(offer_json("use")).await;
+    let mut gone = offer_json("use");
+    gone["@id"] = json!("gone");
+    let again = Inbound {
+        participant: PROVIDER.into(),
+        caller: CONSUMER.into(),
+        pid: None,
+        message: NegotiationMessage {
+            consumer_pid: Some(done.pid.clone()),
+            provider_pid: None,
+            body: crate::model::message::NegotiationBody::Request {
+                offer: gone,
+                callback: Some("line:consumer".into()),
+            },
+        },
+        trace: None,
+    };
+    let known = world.provider.engine.receive_negotiation(again).await.unwrap();
+    assert_eq!(Some(known.pid), done.peer_pid);
+}
