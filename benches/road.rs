@@ -2,7 +2,7 @@
 //!
 //! Both proxy to the same backend (an nginx that answers as a security server does); both are loaded by the same generator. The
 //! data plane checks a token, decides a policy of four constraints, forwards, and makes evidence durable on disk for every call;
-//! nginx passes the call on. nginx is Debian's `nginx-light`; where it is missing and cannot be installed the run is skipped and
+//! nginx passes the call on. What the disk alone takes is measured too, and the data plane with its evidence in memory beside it. nginx is Debian's `nginx-light`; where it is missing and cannot be installed the run is skipped and
 //! says why.
 #![allow(clippy::print_stdout, clippy::allow_attributes)]
 
@@ -14,6 +14,8 @@ use anyhow::{Context as _, Result};
 
 #[path = "road/contract.rs"]
 mod contract;
+#[path = "road/disk.rs"]
+mod disk;
 #[path = "road/load.rs"]
 mod load;
 #[path = "road/nginx.rs"]
@@ -74,6 +76,14 @@ fn compare(arguments: &[String]) -> Result<()> {
         report.ours_half.push(paced(&our_target, half, length)?);
     }
     report.half_rate = half;
+    report.disk = disk::synchronising(directory.path())?;
+    if let Some(memory) = disk::in_memory() {
+        let road = plane::start(memory.path(), &backend.address)?;
+        let target = Target { address: road.address.clone(), path: road.path.clone(), token: Some(road.token.clone()) };
+        for _ in 0..3 {
+            report.memory_half.push(paced(&target, half, length)?);
+        }
+    }
     streams(&mut report, (&nginx_target, proxy.pid()), (&our_target, road.pid()))?;
     report.evidence = plane::evidence(directory.path())?;
     report.contracts = contract::measure(directory.path())?;

@@ -20,7 +20,7 @@ use crate::model::negotiation::{NegotiationEvent, NegotiationState, Role};
 use crate::model::obligation::AgreementKey;
 use crate::model::process::{Process, ProcessKind, ProcessState};
 use crate::model::transfer::{TransferEvent, TransferState};
-use crate::policy::{Outlook, Reported};
+use crate::policy::{Because, Outlook, Reported};
 use crate::store::{Store, StoreError};
 
 mod act;
@@ -104,7 +104,23 @@ pub enum OfferVerdict {
     /// It names an offer of ours, but with other rules: a counter-offer, to be accepted by a person or a rule only.
     Differs(AcceptedOffer),
     /// It is an offer of ours whose policy refuses this consumer: the negotiation will be terminated with these reasons.
-    Refused(AcceptedOffer, Reasons),
+    Refused(AcceptedOffer, PolicyRefusal),
+}
+
+/// Why a policy does not let a consumer negotiate or transfer.
+#[derive(Clone, Debug)]
+pub struct PolicyRefusal {
+    /// What the peer is told.
+    pub reasons: Reasons,
+    /// The clauses that refused, with what is known here: for the operator only.
+    pub because: Vec<Because>,
+}
+
+impl PolicyRefusal {
+    /// As kept with the process.
+    fn clauses(&self) -> Value {
+        serde_json::to_value(&self.because).unwrap_or_default()
+    }
 }
 
 /// An offer of ours that was asked for.
@@ -135,8 +151,8 @@ pub trait Offers: Send + Sync {
     /// Whether the agreement's policy lets a transfer begin now, by what is reported of its duties.
     ///
     /// # Errors
-    /// When it does not: code and sentences for the peer.
-    async fn may_transfer(&self, agreement: &Agreement, reported: Reported) -> Result<(), Reasons>;
+    /// When it does not.
+    async fn may_transfer(&self, agreement: &Agreement, reported: Reported) -> Result<(), PolicyRefusal>;
 
     /// What is to be expected of an agreement, by what is reported of its duties; `None` when its policy cannot be evaluated here.
     fn outlook(&self, agreement: &Agreement, reported: Reported) -> Option<Outlook>;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::Catalog;
 use super::sight::world;
-use crate::engine::{AcceptedOffer, OfferVerdict, Offers};
+use crate::engine::{AcceptedOffer, OfferVerdict, Offers, PolicyRefusal};
 use crate::model::agreement::Agreement;
 use crate::model::ids::ParticipantId;
 use crate::model::message::Reasons;
@@ -13,10 +13,17 @@ use crate::model::negotiation::Role;
 use crate::model::terms::{iri, same_rules};
 use crate::policy::{Decision, Outlook, Phase, Policy, Reported, World, compile};
 
-/// The reasons of a refusal as a counterparty may read them.
-fn reasons(code: &str, decision: &Decision) -> Reasons {
-    let redacted = decision.redacted();
-    Reasons { code: Some(code.to_owned()), reason: redacted.because.into_iter().map(|b| b.reason).collect() }
+/// A refusal: to the counterparty what it may read and what it can do about it, to the operator everything.
+fn refusal(code: &str, decision: Decision) -> PolicyRefusal {
+    let told = decision.redacted().because.into_iter();
+    let sentences = told.map(|b| if b.remedy.is_empty() { b.reason } else { format!("{}; {}", b.reason, b.remedy) });
+    let reasons = Reasons { code: Some(code.to_owned()), reason: sentences.collect() };
+    PolicyRefusal { reasons, because: decision.because }
+}
+
+/// A refusal that no clause made.
+const fn without_clause(reasons: Reasons) -> PolicyRefusal {
+    PolicyRefusal { reasons, because: Vec::new() }
 }
 
 #[async_trait]
@@ -44,7 +51,7 @@ impl Offers for Catalog {
         world.hear(Reported::all_done(&found.contract.compiled, world.now.plus_millis(-1)));
         let decision = found.contract.compiled.decide(&world);
         if !decision.permit {
-            return Ok(OfferVerdict::Refused(accepted, reasons("offer.refused", &decision)));
+            return Ok(OfferVerdict::Refused(accepted, refusal("offer.refused", decision)));
         }
         if has_rules(offer) && !same_rules(offer, &accepted.policy) {
             return Ok(OfferVerdict::Differs(accepted));
@@ -52,22 +59,22 @@ impl Offers for Catalog {
         Ok(OfferVerdict::Ours(accepted))
     }
 
-    async fn may_transfer(&self, agreement: &Agreement, reported: Reported) -> Result<(), Reasons> {
+    async fn may_transfer(&self, agreement: &Agreement, reported: Reported) -> Result<(), PolicyRefusal> {
         let snapshot = self.0.snapshot.load();
         let listed = snapshot.datasets.get(&agreement.dataset).is_some_and(|dataset| dataset.listed);
         if !listed {
             let sentence = format!("the dataset {} is not offered any more", agreement.dataset);
-            return Err(Reasons::new("dataset.withdrawn", sentence));
+            return Err(without_clause(Reasons::new("dataset.withdrawn", sentence)));
         }
         let compiled = Policy::parse(&agreement.policy).and_then(|policy| compile(&policy, &self.0.registry));
-        let compiled = compiled.map_err(|invalid| Reasons {
-            code: Some("policy.unknown".to_owned()),
-            reason: invalid.into_iter().map(|i| format!("{} {}", i.clause, i.reason)).collect(),
+        let compiled = compiled.map_err(|invalid| {
+            let reason = invalid.into_iter().map(|i| format!("{} {}", i.clause, i.reason)).collect();
+            without_clause(Reasons { code: Some("policy.unknown".to_owned()), reason })
         })?;
         let mut world = self.under(agreement, reported);
         world.release_under(&compiled);
         let decision = compiled.decide(&world);
-        if decision.permit { Ok(()) } else { Err(reasons("transfer.refused", &decision)) }
+        if decision.permit { Ok(()) } else { Err(refusal("transfer.refused", decision)) }
     }
 
     fn outlook(&self, agreement: &Agreement, reported: Reported) -> Option<Outlook> {

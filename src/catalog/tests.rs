@@ -252,8 +252,12 @@ async fn a_caller_that_the_policy_refuses_is_told_why_and_one_that_may_not_see_i
     catalog.put_asset(asset("land", "DEV/GOV/2000/landregister/land"));
     catalog.put_offer(offer("o", &["land"], "known", None)).unwrap();
     let asked = json!({"@id": "o", "target": "land"});
-    let Ok(OfferVerdict::Refused(_, reasons)) = verdict(&catalog, &stranger(), asked.clone()).await else { panic!() };
-    assert!(!reasons.reason.is_empty() && !reasons.reason.join(" ").contains(CONSUMER), "{reasons:?}");
+    let Ok(OfferVerdict::Refused(_, refusal)) = verdict(&catalog, &stranger(), asked.clone()).await else { panic!() };
+    let told = refusal.reasons.reason.join(" ");
+    assert!(!told.is_empty() && !told.contains(CONSUMER), "{told}");
+    let clause = refusal.because.first().unwrap();
+    let known = (clause.operand.as_str(), clause.required.as_str(), clause.observed.as_deref());
+    assert_eq!(known, ("recipient", CONSUMER, Some(stranger().as_str())), "the operator sees everything");
     catalog.put_offer(offer("o", &["land"], "open", Some("known"))).unwrap();
     assert_eq!(verdict(&catalog, &stranger(), asked).await.unwrap_err(), "offer.unknown");
 }
@@ -275,7 +279,8 @@ async fn a_transfer_begins_only_on_a_policy_that_permits_it_and_a_service_that_i
         signed: Timestamp::from_millis(0),
         live: true,
     };
-    let code = |result: Result<(), crate::model::message::Reasons>| result.map_err(|reasons| reasons.code.unwrap());
+    let code =
+        |result: Result<(), crate::engine::PolicyRefusal>| result.map_err(|refusal| refusal.reasons.code.unwrap());
     let counted = agreement(json!({"leftOperand": "count", "operator": "lteq", "rightOperand": "3"}));
     let over = agreement(json!({"leftOperand": "dateTime", "operator": "lt", "rightOperand": "1969-01-01T00:00:00Z"}));
     let strange = agreement(json!({"leftOperand": "moonPhase", "operator": "eq", "rightOperand": "full"}));

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::transition::{enter, reasons_or};
-use super::{Action, Engine, EngineError, NegotiationRequest, TransferRequest, detached};
+use super::{Action, Engine, EngineError, NegotiationRequest, PolicyRefusal, TransferRequest, detached};
 use crate::env::new_pid;
 use crate::model::agreement::Agreement;
 use crate::model::ids::{AgreementId, DatasetId, Pid};
@@ -157,6 +157,21 @@ impl Engine {
         self.act_at(pid, action, None).await
     }
 
+    /// Suspends or terminates a transfer because its policy refuses; what refused is kept for the operator.
+    pub(super) async fn stop(
+        &self,
+        pid: &Pid,
+        event: TransferEvent,
+        refused: PolicyRefusal,
+    ) -> Result<Process, EngineError> {
+        let (engine, pid) = (self.clone(), pid.clone());
+        detached(async move {
+            let clauses = Some(refused.clauses()).filter(|_| !refused.because.is_empty());
+            engine.act_in_transfer(&pid, event, (refused.reasons, clauses), None).await
+        })
+        .await
+    }
+
     /// As [`Engine::act`], but only while the process is at `version`.
     pub(super) async fn act_at(&self, pid: &Pid, action: Action, version: Option<i64>) -> Result<Process, EngineError> {
         let engine = self.clone();
@@ -166,7 +181,9 @@ impl Engine {
                 Action::Negotiation { event, offer, reasons } => {
                     engine.act_in_negotiation(&pid, event, offer, reasons, version).await
                 }
-                Action::Transfer { event, reasons } => engine.act_in_transfer(&pid, event, reasons, version).await,
+                Action::Transfer { event, reasons } => {
+                    engine.act_in_transfer(&pid, event, (reasons, None), version).await
+                }
             }
         })
         .await
@@ -223,7 +240,7 @@ impl Engine {
                 let offer = offer.map_or_else(on_table, Ok)?;
                 process.detail.offer = Some(offer.clone());
                 process.detail.offered_by = Some(process.role);
-                process.detail.objection = None;
+                (process.detail.objection, process.detail.refusal) = (None, None);
                 if event == NegotiationEvent::Request {
                     NegotiationBody::Request { offer, callback: None }
                 } else {
@@ -250,7 +267,7 @@ impl Engine {
         &self,
         pid: &Pid,
         event: TransferEvent,
-        reasons: Reasons,
+        (reasons, refusal): (Reasons, Option<Value>),
         version: Option<i64>,
     ) -> Result<Process, EngineError> {
         let opened = if event == TransferEvent::Start { self.open_plane(pid).await? } else { None };
@@ -277,6 +294,7 @@ impl Engine {
             TransferEvent::Suspend | TransferEvent::Terminate => {
                 let reasons = reasons_or(reasons, &process, "transfer.ended", "the transfer was stopped here");
                 process.detail.reasons = Some(reasons.clone());
+                process.detail.refusal = refusal.or(process.detail.refusal.take());
                 if event == TransferEvent::Suspend {
                     TransferBody::Suspension(reasons)
                 } else {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
-use super::{Action, Engine, EngineError};
+use super::{Engine, EngineError, PolicyRefusal};
 use crate::model::agreement::Agreement;
 use crate::model::ids::AgreementId;
 use crate::model::message::Reasons;
@@ -156,12 +156,13 @@ impl Engine {
         if let (Role::Provider, Some(refusal)) = (key.role, &outlook.refusal) {
             let sentences = refusal.redacted().because.into_iter().map(|b| b.reason).collect();
             let reasons = Reasons { code: Some("agreement.not-permitting".to_owned()), reason: sentences };
+            let refused = PolicyRefusal { reasons, because: refusal.because.clone() };
             let event = match on_violation {
                 OnViolation::Suspend => TransferEvent::Suspend,
                 OnViolation::Terminate => TransferEvent::Terminate,
             };
             for transfer in self.0.store.started_transfers(&key.participant, &key.id).await? {
-                self.stop_transfer(&transfer, reasons.clone(), event).await?;
+                self.stop_transfer(&transfer, refused.clone(), event).await?;
             }
         }
         Ok(outlook.next)
@@ -170,7 +171,8 @@ impl Engine {
     /// Ends what runs under an agreement that is not in force any more.
     async fn end_transfers(&self, key: &AgreementKey) -> Result<(), StoreError> {
         if key.role == Role::Provider {
-            let gone = Reasons::new("agreement.not-in-force", "the agreement is not in force any more");
+            let reasons = Reasons::new("agreement.not-in-force", "the agreement is not in force any more");
+            let gone = PolicyRefusal { reasons, because: Vec::new() };
             for transfer in self.0.store.started_transfers(&key.participant, &key.id).await? {
                 self.stop_transfer(&transfer, gone.clone(), TransferEvent::Terminate).await?;
             }
@@ -196,11 +198,11 @@ impl Engine {
     async fn stop_transfer(
         &self,
         transfer: &Process,
-        reasons: Reasons,
+        refused: PolicyRefusal,
         event: TransferEvent,
     ) -> Result<(), StoreError> {
-        let sentence = reasons.reason.join("; ");
-        match self.act(&transfer.pid, Action::Transfer { event, reasons }).await {
+        let sentence = refused.reasons.reason.join("; ");
+        match self.stop(&transfer.pid, event, refused).await {
             Ok(stopped) => {
                 metrics::counter!("sliproad_transfers_stopped_total", "event" => event.as_str()).increment(1);
                 tracing::warn!(

@@ -41,13 +41,14 @@ impl Engine {
         if let Some(known) = known {
             return Ok(known);
         }
-        let Judged { dataset, offer, objection } = if role == Role::Provider {
+        let Judged { dataset, offer, objection, refusal } = if role == Role::Provider {
             self.judge(&participant, &caller, offer).await?
         } else {
             let target = terms::iri(&offer, "target").ok_or_else(|| malformed("a target in its offer"))?;
             let uncalled =
                 Reasons::new("offer.uncalled", "the provider made an offer that was not asked for; a person decides");
-            Judged { dataset: DatasetId::from(target), offer, objection: Some(uncalled) }
+            let dataset = DatasetId::from(target);
+            Judged { objection: Some(uncalled), ..Judged::unopposed(dataset, offer) }
         };
 
         let mut tx = self.0.store.begin().await?;
@@ -71,6 +72,7 @@ impl Engine {
                 offer: Some(offer),
                 offered_by: Some(role.other()),
                 objection,
+                refusal,
                 trace,
                 ..ProcessDetail::default()
             },
@@ -156,16 +158,18 @@ impl Engine {
         asked: Value,
     ) -> Result<Judged, EngineError> {
         match self.0.surroundings.offers.judge(participant, consumer, &asked).await {
-            Ok(OfferVerdict::Ours(ours)) => Ok(Judged { dataset: ours.dataset, offer: ours.policy, objection: None }),
+            Ok(OfferVerdict::Ours(ours)) => Ok(Judged::unopposed(ours.dataset, ours.policy)),
             Ok(OfferVerdict::Differs(ours)) => {
                 let differs = Reasons::new(
                     "offer.differs",
                     "the requested rules differ from the offer; take the offer as published",
                 );
-                Ok(Judged { dataset: ours.dataset, offer: asked, objection: Some(differs) })
+                Ok(Judged { objection: Some(differs), ..Judged::unopposed(ours.dataset, asked) })
             }
-            Ok(OfferVerdict::Refused(ours, reasons)) => {
-                Ok(Judged { dataset: ours.dataset, offer: asked, objection: Some(reasons) })
+            Ok(OfferVerdict::Refused(ours, refusal)) => {
+                let clauses = Some(refusal.clauses());
+                let objection = Some(refusal.reasons);
+                Ok(Judged { objection, refusal: clauses, ..Judged::unopposed(ours.dataset, asked) })
             }
             Err(reasons) => Err(EngineError::refused("offer.unknown", reasons.reason.join("; "))),
         }
@@ -179,6 +183,14 @@ struct Judged {
     offer: Value,
     /// Why it is not simply agreed to.
     objection: Option<Reasons>,
+    /// The clauses that refused.
+    refusal: Option<Value>,
+}
+
+impl Judged {
+    const fn unopposed(dataset: DatasetId, offer: Value) -> Self {
+        Self { dataset, offer, objection: None, refusal: None }
+    }
 }
 
 /// A first message: our role in what it begins, and what it must carry.
@@ -258,8 +270,8 @@ fn take_in(
 ) -> Result<Option<Agreement>, EngineError> {
     match body {
         NegotiationBody::Request { offer, .. } => {
-            let unjudged = Judged { dataset: process.dataset.clone(), offer, objection: None };
-            let Judged { dataset, offer, objection } = verdict.transpose()?.unwrap_or(unjudged);
+            let unjudged = Judged::unopposed(process.dataset.clone(), offer);
+            let Judged { dataset, offer, objection, refusal } = verdict.transpose()?.unwrap_or(unjudged);
             if dataset != process.dataset {
                 return Err(EngineError::refused(
                     "negotiation.other-dataset",
@@ -267,6 +279,7 @@ fn take_in(
                 ));
             }
             process.detail.objection = objection;
+            process.detail.refusal = refusal;
             process.detail.offer = Some(offer);
             process.detail.offered_by = Some(Role::Consumer);
             Ok(None)

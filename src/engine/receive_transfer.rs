@@ -2,7 +2,7 @@
 
 use super::receive_negotiation::check_pids;
 use super::transition::enter;
-use super::{Engine, EngineError, Inbound, detached};
+use super::{Engine, EngineError, Inbound, PolicyRefusal, detached};
 use crate::env::new_pid;
 use crate::model::agreement::Agreement;
 use crate::model::ids::Pid;
@@ -51,7 +51,9 @@ impl Engine {
             .ok_or(EngineError::NotFound("agreement"))?;
         self.check_request(&agreement, &format, push)?;
         let reported = Reported::by(&self.0.store.obligations_of(&agreement.key()).await?);
-        let objection = self.0.surroundings.offers.may_transfer(&agreement, reported).await.err();
+        let refused = self.0.surroundings.offers.may_transfer(&agreement, reported).await.err();
+        let refusal = refused.as_ref().map(PolicyRefusal::clauses);
+        let objection = refused.map(|refused| refused.reasons);
 
         let mut tx = self.0.store.begin().await?;
         if let Some(known) = tx.process_of_peer(kind, &participant, role, &caller, &consumer_pid).await? {
@@ -68,7 +70,7 @@ impl Engine {
             state: ProcessState::Transfer(TransferState::Requested),
             dataset: agreement.dataset,
             agreement: Some(agreement.id),
-            detail: ProcessDetail { format: Some(format), objection, trace, ..ProcessDetail::default() },
+            detail: ProcessDetail { format: Some(format), objection, refusal, trace, ..ProcessDetail::default() },
             version: 0,
             created: now,
             updated: now,

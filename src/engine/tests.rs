@@ -122,7 +122,7 @@ impl Offers for OneOffer {
         }
     }
 
-    async fn may_transfer(&self, _: &Agreement, _: Reported) -> Result<(), Reasons> {
+    async fn may_transfer(&self, _: &Agreement, _: Reported) -> Result<(), PolicyRefusal> {
         Ok(())
     }
 

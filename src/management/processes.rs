@@ -255,6 +255,7 @@ fn to_json(process: &Process) -> Value {
         "offer": process.detail.offer,
         "held": process.detail.held,
         "objection": process.detail.objection,
+        "refusal": process.detail.refusal,
         "reasons": process.detail.reasons,
         "deliveryFailure": process.delivery_failure,
         "traceId": process.detail.trace.as_deref().and_then(Traceparent::parse).map(Traceparent::trace_id),

@@ -159,6 +159,8 @@ pub struct ProcessDetail {
     pub held: bool,
     /// Why the default automation will not continue: an offer that differs from ours, or a policy that refuses the consumer.
     pub objection: Option<Reasons>,
+    /// The clauses of the policy that refused, with what was known of them: for the operator, never for the peer.
+    pub refusal: Option<Value>,
     /// W3C trace id under which the process began.
     pub trace: Option<String>,
 }

@@ -18,7 +18,7 @@ impl Offers for Terms {
         Err(Reasons::new("offer.unknown", "nothing is offered"))
     }
 
-    async fn may_transfer(&self, _: &Agreement, _: Reported) -> Result<(), Reasons> {
+    async fn may_transfer(&self, _: &Agreement, _: Reported) -> Result<(), PolicyRefusal> {
         Ok(())
     }
 

@@ -14,7 +14,9 @@ use sliproad::dsp::{
     CatalogSource, CatalogUnavailable, DatasetPage, DatasetQuery, DspClient, DspState, OfferedDataset, Participant,
     Participants, routes,
 };
-use sliproad::engine::{AcceptedOffer, Automation, Engine, OfferVerdict, Offers, Pace, Planes, Surroundings};
+use sliproad::engine::{
+    AcceptedOffer, Automation, Engine, OfferVerdict, Offers, Pace, Planes, PolicyRefusal, Surroundings,
+};
 use sliproad::env::Clock;
 use sliproad::identity::{CounterpartyToken, TokenCallers};
 use sliproad::model::agreement::Agreement;
@@ -209,7 +211,7 @@ impl Offers for Shelf {
         Ok(if same { OfferVerdict::Ours(accepted) } else { OfferVerdict::Differs(accepted) })
     }
 
-    async fn may_transfer(&self, _: &Agreement, _: Reported) -> Result<(), Reasons> {
+    async fn may_transfer(&self, _: &Agreement, _: Reported) -> Result<(), PolicyRefusal> {
         Ok(())
     }
 
