@@ -32,6 +32,14 @@ const DSP_MESSAGES: [(&str, &str); 12] = [
     ("TransferTerminationMessage", "transfer"),
 ];
 
+/// What peers answer.
+const DSP_ANSWERS: [(&str, &str); 4] = [
+    ("Catalog", "catalog"),
+    ("Dataset", "catalog"),
+    ("ContractNegotiation", "negotiation"),
+    ("TransferProcess", "transfer"),
+];
+
 /// How many violations are told at most.
 const TOLD: usize = 5;
 
@@ -51,7 +59,7 @@ impl std::fmt::Display for Violation {
     }
 }
 
-/// Checks a Dataspace Protocol 2025-1 message against the schema of `message`, its `@type`.
+/// Checks a Dataspace Protocol 2025-1 message, or a peer's answer to one, against the schema of `message`, its `@type`.
 ///
 /// # Errors
 /// The first few violations, never an empty list; also when there is no schema of that name.
@@ -80,6 +88,7 @@ fn compile_dsp() -> Result<HashMap<&'static str, Validator>, String> {
     let registry = builder.prepare().map_err(|e| e.to_string())?;
     DSP_MESSAGES
         .iter()
+        .chain(&DSP_ANSWERS)
         .map(|(message, document)| {
             let schema = json!({
                 "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -113,6 +122,16 @@ mod tests {
         for (message, _) in DSP_MESSAGES {
             let violations = check_dsp(message, &json!({})).unwrap_err();
             assert!(violations.iter().any(|v| v.sentence.contains("@context")), "{message}: {violations:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_of_another_kind_is_refused_and_what_peers_leave_out_is_not_missed() {
+        for (answer, _) in DSP_ANSWERS {
+            assert!(check_dsp(answer, &json!([])).is_err(), "{answer}");
+            let odd = json!({"@type": answer, "@id": 1, "state": [], "dataset": "x"});
+            assert!(check_dsp(answer, &odd).is_err(), "{answer}");
+            assert_eq!(check_dsp(answer, &json!({"@type": answer, "@id": "a", "state": {"@id": "b"}})), Ok(()));
         }
     }
 

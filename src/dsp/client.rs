@@ -20,6 +20,7 @@ use crate::model::process::ProcessKind;
 use crate::net::json::{DEPTH, parse};
 use crate::net::outbound::{Answer, Outbound, OutboundError, OutboundRequest};
 use crate::net::trace::{TRACEPARENT, Traceparent};
+use crate::schemas::check_dsp;
 
 mod catalog;
 
@@ -97,7 +98,8 @@ impl DspClient {
             return Ok(Acknowledgement::default());
         }
         let name = if to.role == Role::Consumer { "providerPid" } else { "consumerPid" };
-        match parse(&answer.body, DEPTH).ok().as_ref().and_then(|body| identifier(body, name)) {
+        let process = read(&answer, answer_type(message));
+        match process.as_ref().and_then(|body| identifier(body, name)) {
             Some(pid) => Ok(Acknowledgement { peer_pid: Some(Pid::from(pid)) }),
             None => Err(DeliveryFailure::Unavailable(format!("its answer names no {name}"))),
         }
@@ -147,7 +149,11 @@ impl Peers for DspClient {
         };
         let url = format!("{base}/{folder}/{}", encoded(peer_pid.as_str()));
         let answer = accepted(self.send(&speaker, Method::GET, url, None).await)?;
-        let state = parse(&answer.body, DEPTH).ok().and_then(|body| identifier(&body, "state"));
+        let process = match kind {
+            ProcessKind::Negotiation => "ContractNegotiation",
+            ProcessKind::Transfer => "TransferProcess",
+        };
+        let state = read(&answer, process).and_then(|body| identifier(&body, "state"));
         state.ok_or_else(|| DeliveryFailure::Unavailable("its answer names no state".to_owned()))
     }
 
@@ -176,6 +182,17 @@ fn accepted(answer: Result<Answer, OutboundError>) -> Result<Answer, DeliveryFai
         }
         status => Err(DeliveryFailure::Unavailable(format!("it answered {status}"))),
     }
+}
+
+/// What a first message is answered with.
+fn answer_type(message: &Value) -> &'static str {
+    let is_transfer = message.get("@type").is_some_and(|name| name == "TransferRequestMessage");
+    if is_transfer { "TransferProcess" } else { "ContractNegotiation" }
+}
+
+/// An answer that fits the schema of what was asked for.
+fn read(answer: &Answer, wanted: &str) -> Option<Value> {
+    parse(&answer.body, DEPTH).ok().filter(|body| check_dsp(wanted, body).is_ok())
 }
 
 /// What a peer's error object says; the status when it says nothing.

@@ -4,11 +4,10 @@ use http::{HeaderMap, Method, header};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{DspClient, Speaker, encoded, identifier, told};
+use super::{DspClient, Speaker, encoded, identifier, read, told};
 use crate::dsp::wire::CONTEXT;
 use crate::model::ids::{DatasetId, ParticipantId};
 use crate::model::message::Reasons;
-use crate::net::json::{DEPTH, parse};
 use crate::net::outbound::{Answer, OutboundError};
 
 /// Pages of one catalogue that are followed at most.
@@ -112,11 +111,7 @@ fn body(answer: &Answer, wanted: &'static str) -> Result<Value, ClientError> {
     if !answer.status.is_success() {
         return Err(ClientError::Refused { status: answer.status.as_u16(), reasons: told(answer) });
     }
-    let value = parse(&answer.body, DEPTH).map_err(|_| ClientError::Garbage(wanted))?;
-    match value.get("@type").and_then(Value::as_str) {
-        Some(given) if given == wanted || given.strip_prefix("dcat:") == Some(wanted) => Ok(value),
-        _ => Err(ClientError::Garbage(wanted)),
-    }
+    read(answer, wanted).ok_or(ClientError::Garbage(wanted))
 }
 
 /// The datasets of a page, those of catalogues inside it included (one level).
