@@ -128,6 +128,54 @@ async fn what_was_received_is_told_oldest_first() {
     assert_eq!(told[1]["headers"][1], serde_json::json!(["X-Road-Client", CLIENT]));
 }
 
+/// SHA-256 of "hello", and of nothing.
+const HELLO: &str = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+const NOTHING: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+#[tokio::test]
+async fn requests_that_are_refused_are_told_too_with_the_digest_of_what_they_carried() {
+    let double = Double::start(DoubleConfig::sample()).await.unwrap();
+    let large = "x".repeat(9_000);
+    let host = "Host: x\r\nConnection: close\r\n";
+    let hello = "Content-Length: 5\r\n\r\nhello";
+    let requests: [(String, &str, &str, &str, bool); 8] = [
+        (format!("GET {PARCELS} HTTP/1.1\r\n{host}\r\n"), "500", PARCELS, NOTHING, false),
+        (format!("POST {PARCELS} HTTP/1.1\r\n{host}{hello}"), "500", PARCELS, HELLO, false),
+        (
+            format!("POST /r1/DEV/GOV/2000/echo/none HTTP/1.1\r\nX-Road-Client: {CLIENT}\r\n{host}{hello}"),
+            "500",
+            "/r1/DEV/GOV/2000/echo/none",
+            HELLO,
+            false,
+        ),
+        (format!("POST /elsewhere HTTP/1.1\r\n{host}{hello}"), "", "/elsewhere", HELLO, false),
+        (
+            format!("POST {PARCELS}/%2e%2e/x HTTP/1.1\r\n{host}{hello}"),
+            "",
+            "/r1/DEV/GOV/2000/landregister/land/parcels/%2e%2e/x",
+            HELLO,
+            false,
+        ),
+        (format!("GET {PARCELS} HTTP/9.9\r\n{host}\r\nhello"), "400", PARCELS, HELLO, true),
+        (
+            format!("POST {PARCELS} HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\n{hello}"),
+            "400",
+            PARCELS,
+            HELLO,
+            true,
+        ),
+        (format!("GET /large HTTP/1.1\r\nX-Large: {large}\r\n{host}\r\n"), "431", "/large", NOTHING, true),
+    ];
+    for (request, status, target, digest, malformed) in &requests {
+        let answer = plain(&double, request).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{request}\n{answer}");
+        let told = double.requests().pop().unwrap();
+        assert_eq!(told["target"], *target, "{told}");
+        assert_eq!((&told["bodySha256"], &told["malformed"]), (&(*digest).into(), &(*malformed).into()), "{told}");
+    }
+    assert_eq!(double.requests().len(), requests.len());
+}
+
 #[tokio::test]
 async fn a_download_streams_without_body_logging() {
     let double = Double::start(DoubleConfig::sample()).await.unwrap();

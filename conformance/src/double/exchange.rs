@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use sha2::{Digest, Sha256, Sha512};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -9,7 +10,9 @@ use tokio::net::TcpStream;
 use super::backend::{BackendUrl, response_framing};
 use super::checks::{check_client, check_forged, check_provider, check_query, find_service};
 use super::fault::{self, Fault};
-use super::http1::{BodyReader, Connection, Framing, HeadError, RequestHead, ResponseHead, last, last_text, lists};
+use super::http1::{
+    BodyReader, Connection, Framing, HeadError, RequestHead, ResponseHead, last, last_text, lists, salvage,
+};
 use super::message::{self, RestMessage, request_hash};
 use super::metadata;
 use super::records::Number;
@@ -32,8 +35,10 @@ where
     loop {
         let head = match connection.request_head().await {
             Ok(head) => head,
-            Err(HeadError::TooLarge) => return refuse(&mut connection, 431, "Request Header Fields Too Large").await,
-            Err(HeadError::Malformed) => return refuse(&mut connection, 400, "Bad Request").await,
+            Err(HeadError::TooLarge) => {
+                return refuse(&mut connection, state, 431, "Request Header Fields Too Large").await;
+            }
+            Err(HeadError::Malformed) => return refuse(&mut connection, state, 400, "Bad Request").await,
             Err(HeadError::Closed | HeadError::Broken) => return,
         };
         let number = state.records.add(&head);
@@ -45,8 +50,16 @@ where
     }
 }
 
-async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(connection: &mut Connection<S>, status: u16, reason: &str) {
+/// Refuses a request whose head cannot be read. It was received all the same, so it is recorded.
+async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(
+    connection: &mut Connection<S>,
+    state: &State,
+    status: u16,
+    reason: &str,
+) {
     use tokio::io::AsyncWriteExt as _;
+    let (head, after) = salvage(connection.unread());
+    state.records.add_malformed(&head, Sha256::digest(after).into());
     let _ = connection.write(&fault::bare(status, reason)).await;
     let _ = connection.stream.shutdown().await;
 }
@@ -65,13 +78,17 @@ where
     let framing = match check_head(head) {
         Ok(framing) => framing,
         Err(reason) => {
+            // Nobody can say where its body ends.
+            state.records.malformed(number, Sha256::digest(connection.unread()).into());
             let _ = connection.write(&fault::bare(400, reason)).await;
             return false;
         }
     };
+    let mut body = Body::new(framing, number, state);
     let target = match target::read(&head.target) {
         Ok(target) => target,
         Err(target::Ambiguous(reason)) => {
+            body.drain(connection).await;
             let _ = connection.write(&fault::bare(400, reason)).await;
             return false;
         }
@@ -81,19 +98,18 @@ where
     }
     if !target.path.starts_with("/r1/") {
         let answer = metadata::outside_rest(head, &target, state);
-        state.records.body(number, Sha256::digest([]).into());
+        body.drain(connection).await;
         let _ = connection.write(&answer).await;
         return false;
     }
-    let mut exchange =
-        Exchange { connection, head, target: &target, state, body: BodyReader::new(framing), number, answered: false };
+    let mut exchange = Exchange { connection, head, target: &target, state, body, answered: false };
     match exchange.run(caller).await {
         Ok(again) => again,
         Err(_) if exchange.answered => false,
         Err(failed) => {
             let answer = failed.answer(state.spelling(), &head.headers, head.method == "HEAD");
+            exchange.body.drain(exchange.connection).await;
             let _ = exchange.connection.write(&answer).await;
-            exchange.drain().await;
             false
         }
     }
@@ -128,10 +144,58 @@ struct Exchange<'a, S> {
     head: &'a RequestHead,
     target: &'a Target,
     state: &'a State,
-    body: BodyReader,
-    number: Number,
+    body: Body<'a>,
     /// Whether a response head was written: then a failure can only cut the connection.
     answered: bool,
+}
+
+/// The body of a request; what was read of it goes into its record at its end.
+struct Body<'a> {
+    reader: BodyReader,
+    digest: Sha256,
+    number: Number,
+    state: &'a State,
+}
+
+impl<'a> Body<'a> {
+    fn new(framing: Framing, number: Number, state: &'a State) -> Self {
+        let body = Self { reader: BodyReader::new(framing), digest: Sha256::new(), number, state };
+        if body.reader.is_done() {
+            body.record();
+        }
+        body
+    }
+
+    /// The next piece, `None` at the end.
+    async fn chunk<S>(&mut self, connection: &mut Connection<S>) -> std::io::Result<Option<Bytes>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let piece = connection.body_chunk(&mut self.reader).await?;
+        if let Some(piece) = &piece {
+            self.digest.update(piece);
+        }
+        if self.reader.is_done() {
+            self.record();
+        }
+        Ok(piece)
+    }
+
+    fn record(&self) {
+        self.state.records.body(self.number, self.digest.clone().finalize().into());
+    }
+
+    /// Reads what is left of a refused request, within reason: the refusal is to reach the caller, and the record to be whole by then.
+    async fn drain<S: AsyncRead + AsyncWrite + Unpin>(&mut self, connection: &mut Connection<S>) {
+        let draining = async {
+            for _ in 0..4_096 {
+                if !matches!(self.chunk(connection).await, Ok(Some(_))) {
+                    return;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(Duration::from_secs(2), draining).await;
+    }
 }
 
 /// Digests of a body that has passed.
@@ -171,7 +235,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<'_, S> {
                 let (bytes, passed) = self.read_all(Some(largest)).await?;
                 (Some(bytes), Some(passed))
             }
-            None if self.body.is_done() || !delivers => {
+            None if self.body.reader.is_done() || !delivers => {
                 let (bytes, passed) = self.read_all(None).await?;
                 (Some(bytes), Some(passed))
             }
@@ -266,22 +330,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<'_, S> {
 
     async fn stream_up(&mut self, backend: &mut Connection<TcpStream>) -> Result<Passed, Fault> {
         let failed = |error: std::io::Error| Fault::new("server.clientproxy.io_error", error.to_string());
-        let (mut sha512, mut sha256, mut length) = (Sha512::new(), Sha256::new(), 0);
-        while let Some(piece) = self.connection.body_chunk(&mut self.body).await.map_err(failed)? {
+        let (mut sha512, mut length) = (Sha512::new(), 0);
+        while let Some(piece) = self.body.chunk(self.connection).await.map_err(failed)? {
             sha512.update(&piece);
-            sha256.update(&piece);
             length += piece.len() as u64;
             backend.write_chunk(&piece).await.map_err(failed)?;
         }
         backend.write_chunk(&[]).await.map_err(failed)?;
-        self.state.records.body(self.number, sha256.finalize().into());
         Ok(Passed { length, sha512: sha512.finalize().into() })
     }
 
     async fn read_all(&mut self, largest: Option<u64>) -> Result<(Vec<u8>, Passed), Fault> {
         let mut bytes = Vec::new();
         loop {
-            match self.connection.body_chunk(&mut self.body).await {
+            match self.body.chunk(self.connection).await {
                 Ok(Some(piece)) => bytes.extend_from_slice(&piece),
                 Ok(None) => break,
                 Err(error) => return Err(Fault::new("server.clientproxy.io_error", error.to_string())),
@@ -291,7 +353,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<'_, S> {
                 return Err(Fault::new("server.clientproxy.io_error", reason));
             }
         }
-        self.state.records.body(self.number, Sha256::digest(&bytes).into());
         let passed = Passed { length: bytes.len() as u64, sha512: Sha512::digest(&bytes).into() };
         Ok((bytes, passed))
     }
@@ -409,19 +470,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<'_, S> {
     }
 
     fn keeps_alive(&self) -> bool {
-        self.head.minor_version == 1 && !lists(&self.head.headers, "Connection", "close") && self.body.is_done()
-    }
-
-    /// Reads what is left of a refused request, within reason, so that the refusal reaches the caller.
-    async fn drain(&mut self) {
-        let draining = async {
-            for _ in 0..4_096 {
-                if !matches!(self.connection.body_chunk(&mut self.body).await, Ok(Some(_))) {
-                    return;
-                }
-            }
-        };
-        let _ = tokio::time::timeout(Duration::from_secs(2), draining).await;
+        self.head.minor_version == 1 && !lists(&self.head.headers, "Connection", "close") && self.body.reader.is_done()
     }
 }
 

@@ -79,15 +79,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.stream.read_buf(&mut self.buffer).await
     }
 
-    /// Reads a request head.
+    /// What was received and not read yet; after a head that could not be read, that head and what followed it.
+    pub(super) fn unread(&self) -> &[u8] {
+        &self.buffer
+    }
+
+    /// Reads a request head; one that cannot be read stays unread.
     pub(super) async fn request_head(&mut self) -> Result<RequestHead, HeadError> {
         loop {
             if let Some(end) = head_end(&self.buffer) {
                 if end > LARGEST_HEAD {
                     return Err(HeadError::TooLarge);
                 }
-                let head = self.buffer.split_to(end);
-                return parse_request(&head).ok_or(HeadError::Malformed);
+                let head = self.buffer.get(..end).and_then(parse_request).ok_or(HeadError::Malformed)?;
+                self.buffer.advance(end);
+                return Ok(head);
             }
             if self.buffer.len() > LARGEST_HEAD {
                 return Err(HeadError::TooLarge);
@@ -226,6 +232,28 @@ pub(super) fn lists(headers: &[Header], name: &str, token: &str) -> bool {
 
 fn head_end(buffer: &[u8]) -> Option<usize> {
     buffer.windows(4).position(|w| w == b"\r\n\r\n").map(|at| at + 4)
+}
+
+/// What can be told of a head that could not be read, and what followed it.
+pub(super) fn salvage(unread: &[u8]) -> (RequestHead, &[u8]) {
+    let end = head_end(unread).unwrap_or(unread.len());
+    let (head, after) = unread.split_at(end);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let mut lines = head.split(|b| *b == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let line = lines.next().unwrap_or_default();
+    let mut parts = line.splitn(2, |b| *b == b' ');
+    let method = text(parts.next().unwrap_or_default());
+    let rest = parts.next().unwrap_or_default();
+    let target = rest.iter().rposition(|b| *b == b' ').and_then(|at| rest.get(..at)).unwrap_or(rest);
+    let headers = lines
+        .filter(|line| !line.is_empty())
+        .map(|line| {
+            let mut parts = line.splitn(2, |b| *b == b':');
+            let name = text(parts.next().unwrap_or_default());
+            (name, parts.next().unwrap_or_default().trim_ascii().to_vec())
+        })
+        .collect();
+    (RequestHead { method, target: target.to_vec(), minor_version: 1, headers }, after)
 }
 
 /// The request line is split by hand: its target may hold bytes that parsers refuse.
