@@ -32,11 +32,13 @@ mod assets;
 mod consents;
 mod datasets;
 mod discovery;
+mod ending;
 mod identities;
 mod offering;
 mod planes;
 mod security_server;
 
+pub use ending::Ending;
 pub use offering::{automation, known_of};
 
 /// The file of the key that signs tokens and evidence, in the store's directory.
@@ -86,11 +88,11 @@ pub struct Rooms {
     security_server: Option<XRoadClient>,
 }
 
-/// Serves until SIGTERM or SIGINT, then drains.
+/// Serves until told to end, then drains.
 ///
 /// # Errors
 /// When a room cannot be built; the message says which and why.
-pub async fn serve(config: Config) -> Result<()> {
+pub async fn serve(config: Config, mut ending: Ending) -> Result<()> {
     let stop = CancellationToken::new();
     // Before the rooms are built: some look their metrics up once.
     let metrics = crate::telemetry::collect_metrics(&stop);
@@ -102,7 +104,7 @@ pub async fn serve(config: Config) -> Result<()> {
     tokio::pin!(serving);
     tokio::select! {
         result = &mut serving => return result,
-        () = told_to_stop() => {}
+        () = ending.told() => {}
     }
     tracing::info!("stopping: calls under way are finished first");
     stop.cancel();
@@ -296,16 +298,4 @@ async fn listen(address: SocketAddr, which: &str) -> Result<TcpListener> {
 
 fn read(file: &Path) -> Result<Vec<u8>> {
     std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))
-}
-
-async fn told_to_stop() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
 }

@@ -7,8 +7,10 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
+use crate::app::Ending;
 use crate::config::{Config, LogFormat};
 use crate::demo::{DemoOptions, double};
 
@@ -41,6 +43,9 @@ enum Command {
         /// The configuration file
         #[arg(long)]
         config: PathBuf,
+        /// End when standard input ends, too
+        #[arg(long, hide = true)]
+        end_with_input: bool,
     },
     /// Play the whole road on this machine: simulated security server, provider, consumer
     Demo {
@@ -83,6 +88,9 @@ enum Command {
         /// Its configuration (TOML)
         #[arg(long)]
         config: Option<PathBuf>,
+        /// End when standard input ends, too
+        #[arg(long)]
+        end_with_input: bool,
     },
 }
 
@@ -116,10 +124,10 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 
 async fn run(command: Command) -> anyhow::Result<u8> {
     match command {
-        Command::Serve { config } => {
+        Command::Serve { config, end_with_input } => {
             let config = Config::load(&config)?;
             crate::telemetry::log(config.log.format == LogFormat::Json, &config.log.level);
-            crate::app::serve(config).await?;
+            crate::app::serve(config, ending(end_with_input)?).await?;
             return Ok(0);
         }
         Command::Double { .. } => crate::telemetry::log(false, "info"),
@@ -139,6 +147,13 @@ async fn run(command: Command) -> anyhow::Result<u8> {
         Command::Policy(command) => policy::run(command).await,
         Command::Evidence(command) => evidence::run(command).await,
         Command::Conformance(arguments) => crate::suites::run(arguments).await,
-        Command::Double { config } => double::run(config.as_deref()).await.map(|()| 0),
+        Command::Double { config, end_with_input } => {
+            double::run(config.as_deref(), ending(end_with_input)?).await.map(|()| 0)
+        }
     }
+}
+
+fn ending(with_input: bool) -> anyhow::Result<Ending> {
+    let ending = Ending::by_signal()?;
+    if with_input { ending.or_by_input().context("standard input is no pipe") } else { Ok(ending) }
 }

@@ -6,13 +6,14 @@ use anyhow::{Context, Result};
 use conformance::double::{Double, DoubleConfig};
 use serde_json::json;
 
-/// Runs the double until SIGINT or SIGTERM; says on standard output, in one line of JSON, where it is.
+use crate::app::Ending;
+
+/// Runs the double until told to end; says on standard output, in one line of JSON, where it is.
 ///
 /// # Errors
 /// When the configuration cannot be read or the double not be started.
 #[expect(clippy::print_stdout, reason = "whoever started the double reads where it is")]
-pub async fn run(config: Option<&Path>) -> Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
+pub async fn run(config: Option<&Path>, mut ending: Ending) -> Result<()> {
     let config = match config {
         Some(file) => {
             let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
@@ -20,7 +21,6 @@ pub async fn run(config: Option<&Path>) -> Result<()> {
         }
         None => DoubleConfig::sample(),
     };
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let double = Double::start(config).await?;
     println!(
         "{}",
@@ -32,10 +32,7 @@ pub async fn run(config: Option<&Path>) -> Result<()> {
             "requests": double.requests_url(),
         })
     );
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
+    ending.told().await;
     double.stop().await;
     Ok(())
 }

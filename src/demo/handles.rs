@@ -80,7 +80,8 @@ impl Handles {
     pub fn write(&self, file: &Path) -> Result<()> {
         use std::io::Write as _;
         let folder = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-        let mut temporary = tempfile::NamedTempFile::new_in(folder).context("the handles cannot be written there")?;
+        let mut temporary = tempfile::NamedTempFile::new_in(folder)
+            .with_context(|| format!("the handles cannot be written into {}", folder.display()))?;
         serde_json::to_writer_pretty(&mut temporary, self)?;
         temporary.write_all(b"\n")?;
         temporary.as_file().sync_all()?;

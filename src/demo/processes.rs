@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 
 use super::client::{Management, text};
 use super::settings::{self, Settings};
@@ -22,7 +22,7 @@ pub struct Connector {
     /// Its management API.
     pub management: Management,
     program: PathBuf,
-    child: Child,
+    process: Process,
 }
 
 /// The simulated security server's process.
@@ -31,8 +31,19 @@ pub struct Double {
     pub url: String,
     /// Where it tells what it received.
     pub requests: String,
-    child: Child,
+    process: Process,
 }
+
+/// A process that ends when this end of its standard input does, so also when this program is killed.
+struct Process {
+    child: Child,
+    _input: Option<ChildStdin>,
+}
+
+/// Somebody else took a port between its choice and its use.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct PortTaken(String);
 
 /// The running road.
 pub struct Road {
@@ -63,7 +74,28 @@ impl Road {
         let begun = std::time::Instant::now();
         let double = Double::start(program, directory).await?;
         let double_ready = begun.elapsed();
-        let [provider, consumer] = settings::pair(directory, &double.url)?;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match Self::connectors(directory, program, &double.url, for_provider, for_consumer).await {
+                Ok(([provider, consumer], [provider_ready, consumer_ready])) => {
+                    let ready_after = [double_ready, provider_ready, consumer_ready];
+                    return Ok(Self { double, provider, consumer, ready_after });
+                }
+                Err(error) if tries < 3 && error.is::<PortTaken>() => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn connectors(
+        directory: &Path,
+        program: &Path,
+        double: &str,
+        for_provider: &str,
+        for_consumer: &str,
+    ) -> Result<([Connector; 2], [Duration; 2])> {
+        let [provider, consumer] = settings::pair(directory, double)?;
         let begun = std::time::Instant::now();
         let mut provider = Connector::spawn(program, provider, for_provider)?;
         provider.wait_ready().await?;
@@ -71,29 +103,25 @@ impl Road {
         let begun = std::time::Instant::now();
         let mut consumer = Connector::spawn(program, consumer, for_consumer)?;
         consumer.wait_ready().await?;
-        Ok(Self { double, provider, consumer, ready_after: [double_ready, provider_ready, begun.elapsed()] })
+        Ok(([provider, consumer], [provider_ready, begun.elapsed()]))
     }
 
     /// Stops all three: asks first, kills after `patience`.
     pub async fn stop(&mut self, patience: Duration) {
-        for child in [&mut self.consumer.child, &mut self.provider.child, &mut self.double.child] {
-            stop(child, patience).await;
+        for process in [&mut self.consumer.process, &mut self.provider.process, &mut self.double.process] {
+            process.stop(patience).await;
         }
     }
 
-    /// Returns on SIGINT or SIGTERM; fails when one of the processes ends by itself.
+    /// Returns when one of the processes ended by itself.
     ///
     /// # Errors
-    /// When a process ended.
-    pub async fn until_told_to_stop(&mut self) -> Result<()> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    /// Always: which it was.
+    pub async fn ended(&mut self) -> Result<()> {
         tokio::select! {
-            _ = interrupt.recv() => Ok(()),
-            _ = terminate.recv() => Ok(()),
-            status = self.provider.child.wait() => bail!("the provider ended: {}", status?),
-            status = self.consumer.child.wait() => bail!("the consumer ended: {}", status?),
-            status = self.double.child.wait() => bail!("the simulated security server ended: {}", status?),
+            status = self.provider.process.child.wait() => bail!("the provider ended: {}", status?),
+            status = self.consumer.process.child.wait() => bail!("the consumer ended: {}", status?),
+            status = self.double.process.child.wait() => bail!("the simulated security server ended: {}", status?),
         }
     }
 }
@@ -108,8 +136,8 @@ impl Connector {
         std::fs::write(&config, format!("{}\n{more}", settings.toml()))
             .with_context(|| format!("{} cannot be written", config.display()))?;
         let management = Management::new(&settings.management, &settings.key)?;
-        let child = serve(program, &config, &settings)?;
-        Ok(Self { management, config, program: program.to_owned(), child, settings })
+        let process = serve(program, &config, &settings)?;
+        Ok(Self { management, config, program: program.to_owned(), process, settings })
     }
 
     /// Waits until the process says that it is ready.
@@ -122,8 +150,13 @@ impl Connector {
             if self.management.read("/ready").await.is_ok() {
                 return Ok(());
             }
-            if let Some(status) = self.child.try_wait()? {
-                bail!("the {} ended at its start ({status}):\n{}", self.settings.name, self.log_tail());
+            if let Some(status) = self.process.child.try_wait()? {
+                let tail = self.log_tail();
+                let ended = format!("the {} ended at its start ({status}):\n{tail}", self.settings.name);
+                if tail.contains("listener cannot use") {
+                    bail!(PortTaken(ended));
+                }
+                bail!(ended);
             }
             if tokio::time::Instant::now() > deadline {
                 bail!("the {} is not ready after 20 s:\n{}", self.settings.name, self.log_tail());
@@ -137,7 +170,7 @@ impl Connector {
     /// # Errors
     /// When it cannot be killed.
     pub async fn kill(&mut self) -> Result<()> {
-        self.child.kill().await.context("the process could not be killed")
+        self.process.child.kill().await.context("the process could not be killed")
     }
 
     /// Starts the process again over its store and waits until it is ready.
@@ -145,14 +178,14 @@ impl Connector {
     /// # Errors
     /// As [`Connector::wait_ready`].
     pub async fn start_again(&mut self) -> Result<()> {
-        self.child = serve(&self.program, &self.config, &self.settings)?;
+        self.process = serve(&self.program, &self.config, &self.settings)?;
         self.wait_ready().await
     }
 
     /// The process id, 0 when it has ended.
     #[must_use]
     pub fn id(&self) -> u32 {
-        self.child.id().unwrap_or(0)
+        self.process.child.id().unwrap_or(0)
     }
 
     fn log_tail(&self) -> String {
@@ -164,21 +197,35 @@ impl Connector {
 
 impl Double {
     async fn start(program: &Path, directory: &Path) -> Result<Self> {
-        let log = std::fs::File::create(directory.join("security-server-double.log"))?;
-        let mut child = Command::new(program)
-            .arg("double")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .kill_on_drop(true)
-            .spawn()
-            .context("the simulated security server could not be started")?;
-        let stdout = child.stdout.take().context("the simulated security server has no output")?;
+        let log = directory.join("security-server-double.log");
+        let log = std::fs::File::create(&log).with_context(|| format!("{} cannot be written", log.display()))?;
+        let mut command = Command::new(program);
+        command.arg("double").stdout(Stdio::piped()).stderr(log);
+        let mut process = Process::start(command).context("the simulated security server could not be started")?;
+        let stdout = process.child.stdout.take().context("the simulated security server has no output")?;
         let mut lines = BufReader::new(stdout).lines();
         let line = tokio::time::timeout(Duration::from_secs(20), lines.next_line()).await??;
         let said: Value = serde_json::from_str(&line.unwrap_or_default())
             .context("the simulated security server did not say where it is")?;
-        Ok(Self { url: text(&said, "url")?, requests: text(&said, "requests")?, child })
+        Ok(Self { url: text(&said, "url")?, requests: text(&said, "requests")?, process })
+    }
+}
+
+impl Process {
+    fn start(mut command: Command) -> Result<Self> {
+        let mut child = command.arg("--end-with-input").stdin(Stdio::piped()).kill_on_drop(true).spawn()?;
+        // Taken out, since waiting for a child closes what is left in it.
+        let input = child.stdin.take();
+        Ok(Self { child, _input: input })
+    }
+
+    /// SIGTERM through the `kill` program: there is no unsafe code here and no crate for one signal.
+    async fn stop(&mut self, patience: Duration) {
+        let Some(id) = self.child.id() else { return };
+        let _ = Command::new("kill").arg(id.to_string()).status().await;
+        if tokio::time::timeout(patience, self.child.wait()).await.is_err() {
+            let _ = self.child.kill().await;
+        }
     }
 }
 
@@ -187,7 +234,28 @@ impl Double {
 /// # Errors
 /// When there is none.
 pub fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+    let [port] = free_ports()?;
+    Ok(port)
+}
+
+/// Different ports that were free a moment ago, on loopback. They are below those that operating systems give to outgoing
+/// connections, so that only another listener can take one before it is used, or between a kill and the next start.
+///
+/// # Errors
+/// When there are none.
+pub fn free_ports<const N: usize>() -> Result<[u16; N]> {
+    let mut held = Vec::with_capacity(N);
+    for _ in 0..1_000 {
+        if held.len() == N {
+            break;
+        }
+        let port = rand::random_range(20_000..32_000);
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
+            held.push((port, listener));
+        }
+    }
+    let ports: Vec<u16> = held.iter().map(|(port, _)| *port).collect();
+    ports.try_into().map_err(|_| anyhow::anyhow!("no free ports were found on 127.0.0.1"))
 }
 
 /// This very program, to start more of it.
@@ -198,30 +266,15 @@ pub fn this_program() -> Result<PathBuf> {
     std::env::current_exe().context("this program's own file is not known")
 }
 
-fn serve(program: &Path, config: &Path, settings: &Settings) -> Result<Child> {
-    let log = std::fs::File::options().create(true).append(true).open(log_file(settings))?;
-    Command::new(program)
-        .arg("serve")
-        .arg("--config")
-        .arg(config)
-        .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
-        .stderr(log)
-        .kill_on_drop(true)
-        .spawn()
-        .with_context(|| format!("the {} could not be started", settings.name))
+fn serve(program: &Path, config: &Path, settings: &Settings) -> Result<Process> {
+    let file = log_file(settings);
+    let log = std::fs::File::options().create(true).append(true).open(&file);
+    let log = log.with_context(|| format!("{} cannot be written", file.display()))?;
+    let mut command = Command::new(program);
+    command.arg("serve").arg("--config").arg(config).stdout(log.try_clone()?).stderr(log);
+    Process::start(command).with_context(|| format!("the {} could not be started", settings.name))
 }
 
 fn log_file(settings: &Settings) -> PathBuf {
     settings.directory.join(format!("{}.log", settings.name))
-}
-
-/// SIGTERM through the `kill` program: there is no unsafe code here and no crate for one signal.
-async fn stop(child: &mut Child, patience: Duration) {
-    if let Some(id) = child.id() {
-        let _ = Command::new("kill").arg(id.to_string()).status().await;
-        if tokio::time::timeout(patience, child.wait()).await.is_err() {
-            let _ = child.kill().await;
-        }
-    }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::processes::free_port;
+use super::processes::free_ports;
 
 /// Who the provider is.
 pub const PROVIDER: &str = "did:web:provider.example";
@@ -193,22 +193,22 @@ policy = "open"
 /// When no port is free.
 pub fn pair(directory: &Path, security_server: &str) -> Result<[Settings; 2]> {
     let tokens = Tokens { consumer: secret(), provider: secret(), stranger: secret() };
-    let one = |name: &'static str, participant: &'static str| -> Result<Settings> {
-        let (public_port, management_port) = (free_port()?, free_port()?);
-        Ok(Settings {
-            name,
-            participant,
-            public: format!("http://127.0.0.1:{public_port}"),
-            management: format!("http://127.0.0.1:{management_port}"),
-            key: secret(),
-            directory: directory.to_owned(),
-            public_port,
-            management_port,
-            security_server: security_server.to_owned(),
-            tokens: tokens.clone(),
-        })
+    let ports: [u16; 4] = free_ports()?;
+    let [provider_public, provider_management, consumer_public, consumer_management] = ports;
+    let one = |name, participant, public_port, management_port| Settings {
+        name,
+        participant,
+        public: format!("http://127.0.0.1:{public_port}"),
+        management: format!("http://127.0.0.1:{management_port}"),
+        key: secret(),
+        directory: directory.to_owned(),
+        public_port,
+        management_port,
+        security_server: security_server.to_owned(),
+        tokens: tokens.clone(),
     };
-    Ok([one("provider", PROVIDER)?, one("consumer", CONSUMER)?])
+    let provider = one("provider", PROVIDER, provider_public, provider_management);
+    Ok([provider, one("consumer", CONSUMER, consumer_public, consumer_management)])
 }
 
 fn secret() -> String {
