@@ -98,6 +98,9 @@ pub async fn serve(config: Config, mut ending: Ending) -> Result<()> {
     let metrics = crate::telemetry::collect_metrics(&stop);
     let public = listen(config.public.listen, "public").await?;
     let management = listen(config.management.listen, "management").await?;
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
     let rooms = build(config, public.local_addr()?).await?;
     let ready = CancellationToken::new();
     let serving = run(&rooms, public, management, metrics, (&ready, &stop));

@@ -127,6 +127,20 @@ impl Config {
         load::from_text(text, Path::new("config.toml"), Path::new(""), Vec::new())
     }
 
+    /// What can be used but should be known of.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let listen = self.management.listen;
+        if !listen.ip().is_loopback() {
+            warnings.push(format!(
+                "management.listen: {listen} is not loopback, and the management API speaks plain http: its key and tokens can be \
+                 read on the way; put a proxy that ends TLS before it, or listen on 127.0.0.1"
+            ));
+        }
+        warnings
+    }
+
     /// The participant of that name (path segment).
     #[must_use]
     pub fn participant_named(&self, name: &str) -> Option<&Participant> {

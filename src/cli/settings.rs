@@ -1,5 +1,5 @@
 //! `sliproad config`.
-#![expect(clippy::print_stdout, reason = "commands speak to who called them")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "commands speak to who called them")]
 
 use std::path::PathBuf;
 
@@ -21,6 +21,9 @@ pub(super) fn run(command: &Command) -> anyhow::Result<u8> {
     match command {
         Command::Check { file } => {
             let config = Config::load(file)?;
+            for warning in config.warnings() {
+                eprintln!("{}: warning: {warning}", file.display());
+            }
             println!(
                 "{}: good; {} participants, {} assets, {} policies, {} offers",
                 file.display(),

@@ -2,15 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::problem::{Field, Findings, at};
-use super::{Config, SecurityServer, SecurityServerMode};
+use super::{Config, SecurityServer, SecurityServerMode, secret};
 use crate::model::pattern::glob;
 use crate::model::process::{ProcessKind, ProcessState};
 
 mod consent;
+mod files;
+mod policies;
 mod vocabulary;
+
+/// The shortest key or token that is taken, in characters: shorter ones are too easily guessed.
+pub(super) const SHORTEST_SECRET: usize = 8;
 
 pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
     listeners(config, findings);
@@ -18,12 +23,15 @@ pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
     if let Some(server) = &config.security_server {
         security_server(server, findings);
     }
+    files::check(config, findings);
+    management_key(config, findings);
     participants(config, findings);
     peers(config, findings);
     consent::check(config, findings);
     vocabulary::check(config, findings);
     vocabulary::counterparties(config, findings);
-    policies(config, findings);
+    unique(config.policy.iter().map(|p| p.id.as_str()), "policy", "id", findings);
+    policies::check(config, findings);
     assets_and_offers(config, findings);
     automation(config, findings);
     agreements(config, findings);
@@ -88,6 +96,22 @@ fn security_server(server: &SecurityServer, findings: &mut Findings<'_>) {
     }
 }
 
+fn management_key(config: &Config, findings: &mut Findings<'_>) {
+    let management = &config.management;
+    let field = if management.api_key_file.is_some() { "management.api-key-file" } else { "management.api-key" };
+    match &management.api_key {
+        Some(key) if key.expose_secret().chars().count() < SHORTEST_SECRET => {
+            findings.add(&at(field), format!("expected {SHORTEST_SECRET} characters or more"));
+        }
+        Some(_) => {}
+        None => {
+            if let Err(error) = secret::kept_management_key(&config.store.path) {
+                findings.add(&at(field), error.to_string());
+            }
+        }
+    }
+}
+
 fn participants(config: &Config, findings: &mut Findings<'_>) {
     if config.participant.is_empty() {
         findings.add(&at("participant"), "expected at least one [[participant]] with a name");
@@ -135,21 +159,22 @@ fn peers(config: &Config, findings: &mut Findings<'_>) {
         if peer.token.is_none() && peer.send.is_none() {
             findings.add(&place, "expected token (what it shows us), send (what we show it), or both");
         }
-        let Some(token) = &peer.token else { continue };
-        let same =
-            peers.iter().take(n).filter_map(|p| p.token.as_ref()).any(|t| t.expose_secret() == token.expose_secret());
-        if same {
-            findings.add(&place.key("token"), "another peer has the same token; callers could not be told apart");
+        let Some(token) = peer.token.as_ref().map(bare) else { continue };
+        let field = place.key(if peer.token_file.is_some() { "token-file" } else { "token" });
+        if token.len() < SHORTEST_SECRET {
+            findings.add(&field, format!("expected {SHORTEST_SECRET} characters or more"));
+        } else if peers.iter().take(n).filter_map(|p| p.token.as_ref()).any(|other| bare(other) == token) {
+            findings.add(&field, "another peer has the same token; callers could not be told apart");
         }
     }
 }
 
-fn policies(config: &Config, findings: &mut Findings<'_>) {
-    unique(config.policy.iter().map(|p| p.id.as_str()), "policy", "id", findings);
-    for (n, policy) in config.policy.iter().enumerate() {
-        if policy.policy.is_null() && policy.file.is_none() {
-            findings.add(&at("policy").index(n), "expected policy = { … } or file = \"….json\"");
-        }
+/// The token without a `Bearer` scheme before it.
+fn bare(token: &SecretString) -> &str {
+    let text = token.expose_secret();
+    match text.split_at_checked(7) {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer ") => rest.trim_start(),
+        _ => text,
     }
 }
 

@@ -28,9 +28,6 @@ pub struct SecurityServer {
     /// Its private key, PEM.
     #[serde(default)]
     pub key_file: Option<PathBuf>,
-    /// The X-Road instance; found out when absent.
-    #[serde(default)]
-    pub instance: Option<String>,
     /// How long connecting may take, seconds.
     #[serde(default = "connect_timeout")]
     #[schemars(range(min = 1))]

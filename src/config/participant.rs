@@ -20,9 +20,6 @@ pub struct Participant {
     /// Its id; `did:web:` of the public base URL and its name when absent.
     #[serde(default = "unnamed")]
     pub id: ParticipantId,
-    /// Its name for people.
-    #[serde(default)]
-    pub title: Option<String>,
     /// The X-Road client that calls services on behalf of consumers: a gateway subsystem with the access rights needed. Needed for
     /// whoever provides.
     #[serde(default)]

@@ -73,6 +73,14 @@ impl Field {
         self
     }
 
+    /// What a JSON Pointer (RFC 6901) leads to from here.
+    pub(super) fn pointer(self, pointer: &str) -> Self {
+        pointer.split('/').skip(1).fold(self, |field, step| match step.parse() {
+            Ok(index) => field.index(index),
+            Err(_) => field.key(&step.replace("~1", "/").replace("~0", "~")),
+        })
+    }
+
     pub(super) fn steps(&self) -> &[Step] {
         &self.0
     }

@@ -9,8 +9,10 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use super::Config;
+use super::check::SHORTEST_SECRET;
 use super::problem::{Field, Findings, at};
 
+const MANAGEMENT_KEY: &str = "management-api-key";
 const LARGEST_SECRET: u64 = 64 * 1024;
 const LARGEST_POLICY: u64 = 1024 * 1024;
 
@@ -23,7 +25,7 @@ impl Config {
     pub fn management_key(&self) -> io::Result<SecretString> {
         match &self.management.api_key {
             Some(key) => Ok(key.clone()),
-            None => kept_key(&self.store.path, "management-api-key"),
+            None => kept_key(&self.store.path, MANAGEMENT_KEY),
         }
     }
 
@@ -37,15 +39,40 @@ impl Config {
     }
 }
 
+/// The management key that is kept beside the store, if there is one.
+///
+/// # Errors
+/// When it cannot be read or is too short to be one.
+pub(super) fn kept_management_key(directory: &Path) -> io::Result<Option<SecretString>> {
+    read_kept(&directory.join(MANAGEMENT_KEY))
+}
+
+fn read_kept(path: &Path) -> io::Result<Option<SecretString>> {
+    let told = |e: io::Error| io::Error::new(e.kind(), format!("{} cannot be read: {e}", path.display()));
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(told(e)),
+    };
+    let mut text = String::new();
+    file.take(LARGEST_SECRET).read_to_string(&mut text).map_err(told)?;
+    let text = text.trim_end();
+    // An empty key would be shown by everybody.
+    if text.chars().count() < SHORTEST_SECRET {
+        let sentence = format!(
+            "{} has fewer than {SHORTEST_SECRET} characters; write the key again, or remove the file to have one made",
+            path.display()
+        );
+        return Err(io::Error::new(io::ErrorKind::InvalidData, sentence));
+    }
+    Ok(Some(SecretString::from(text.to_owned())))
+}
+
 fn kept_key(directory: &Path, name: &str) -> io::Result<SecretString> {
     let path = directory.join(name);
-    match File::open(&path) {
-        Ok(file) => {
-            let mut text = String::new();
-            file.take(LARGEST_SECRET).read_to_string(&mut text)?;
-            Ok(SecretString::from(text.trim_end().to_owned()))
-        }
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+    match read_kept(&path)? {
+        Some(key) => Ok(key),
+        None => {
             let key = hex::encode(rand::random::<[u8; 32]>());
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
             let beside = path.with_extension("new");
@@ -55,7 +82,6 @@ fn kept_key(directory: &Path, name: &str) -> io::Result<SecretString> {
             std::fs::rename(&beside, &path)?;
             Ok(SecretString::from(key))
         }
-        Err(e) => Err(e),
     }
 }
 

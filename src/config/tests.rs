@@ -10,6 +10,7 @@ use super::*;
 use crate::model::negotiation::{NegotiationEvent, Role};
 
 mod consents;
+mod files;
 mod words;
 
 /// The dozen lines of the README.
@@ -150,6 +151,8 @@ fn connection_settings_must_fit_together() {
         [
             "config.toml:2: security-server.url: expected an https:// URL, as the mode says",
             "config.toml:3: security-server.cert-file: cert-file and key-file belong together; one of them is missing",
+            "config.toml:1: security-server.ca-file: needed for https: the security server's TLS certificate (PEM), exported from \
+             its admin pages",
         ]
     );
 }
@@ -157,20 +160,20 @@ fn connection_settings_must_fit_together() {
 #[test]
 fn peers_must_be_told_apart() {
     let peer = |id: &str, token: &str| format!("[[identity.peer]]\nid = \"did:web:{id}\"\ntoken = \"{token}\"\n");
-    let said = said_with(&format!("{}{}", peer("a", "same"), peer("b", "same")));
+    let said = said_with(&format!("{}{}", peer("a", "the-same"), peer("b", "the-same")));
     assert_eq!(said, ["26: identity.peer[1].token: another peer has the same token; callers could not be told apart"]);
-    assert!(!said[0].contains("same\""), "no secret in an error");
+    assert!(!said[0].contains("the-same"), "no secret in an error");
 }
 
 #[test]
 fn secrets_come_from_files_and_are_never_printed() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("token"), "hush-1\n").unwrap();
+    fs::write(folder.path().join("token"), "hush-hush-1\n").unwrap();
     let file = folder.path().join("sliproad.toml");
     let peer = "[[identity.peer]]\nid = \"did:web:a\"\ntoken-file = \"token\"\nsend = \"hush-2\"\n";
     fs::write(&file, format!("{DOZEN}{peer}")).unwrap();
     let config = load::load(&file, []).unwrap();
-    assert_eq!(config.identity.peer[0].token.as_ref().unwrap().expose_secret(), "hush-1");
+    assert_eq!(config.identity.peer[0].token.as_ref().unwrap().expose_secret(), "hush-hush-1");
     assert!(!format!("{config:?}").contains("hush"));
     assert_eq!(config.store.path, folder.path().join("sliproad-store"));
 
@@ -204,9 +207,9 @@ fn the_environment_lies_over_the_file() {
         environment(&[
             ("SLIPROAD__DRAIN__SECONDS", "7"),
             ("SLIPROAD__LOG__FORMAT", "json"),
-            ("SLIPROAD__MANAGEMENT__API_KEY", "123456"),
+            ("SLIPROAD__MANAGEMENT__API_KEY", "12345678"),
             ("SLIPROAD__OUTBOUND__ALLOW_HTTP", "true"),
-            ("SLIPROAD__PARTICIPANT__0__TITLE", "Agency"),
+            ("SLIPROAD__PARTICIPANT__0__CLIENT", "DEV/COM/1000/other"),
             ("SLIPROAD__PARTICIPANT__0__SERVICES", "[\"DEV/GOV/3000/*\"]"),
             ("SLIPROAD__PUBLIC__BASE_URL", "https://agency.example/x"),
             ("SLIPROAD_OTHER", "ignored"),
@@ -214,8 +217,8 @@ fn the_environment_lies_over_the_file() {
     )
     .unwrap();
     assert_eq!((config.drain.seconds, config.log.format, config.outbound.allow_http), (7, LogFormat::Json, true));
-    assert_eq!(config.management.api_key.unwrap().expose_secret(), "123456");
-    assert_eq!(config.participant[0].title.as_deref(), Some("Agency"));
+    assert_eq!(config.management.api_key.unwrap().expose_secret(), "12345678");
+    assert_eq!(config.participant[0].client.as_ref().unwrap().as_str(), "DEV/COM/1000/other");
     assert_eq!(config.participant[0].services, ["DEV/GOV/3000/*"]);
     assert_eq!(config.participant[0].id.as_str(), "did:web:agency.example:x:provider");
 

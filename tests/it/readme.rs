@@ -18,8 +18,17 @@ fn every_configuration_in_the_readme_is_one() {
     let blocks = blocks("toml");
     assert!(blocks.len() >= 2);
     let folder = tempfile::tempdir().unwrap();
-    for name in ["security-server.pem", "client.pem", "client.key", "consumer.token", "to-consumer.token"] {
-        std::fs::write(folder.path().join(name), "a-secret-of-some-length").unwrap();
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    let secret = "a-secret-of-some-length".to_owned();
+    for (name, text) in [
+        ("security-server.pem", &certificate),
+        ("client.pem", &certificate),
+        ("client.key", &key),
+        ("consumer.token", &secret),
+        ("to-consumer.token", &secret),
+    ] {
+        std::fs::write(folder.path().join(name), text).unwrap();
     }
     for text in blocks {
         let file = folder.path().join("provider.toml");
@@ -53,7 +62,7 @@ async fn the_short_configuration_serves_whoever_says_its_name_as_edc_does() {
     let ready = format!("http://127.0.0.1:{management}/ready");
     while !client.get(&ready).send().await.is_ok_and(|answer| answer.status() == 200) {
         assert!(tokio::time::Instant::now() < deadline && provider.try_wait().unwrap().is_none(), "it is not ready");
-        tokio::task::yield_now().await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let ask = serde_json::json!({"@context": ["https://w3id.org/dspace/2025/1/context.jsonld"],
         "@type": "CatalogRequestMessage", "filter": [{"@type": "QuerySpec", "limit": 50, "offset": 0}]});
