@@ -116,10 +116,20 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// What was asked for cannot be understood, or a file named cannot be read: exit code 64.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Misuse(String);
+
+/// Marks a failure as one of the arguments.
+fn misuse(sentence: impl Into<String>) -> anyhow::Error {
+    Misuse(sentence.into()).into()
+}
+
 fn failed(error: &anyhow::Error) -> ExitCode {
     eprintln!("sliproad: {error:#}");
-    let unreadable = error.downcast_ref::<crate::config::ConfigError>().is_some();
-    ExitCode::from(if unreadable { USAGE } else { 1 })
+    let misused = error.is::<crate::config::ConfigError>() || error.is::<Misuse>();
+    ExitCode::from(if misused { USAGE } else { 1 })
 }
 
 async fn run(command: Command) -> anyhow::Result<u8> {
@@ -148,7 +158,8 @@ async fn run(command: Command) -> anyhow::Result<u8> {
         Command::Evidence(command) => evidence::run(command).await,
         Command::Conformance(arguments) => crate::suites::run(arguments).await,
         Command::Double { config, end_with_input } => {
-            double::run(config.as_deref(), ending(end_with_input)?).await.map(|()| 0)
+            let config = double::read(config.as_deref()).map_err(|error| misuse(format!("{error:#}")))?;
+            double::run(config, ending(end_with_input)?).await.map(|()| 0)
         }
     }
 }

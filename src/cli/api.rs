@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
+use super::misuse;
 use crate::config::Config;
 use crate::net::tls::client_config;
 
@@ -30,16 +31,18 @@ impl Connection {
         let base = match (&self.management, &config) {
             (Some(url), _) => url.trim_end_matches('/').to_owned(),
             (None, Some(config)) => format!("http://{}", config.management.listen),
-            (None, None) => bail!("name the connector: --config FILE, or --management URL with --api-key-file FILE"),
+            (None, None) => {
+                return Err(misuse("name the connector: --config FILE, or --management URL with --api-key-file FILE"));
+            }
         };
         let key = match (&self.api_key_file, &config) {
             (Some(file), _) => {
-                let text =
-                    std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+                let text = std::fs::read_to_string(file)
+                    .map_err(|error| misuse(format!("{} cannot be read: {error}", file.display())))?;
                 SecretString::from(text.trim().to_owned())
             }
             (None, Some(config)) => config.management_key().context("the management key cannot be read")?,
-            (None, None) => bail!("name the key: --api-key-file FILE, or --config FILE"),
+            (None, None) => return Err(misuse("name the key: --api-key-file FILE, or --config FILE")),
         };
         Ok((base, key))
     }

@@ -64,7 +64,7 @@ pub(super) struct Fetch {
     agreement: Option<String>,
     /// HTTP method
     #[arg(long, default_value = "GET")]
-    method: String,
+    method: http::Method,
     /// Body to send
     #[arg(long)]
     data: Option<String>,
@@ -72,8 +72,8 @@ pub(super) struct Fetch {
     #[arg(long, default_value = "application/json")]
     content_type: String,
     /// A header to send, such as `sliproad-purpose: urn:research`; may come more than once
-    #[arg(long = "header", value_name = "NAME: VALUE")]
-    headers: Vec<String>,
+    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
+    headers: Vec<(http::HeaderName, http::HeaderValue)>,
     /// Path and query below the dataset's endpoint, such as /parcels?municipality=Tartu
     path: String,
 }
@@ -221,14 +221,12 @@ impl Fetch {
         let url = format!("{}{}", field(endpoint, "endpoint").trim_end_matches('/'), self.path);
         let token = field(endpoint, "authorization");
         let authorization = if field(endpoint, "authType") == "raw" { token } else { format!("Bearer {token}") };
-        let mut request =
-            http()?.request(self.method.parse().context("no such method")?, url).header("authorization", authorization);
+        let mut request = http()?.request(self.method.clone(), url).header("authorization", authorization);
         if let Some(data) = &self.data {
             request = request.header("content-type", &self.content_type).body(data.clone());
         }
-        for header in &self.headers {
-            let (name, value) = header.split_once(':').with_context(|| format!("{header:?} is not NAME: VALUE"))?;
-            request = request.header(name.trim(), value.trim());
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
         }
         let answer = request.send().await.context("the provider's data plane does not answer")?;
         let status = answer.status();
@@ -286,6 +284,13 @@ impl Show {
         }
         Ok(0)
     }
+}
+
+fn header(text: &str) -> Result<(http::HeaderName, http::HeaderValue), String> {
+    let (name, value) = text.split_once(':').ok_or("it is not NAME: VALUE")?;
+    let name = name.trim().parse().map_err(|_| "its name is not one of a header")?;
+    let value = value.trim().parse().map_err(|_| "its value is not one of a header")?;
+    Ok((name, value))
 }
 
 fn entries(value: &Value, name: &str) -> Vec<Value> {

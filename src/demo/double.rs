@@ -8,19 +8,22 @@ use serde_json::json;
 
 use crate::app::Ending;
 
+/// The double's configuration: that of a file, or the samples.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn read(file: Option<&Path>) -> Result<DoubleConfig> {
+    let Some(file) = file else { return Ok(DoubleConfig::sample()) };
+    let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    toml::from_str(&text).with_context(|| format!("{} is not a configuration of the double", file.display()))
+}
+
 /// Runs the double until told to end; says on standard output, in one line of JSON, where it is.
 ///
 /// # Errors
-/// When the configuration cannot be read or the double not be started.
+/// When the double cannot be started.
 #[expect(clippy::print_stdout, reason = "whoever started the double reads where it is")]
-pub async fn run(config: Option<&Path>, mut ending: Ending) -> Result<()> {
-    let config = match config {
-        Some(file) => {
-            let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
-            toml::from_str(&text).with_context(|| format!("{} is not a configuration of the double", file.display()))?
-        }
-        None => DoubleConfig::sample(),
-    };
+pub async fn run(config: DoubleConfig, mut ending: Ending) -> Result<()> {
     let double = Double::start(config).await?;
     println!(
         "{}",
