@@ -1,23 +1,23 @@
 //! What the operator vouches for about consumers, beside the configuration file. A change holds for the very next call.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::ManagementState;
-use super::problem::{ApiError, ApiResult, Body};
+use super::page::PageQuery;
+use super::problem::{ApiError, ApiResult, Body, Parameters, Segment};
 use crate::catalog::{Attestation, CounterpartyDefinition};
 use crate::store::DocumentKind;
 
-pub(super) async fn list(State(state): State<ManagementState>) -> Json<Value> {
-    let items: Vec<Value> = state.catalog.attestations().iter().map(shown).collect();
-    Json(json!({ "items": items }))
+pub(super) async fn list(State(state): State<ManagementState>, Parameters(page): Parameters<PageQuery>) -> Json<Value> {
+    Json(page.of(state.catalog.attestations().to_vec(), |a| a.counterparty.clone(), shown))
 }
 
 pub(super) async fn put(
     State(state): State<ManagementState>,
-    Path(id): Path<String>,
+    Segment(id): Segment,
     Body(definition): Body<CounterpartyDefinition>,
 ) -> ApiResult<Json<Value>> {
     let attestation = definition.attestation(&id, state.catalog.registry());
@@ -28,7 +28,7 @@ pub(super) async fn put(
     Ok(Json(shown(&attestation)))
 }
 
-pub(super) async fn remove(State(state): State<ManagementState>, Path(id): Path<String>) -> ApiResult<StatusCode> {
+pub(super) async fn remove(State(state): State<ManagementState>, Segment(id): Segment) -> ApiResult<StatusCode> {
     // What the file says must not come back with the next start.
     let empty = json!(CounterpartyDefinition::default());
     if !state.catalog.remove_attestation(&id) {

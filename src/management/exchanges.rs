@@ -1,12 +1,12 @@
 //! Exchanges and the decisions made for them, from the evidence log.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::ManagementState;
-use super::problem::{ApiError, ApiResult, Parameters};
+use super::problem::{ApiError, ApiResult, Parameters, Segment};
 use crate::evidence::{Kept, Query};
 use crate::model::exchange::{Effect, ExchangeId};
 
@@ -36,23 +36,26 @@ pub(super) async fn list(
     let limit = wanted.limit.unwrap_or(100).clamp(1, 500);
     let query = Query {
         before: wanted.after,
-        limit: Some(limit),
+        // One more than asked for tells whether there is a next page.
+        limit: Some(limit + 1),
         agreement: wanted.agreement,
         transfer: wanted.transfer,
         effect,
     };
-    let found = state.evidence.page(&query).await?;
-    let next = if found.len() == limit as usize { found.last().map(|kept| kept.sequence) } else { None };
+    let mut found = state.evidence.page(&query).await?;
+    let more = found.len() > limit as usize;
+    found.truncate(limit as usize);
+    let next = found.last().filter(|_| more).map(|kept| kept.sequence);
     let items: Vec<Value> = found.iter().map(shown).collect();
     Ok(Json(json!({"items": items, "next": next})))
 }
 
-pub(super) async fn one(State(state): State<ManagementState>, Path(id): Path<String>) -> ApiResult<Json<Value>> {
+pub(super) async fn one(State(state): State<ManagementState>, Segment(id): Segment) -> ApiResult<Json<Value>> {
     let records = records(&state, &id).await?;
     Ok(Json(json!({"exchange": id, "records": records.iter().map(shown).collect::<Vec<_>>()})))
 }
 
-pub(super) async fn decision(State(state): State<ManagementState>, Path(id): Path<String>) -> ApiResult<Json<Value>> {
+pub(super) async fn decision(State(state): State<ManagementState>, Segment(id): Segment) -> ApiResult<Json<Value>> {
     let records = records(&state, &id).await?;
     let first = records.first().ok_or_else(|| ApiError::not_found("exchange"))?;
     Ok(Json(json!({

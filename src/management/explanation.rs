@@ -1,6 +1,6 @@
 //! Why an exchange was decided as it was, in full: its agreement's policy decided again on the facts that its evidence has.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, header};
 use serde::Deserialize;
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::ManagementState;
 use super::exchanges::records;
-use super::problem::{ApiError, ApiResult, Parameters};
+use super::problem::{ApiError, ApiResult, Parameters, Segment};
 use crate::model::exchange::Effect;
 use crate::model::negotiation::Role;
 use crate::policy::{Audience, Compiled, Explanation, Language, Phase, ReportOf, Reported, hash};
@@ -27,7 +27,7 @@ pub(super) struct Wanted {
 
 pub(super) async fn of(
     State(state): State<ManagementState>,
-    Path(id): Path<String>,
+    Segment(id): Segment,
     headers: HeaderMap,
     Parameters(wanted): Parameters<Wanted>,
 ) -> ApiResult<Response> {

@@ -34,6 +34,15 @@ impl PageQuery {
         self.limit.unwrap_or(USUAL).clamp(1, MOST)
     }
 
+    /// The page of what is at hand as a whole, in the order of `key`.
+    pub(super) fn of<T>(&self, mut all: Vec<T>, key: impl Fn(&T) -> String, show: impl Fn(&T) -> Value) -> Value {
+        all.sort_by_cached_key(&key);
+        let after = self.after();
+        let mut found: Vec<T> = all.into_iter().filter(|item| after.is_none_or(|after| *key(item) > *after)).collect();
+        found.truncate(self.fetch() as usize);
+        self.cut(found, key, show)
+    }
+
     /// The page as JSON: `items`, and `next` when there are more.
     pub(super) fn cut<T>(&self, mut found: Vec<T>, key: impl Fn(&T) -> String, show: impl Fn(&T) -> Value) -> Value {
         let limit = self.limit() as usize;

@@ -8,17 +8,18 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::ManagementState;
-use super::problem::{ApiError, ApiResult, Body};
-use crate::dsp::ClientError;
+use super::page::PageQuery;
+use super::problem::{ApiError, ApiResult, Body, Parameters};
+use crate::dsp::{ClientError, Participant};
 use crate::model::ids::ParticipantId;
 
-pub(super) async fn participants(State(state): State<ManagementState>) -> Json<Value> {
-    let items: Vec<Value> = state
-        .participants
-        .iter()
-        .map(|p| json!({"id": p.id, "name": p.segment, "dsp": p.dsp_base(), "base": p.base}))
-        .collect();
-    Json(json!({ "items": items }))
+pub(super) async fn participants(
+    State(state): State<ManagementState>,
+    Parameters(page): Parameters<PageQuery>,
+) -> Json<Value> {
+    let all: Vec<&Participant> = state.participants.iter().collect();
+    let shown = |p: &&Participant| json!({"id": p.id, "name": p.segment, "dsp": p.dsp_base(), "base": p.base});
+    Json(page.of(all, |p| p.segment.clone(), shown))
 }
 
 /// Whose catalogue is wanted.

@@ -62,7 +62,10 @@ impl From<EngineError> for ApiError {
         match error {
             EngineError::NotFound(what) => Self::not_found(what),
             EngineError::Refused { code, sentence, process } => {
-                let refusal = Self::new(StatusCode::CONFLICT, code, sentence);
+                // What is wrong with the request itself stays wrong in any state.
+                let malformed = code == "offer.malformed";
+                let status = if malformed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::CONFLICT };
+                let refusal = Self::new(status, code, sentence);
                 match process {
                     Some(process) => refusal.with("state", process.state.as_str().into()),
                     None => refusal,
@@ -92,6 +95,18 @@ where
     async fn from_request(request: axum::extract::Request, state: &S) -> Result<Self, Self::Rejection> {
         let axum::Json(value) = axum::Json::<T>::from_request(request, state).await?;
         Ok(Self(value))
+    }
+}
+
+/// The one parameter of a path, decoded; what cannot be is a problem.
+pub(super) struct Segment(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Segment {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let path = axum::extract::Path::<String>::from_request_parts(parts, state).await;
+        path.map(|p| Self(p.0)).map_err(|e| ApiError::bad("request.path", e.body_text()))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::ManagementState;
 use super::page::PageQuery;
 use super::peers::speaker;
-use super::problem::{ApiError, ApiResult, Body, Parameters};
+use super::problem::{ApiError, ApiResult, Body, Parameters, Segment};
 use super::traced::Carried;
 use crate::engine;
 use crate::model::ids::{AgreementId, ParticipantId, Pid};
@@ -147,7 +147,7 @@ async fn list(state: &ManagementState, kind: ProcessKind, page: &PageQuery) -> A
 
 pub(super) async fn negotiation(
     State(state): State<ManagementState>,
-    Path(pid): Path<String>,
+    Segment(pid): Segment,
     Parameters(wait): Parameters<Wait>,
 ) -> ApiResult<Json<Value>> {
     show(&state, ProcessKind::Negotiation, &pid.into(), wait).await
@@ -155,7 +155,7 @@ pub(super) async fn negotiation(
 
 pub(super) async fn one_transfer(
     State(state): State<ManagementState>,
-    Path(pid): Path<String>,
+    Segment(pid): Segment,
     Parameters(wait): Parameters<Wait>,
 ) -> ApiResult<Json<Value>> {
     show(&state, ProcessKind::Transfer, &pid.into(), wait).await
@@ -186,7 +186,7 @@ async fn find(state: &ManagementState, kind: ProcessKind, pid: &Pid) -> ApiResul
 
 pub(super) async fn act_in_negotiation(
     State(state): State<ManagementState>,
-    Path(pid): Path<String>,
+    Segment(pid): Segment,
     Body(action): Body<Action>,
 ) -> ApiResult<Json<Value>> {
     let pid = Pid::from(pid);
@@ -205,7 +205,7 @@ pub(super) async fn act_in_negotiation(
 
 pub(super) async fn act_in_transfer(
     State(state): State<ManagementState>,
-    Path(pid): Path<String>,
+    Segment(pid): Segment,
     Body(action): Body<Action>,
 ) -> ApiResult<Json<Value>> {
     let pid = Pid::from(pid);
@@ -216,7 +216,7 @@ pub(super) async fn act_in_transfer(
     Ok(Json(to_json(&process)))
 }
 
-pub(super) async fn endpoint(State(state): State<ManagementState>, Path(pid): Path<String>) -> ApiResult<Json<Value>> {
+pub(super) async fn endpoint(State(state): State<ManagementState>, Segment(pid): Segment) -> ApiResult<Json<Value>> {
     let process = find(&state, ProcessKind::Transfer, &pid.into()).await?;
     let address = process.detail.data_address.as_ref().filter(|_| process.state.as_str() == "STARTED");
     let address = address.ok_or_else(|| {

@@ -56,7 +56,7 @@ pub(super) const ROUTES: &[Route] = &[
     route("get", "/ready", "Whether it serves; 503 while starting and draining", "Health").open(),
     route("get", "/metrics", "Metrics in Prometheus' text form", "Text").open(),
     route("get", "/openapi.json", "This document", "Json").open(),
-    route("get", "/api/v1/participants", "Who is served here", "Participants"),
+    route("get", "/api/v1/participants", "Who is served here", "Participants").paged(),
     route("post", "/api/v1/catalog/request", "A peer's catalogue", "PeerCatalog").takes("CatalogRequest"),
     route("get", "/api/v1/assets", "Assets: services with what is known of them", "Assets"),
     route("get", "/api/v1/assets/{id}", "One asset", "Asset"),
@@ -66,7 +66,7 @@ pub(super) const ROUTES: &[Route] = &[
     route("get", "/api/v1/policies/{id}", "One policy", "Json"),
     route("put", "/api/v1/policies/{id}", "Add or replace a policy", "Json").takes("Json"),
     route("delete", "/api/v1/policies/{id}", "Remove a policy", "Nothing").empties(),
-    route("get", "/api/v1/counterparties", "What is vouched for about consumers", "Counterparties"),
+    route("get", "/api/v1/counterparties", "What is vouched for about consumers", "Counterparties").paged(),
     route("put", "/api/v1/counterparties/{id}", "Vouch for consumers, from the next call on", "Counterparty")
         .takes("CounterpartyDefinition"),
     route("delete", "/api/v1/counterparties/{id}", "Vouch for nothing more", "Nothing").empties(),

@@ -75,15 +75,31 @@ impl Store {
         rows.iter().map(key).collect()
     }
 
-    /// Agreements in the order of their ids, after `after`.
+    /// All that is kept under an id, by whichever participant and in whichever role (the provider's copy first).
     ///
     /// # Errors
     /// As [`Store::agreement`].
-    pub async fn agreements(&self, after: Option<&AgreementId>, limit: u32) -> Result<Vec<Agreement>, StoreError> {
-        let sql =
-            sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM agreement WHERE id > $1 ORDER BY id, role LIMIT $2"));
+    pub async fn agreement_copies(&self, id: &AgreementId) -> Result<Vec<Agreement>, StoreError> {
+        let sql = sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM agreement WHERE id = $1 ORDER BY role DESC, participant"
+        ));
+        let rows = sqlx::query(sql).bind(id.as_str()).fetch_all(&self.read).await?;
+        rows.iter().map(read_agreement).collect()
+    }
+
+    /// Agreements in the order of their ids, each with all of its copies, after the copy `after`.
+    ///
+    /// # Errors
+    /// As [`Store::agreement`].
+    pub async fn agreements(&self, after: Option<&AgreementKey>, limit: u32) -> Result<Vec<Agreement>, StoreError> {
+        let sql = sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM agreement WHERE (id, role, participant) > ($1, $2, $3) \
+             ORDER BY id, role, participant LIMIT $4"
+        ));
         let rows = sqlx::query(sql)
-            .bind(after.map_or("", AgreementId::as_str))
+            .bind(after.map_or("", |key| key.id.as_str()))
+            .bind(after.map_or("", |key| key.role.as_str()))
+            .bind(after.map_or("", |key| key.participant.as_str()))
             .bind(i64::from(limit))
             .fetch_all(&self.read)
             .await?;
@@ -177,4 +193,52 @@ fn read_agreement(row: &SqliteRow) -> Result<Agreement, StoreError> {
         signed: Timestamp::from_millis(row.try_get(8)?),
         live: row.try_get::<i64, _>(9)? != 0,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(id: &str, role: Role, participant: &str) -> Agreement {
+        Agreement {
+            id: id.into(),
+            role,
+            participant: participant.into(),
+            counterparty: "did:web:them".into(),
+            dataset: "DEV:GOV:2000:land:parcels".into(),
+            policy: serde_json::json!({"permission": [{"action": "use"}]}),
+            negotiation: None,
+            peer_address: None,
+            signed: Timestamp::from_millis(1),
+            live: true,
+        }
+    }
+
+    #[tokio::test]
+    async fn pages_hold_every_copy_of_an_agreement_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path()).await.unwrap();
+        let mut keys = Vec::new();
+        let mut tx = store.begin().await.unwrap();
+        for (id, role, participant) in [
+            ("a", Role::Consumer, "did:web:one"),
+            ("a", Role::Provider, "did:web:one"),
+            ("a", Role::Provider, "did:web:two"),
+            ("b", Role::Consumer, "did:web:two"),
+        ] {
+            let agreement = kept(id, role, participant);
+            tx.put_agreement(&agreement).await.unwrap();
+            keys.push(agreement.key());
+        }
+        tx.commit().await.unwrap();
+        let (mut seen, mut after) = (Vec::new(), None);
+        while let Some(next) = store.agreements(after.as_ref(), 1).await.unwrap().pop() {
+            after = Some(next.key());
+            seen.push(next.key());
+        }
+        assert_eq!(seen, keys);
+        let copies = store.agreement_copies(&"a".into()).await.unwrap();
+        assert_eq!(copies.first().map(|copy| copy.role), Some(Role::Provider), "the provider's first");
+        assert_eq!(copies.len(), 3);
+    }
 }

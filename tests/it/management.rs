@@ -66,7 +66,7 @@ impl Office {
                 return found.clone();
             }
             assert!(tokio::time::Instant::now() < deadline, "the provider never heard of {pid}");
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 }
@@ -276,6 +276,90 @@ async fn lists_are_paged_by_key_and_nothing_is_seen_twice_or_missed() {
     office.close().await;
 }
 
+/// An agreement between the demonstration's parties, as the provider keeps it.
+fn agreed(id: &str, change: impl FnOnce(&mut Value)) -> Value {
+    let mut agreement = json!({
+        "id": id, "role": "provider", "participant": "did:web:provider.example",
+        "counterparty": "did:web:consumer.example", "dataset": LAND_REGISTER,
+        "policy": {
+            "@type": "Agreement", "@id": id, "target": LAND_REGISTER, "assigner": "did:web:provider.example",
+            "assignee": "did:web:consumer.example", "permission": [{"action": "use"}],
+        },
+        "signed": "2026-11-01T00:00:00Z", "live": true,
+    });
+    change(&mut agreement);
+    agreement
+}
+
+#[tokio::test]
+async fn an_agreement_made_elsewhere_is_taken_in_only_when_it_can_be_evaluated_and_fits() {
+    let office = Office::open("").await;
+    let provider = &office.road.provider;
+    let path = "/api/v1/agreements";
+    for (wrong, clause) in [
+        (agreed("urn:a", |a| a["policy"]["permission"][0]["action"] = json!("teleport")), "/permission/0/action"),
+        (agreed("urn:a", |a| a["policy"]["target"] = json!("DEV:GOV:2000:population:persons")), "/target"),
+        (agreed("urn:a", |a| a["policy"]["assigner"] = json!("did:web:stranger.example")), "/assigner"),
+        (agreed("urn:a", |a| a["role"] = json!("consumer")), "/assigner"),
+        (agreed("urn:a", |a| a["policy"]["@id"] = json!("urn:b")), "/@id"),
+        (agreed("urn:a", |a| a["policy"] = json!({})), "/target"),
+    ] {
+        let answer = send(provider, "POST", path, Some(&wrong), &[]).await;
+        assert_eq!((answer.status, answer.body["code"].as_str()), (422, Some("agreement.invalid")), "{}", answer.body);
+        let told = answer.body["invalid"].as_array().unwrap();
+        assert!(told.iter().any(|part| part["clause"] == clause), "{clause}: {}", answer.body);
+    }
+    for id in ["urn:a", "urn:b", "urn:c"] {
+        let answer = send(provider, "POST", path, Some(&agreed(id, |_| ())), &[]).await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+    }
+    let first = send(provider, "GET", "/api/v1/agreements?limit=2", None, &[]).await.body;
+    let next: String = url::form_urlencoded::byte_serialize(first["next"].as_str().unwrap().as_bytes()).collect();
+    let second = send(provider, "GET", &format!("{path}?limit=2&after={next}"), None, &[]).await.body;
+    assert_eq!((second["items"][0]["id"].as_str(), second.get("next")), (Some("urn:c"), None));
+    assert_eq!(send(provider, "GET", &format!("{path}?after=urn:a"), None, &[]).await.status, 400);
+    for (query, status) in [
+        ("role=provider", 200),
+        ("role=consumer", 404),
+        ("participant=provider", 200),
+        ("participant=did:web:provider.example&role=provider", 200),
+        ("participant=nobody", 404),
+        ("part=provider", 400),
+    ] {
+        let answer = send(provider, "GET", &format!("{path}/urn:a?{query}"), None, &[]).await;
+        assert_eq!(answer.status, status, "{query}: {}", answer.body);
+    }
+    office.close().await;
+}
+
+#[tokio::test]
+async fn pages_of_exchanges_and_of_what_is_configured_end_where_nothing_follows() {
+    let office = Office::open("").await;
+    let agreement = story::negotiate(&office.road, LAND_REGISTER).await.unwrap();
+    let transfer = story::start_transfer(&office.road, &agreement).await.unwrap();
+    for _ in 0..4 {
+        assert_eq!(story::call(&transfer, "/parcels").await.unwrap().status, 200);
+    }
+    let provider = &office.road.provider;
+    let first = send(provider, "GET", "/api/v1/exchanges?limit=2", None, &[]).await.body;
+    let next = first["next"].as_u64().expect("there are four");
+    let second = send(provider, "GET", &format!("/api/v1/exchanges?limit=2&after={next}"), None, &[]).await.body;
+    assert_eq!((second["items"].as_array().unwrap().len(), &second["next"]), (2, &Value::Null), "no empty page after");
+    for id in ["did:web:b", "did:web:a", "did:web:c"] {
+        let path = format!("/api/v1/counterparties/{id}");
+        assert_eq!(send(provider, "PUT", &path, Some(&json!({"groups": ["x"]})), &[]).await.status, 200);
+    }
+    let page =
+        async |query: &str| send(provider, "GET", &format!("/api/v1/counterparties{query}"), None, &[]).await.body;
+    let first = page("?limit=2").await;
+    assert_eq!((first["items"][1]["id"].as_str(), first["next"].as_str()), (Some("did:web:b"), Some("did:web:b")));
+    let second = page("?limit=2&after=did:web:b").await;
+    assert_eq!((second["items"][0]["id"].as_str(), second.get("next")), (Some("did:web:c"), None));
+    let participants = send(provider, "GET", "/api/v1/participants?after=provider", None, &[]).await.body;
+    assert_eq!(participants, json!({"items": []}));
+    office.close().await;
+}
+
 #[tokio::test]
 async fn problems_belong_to_the_callers_trace_and_metrics_count_what_happened() {
     let office = Office::open("").await;
@@ -292,6 +376,11 @@ async fn problems_belong_to_the_callers_trace_and_metrics_count_what_happened() 
     }
     let malformed = send(provider, "POST", "/api/v1/negotiations", Some(&json!({"surplus": 1})), &parent).await;
     assert_eq!((malformed.status, malformed.body["code"].as_str()), (422, Some("request.malformed")));
+    let undecodable = send(provider, "GET", "/api/v1/negotiations/%FF", None, &parent).await;
+    assert_eq!((undecodable.status, undecodable.body["code"].as_str()), (400, Some("request.path")));
+    let offer = json!({"counterparty": "did:web:x", "address": "http://127.0.0.1:9", "offer": {"no": "rules"}});
+    let malformed = send(provider, "POST", "/api/v1/negotiations", Some(&offer), &parent).await;
+    assert_eq!((malformed.status, malformed.body["code"].as_str()), (422, Some("offer.malformed")));
 
     let agreement = story::negotiate(&office.road, LAND_REGISTER).await.unwrap();
     let transfer = story::start_transfer(&office.road, &agreement).await.unwrap();
@@ -351,6 +440,13 @@ async fn the_commands_do_the_whole_road_and_their_exit_codes_tell() {
         (vec!["bogus"], 64),
         (vec!["serve"], 64),
         (vec!["serve", "--config", "/nowhere/at-all.toml"], 64),
+        (vec!["double", "--config", "/nowhere/at-all.toml"], 64),
+        (vec!["show", "transfers"], 64),
+        (vec!["show", "transfers", "--management", "http://127.0.0.1:9"], 64),
+        (vec!["show", "transfers", "--management", "http://127.0.0.1:9", "--api-key-file", "/nowhere/key"], 64),
+        ([&fetch[..], &["--header", "no colon", "/parcels"]].concat(), 64),
+        ([&fetch[..], &["--header", "no name: x", "/parcels"]].concat(), 64),
+        ([&fetch[..], &["--method", "NO METHOD", "/parcels"]].concat(), 64),
         (vec!["catalog", "--config", "/nowhere/at-all.toml", "--counterparty", "x", "--address", "y"], 64),
         (vec!["policy", "explain", "0192f0c1-2e3a-7000-8000-000000000000", "--config", theirs], 1),
     ] {
