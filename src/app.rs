@@ -23,6 +23,7 @@ use crate::management::ManagementState;
 use crate::net::body::BodyLimits;
 use crate::net::listener::{self, ListenerLimits};
 use crate::net::outbound::{Outbound, OutboundPolicy};
+use crate::net::problem;
 use crate::net::reach::Network;
 use crate::net::tls::{ServerPem, ServerTls, certificates};
 use crate::store::Store;
@@ -253,10 +254,11 @@ fn public_router(rooms: &Rooms) -> Router {
         },
     };
     let routes = crate::dsp::routes(state);
-    match &rooms.plane {
+    let routes = match &rooms.plane {
         Some(plane) => routes.merge(plane.router()),
         None => routes,
-    }
+    };
+    routes.fallback(problem::unknown_path).method_not_allowed_fallback(problem::unknown_method)
 }
 
 fn listener_limits(config: &Config) -> ListenerLimits {

@@ -69,10 +69,11 @@ async fn versions_at_root(State(state): State<DspState>) -> Response {
 }
 
 async fn versions(State(state): State<DspState>, request: Request) -> Response {
+    let trace = Traceparent::of_request(request.headers());
     let (segment, _) = split(request.uri().path());
     match state.participants.by_segment(segment) {
         Some(participant) => json(StatusCode::OK, &version_document(std::iter::once(participant), false)),
-        None => unknown_participant().traced(Traceparent::of_request(request.headers())).into_response(),
+        None => nowhere(&request, trace, unknown_participant()).into_response(),
     }
 }
 
@@ -80,7 +81,7 @@ async fn serve(State(state): State<DspState>, request: Request) -> Response {
     let trace = Traceparent::of_request(request.headers());
     let (segment, rest) = split(request.uri().path());
     let Some(participant) = state.participants.by_segment(segment) else {
-        return unknown_participant().traced(trace).into_response();
+        return nowhere(&request, trace, unknown_participant()).into_response();
     };
     let endpoint = match endpoint::find(request.method(), rest) {
         Found::Endpoint(endpoint) => endpoint,
@@ -90,11 +91,12 @@ async fn serve(State(state): State<DspState>, request: Request) -> Response {
                 "endpoint.method",
                 format!("this endpoint takes {allowed} only"),
             );
-            return ([(header::ALLOW, allowed)], problem.traced(trace)).into_response();
+            return ([(header::ALLOW, allowed)], nowhere(&request, trace, problem)).into_response();
         }
         Found::Nothing => {
             let sentence = "the Dataspace Protocol 2025-1 has no such endpoint";
-            return Problem::new(StatusCode::NOT_FOUND, "endpoint.unknown", sentence).traced(trace).into_response();
+            let problem = Problem::new(StatusCode::NOT_FOUND, "endpoint.unknown", sentence);
+            return nowhere(&request, trace, problem).into_response();
         }
     };
     let family = endpoint.family();
@@ -133,6 +135,14 @@ async fn answer(
 fn split(path: &str) -> (&str, &str) {
     let (segment, rest) = path.trim_start_matches('/').split_once('/').unwrap_or((path, ""));
     (segment, rest.trim_start_matches('/').strip_prefix("dsp/2025-1").unwrap_or_default())
+}
+
+/// Logs a request that is for no endpoint, once; it belongs to no protocol whose error object could be given.
+fn nowhere(request: &Request, trace: Traceparent, problem: Problem) -> Problem {
+    let problem = problem.traced(trace);
+    let (method, path) = (request.method(), request.uri().path());
+    tracing::info!(%method, path, code = problem.code, trace_id = problem.trace_id, "a request leads nowhere");
+    problem
 }
 
 fn unknown_participant() -> Problem {

@@ -19,6 +19,8 @@ pub(super) async fn trace(mut request: Request, next: Next) -> Response {
     let problem = problem.traced(trace);
     if problem.status.is_server_error() {
         tracing::error!(code = problem.code, detail = problem.detail, trace = problem.trace_id, "a request failed");
+    } else {
+        tracing::info!(code = problem.code, detail = problem.detail, trace = problem.trace_id, "a request is refused");
     }
     let headers = std::mem::take(response.headers_mut());
     let mut told = problem.into_response();

@@ -1,5 +1,6 @@
 //! Errors of our own interfaces as `application/problem+json` (RFC 9457).
 
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
@@ -56,6 +57,23 @@ impl Problem {
         }
         Value::Object(body)
     }
+}
+
+/// The answer for whatever has no route.
+pub async fn unknown_path(request: Request) -> Response {
+    nowhere(&request, StatusCode::NOT_FOUND, "path.unknown", "nothing is served at this path")
+}
+
+/// The answer for a path that is served, but not with this method.
+pub async fn unknown_method(request: Request) -> Response {
+    nowhere(&request, StatusCode::METHOD_NOT_ALLOWED, "method.unknown", "the path has no such method")
+}
+
+fn nowhere(request: &Request, status: StatusCode, code: &str, sentence: &str) -> Response {
+    let trace = Traceparent::of_request(request.headers());
+    let (method, path) = (request.method(), request.uri().path());
+    tracing::info!(%method, path, code, trace_id = trace.trace_id(), "a request leads nowhere");
+    Problem::new(status, code, sentence).traced(trace).into_response()
 }
 
 impl IntoResponse for Problem {

@@ -124,6 +124,42 @@ async fn what_peers_get_wrong_is_answered_in_the_protocols_words_and_logged_once
     road.stop(Duration::from_secs(5)).await;
 }
 
+#[tokio::test]
+async fn a_request_that_leads_nowhere_is_answered_with_a_problem_and_logged_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut road = Road::start_with(directory.path(), Path::new(PROGRAM), "", "").await.unwrap();
+    let settings = &road.provider.settings;
+    let client = sliproad::demo::client::local_http().unwrap();
+    let (public, management, dsp) = (&settings.public, &settings.management, settings.dsp());
+    for (number, (method, url, status, code)) in [
+        ("GET", format!("{public}/nobody/dsp/2025-1/catalog/request"), 404, "participant.unknown"),
+        ("GET", format!("{public}/nobody/.well-known/dspace-version"), 404, "participant.unknown"),
+        ("GET", format!("{dsp}/nothing"), 404, "endpoint.unknown"),
+        ("DELETE", format!("{dsp}/catalog/request"), 405, "endpoint.method"),
+        ("GET", format!("{public}/"), 404, "path.unknown"),
+        ("GET", format!("{public}/what/ever"), 404, "path.unknown"),
+        ("POST", format!("{public}/.well-known/dspace-version"), 405, "method.unknown"),
+        ("GET", format!("{management}/api/v1/nothing"), 404, "path.unknown"),
+        ("GET", format!("{management}/api/v1/offers"), 401, "key.missing"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let trace = format!("{:032x}", 0xbad_1000 + number);
+        let request = client.request(method.parse().unwrap(), &url);
+        let request = request.header("traceparent", format!("00-{trace}-00f067aa0ba902b7-01"));
+        let answer = request.send().await.unwrap();
+        let told = answer.status().as_u16();
+        let body: Value = answer.json().await.unwrap();
+        assert_eq!((told, body["code"].as_str()), (status, Some(code)), "{url}: {body}");
+        assert_eq!(body["traceId"], trace, "{url}");
+        let log = std::fs::read_to_string(directory.path().join("provider.log")).unwrap();
+        let lines: Vec<&str> = log.lines().filter(|line| line.contains(&trace)).collect();
+        assert_eq!(lines.len(), 1, "{url}: {lines:#?}");
+    }
+    road.stop(Duration::from_secs(5)).await;
+}
+
 /// What a peer does with the first message; what comes after waits for ever, so that it is tried once.
 #[derive(Clone, Copy, Debug)]
 enum Peer {
@@ -191,7 +227,7 @@ async fn what_a_peer_answers_badly_is_logged_once_and_the_message_is_kept_or_end
                 break process;
             }
             assert!(tokio::time::Instant::now() < deadline, "{peer:?}: {process}");
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         };
         assert_eq!(process["state"] == "TERMINATED", ends, "{peer:?}: {process}");
         let log = std::fs::read_to_string(directory.path().join("consumer.log")).unwrap();

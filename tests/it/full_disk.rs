@@ -49,7 +49,7 @@ async fn a_full_disk_refuses_and_postpones_and_loses_nothing() {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
     while road.consumer.management.read(&path).await.unwrap()["deliveryFailure"].is_null() {
         assert!(tokio::time::Instant::now() < deadline, "the provider cannot have kept the request");
-        tokio::task::yield_now().await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 
     limit(road.provider.id(), "unlimited");
