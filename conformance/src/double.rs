@@ -4,8 +4,9 @@
 //! observed to: identifiers and access rights are checked, `X-Road-*` headers dropped and generated, the request hash computed over
 //! the exact bytes, faults worded and spelled as the real one's. Bodies stream.
 //!
-//! What it leaves out: SOAP messages, `/asic`, `/verificationconf`, `/wsdl`, signatures and message logs, decoding of gzip, and the
-//! sharing of backend cookies between callers (`docs` of the replay test list each recorded case that is left out with its reason).
+//! What it leaves out: SOAP messages, `/asic`, `/verificationconf`, `/wsdl`, signatures and message logs, decoding of gzip, the
+//! rewriting of OpenAPI documents (the real server cuts `servers` to paths), and the sharing of backend cookies between callers. The
+//! replay test lists each recorded case that is left out, and each body that differs, with its reason.
 //!
 //! HTTP/1.1 is read and written here by hand: the real server's behaviour depends on raw targets, on the order, case and repetition
 //! of headers, which HTTP libraries hide.
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 mod backend;
+mod body;
 mod checks;
 mod config;
 mod consents;

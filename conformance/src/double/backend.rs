@@ -28,9 +28,6 @@ pub(super) struct BackendUrl {
 
 impl BackendUrl {
     pub(super) fn parse(url: &str) -> Result<Self, Fault> {
-        if url.is_empty() {
-            return Err(Fault::new("server.serverproxy.service_missing_url", "Service address not specified"));
-        }
         let malformed = || Fault::new("server.serverproxy.service_malformed_url", "Malformed service address");
         let rest = url.strip_prefix("http://").ok_or_else(malformed)?;
         let at = rest.find('/').unwrap_or(rest.len());
@@ -52,10 +49,17 @@ impl Backends {
                 let _ = stream.set_nodelay(true);
                 Ok((Connection::new(stream), false))
             }
-            Ok(Err(error)) if is_unknown_host(&error) => {
-                Err(Fault::new("server.serverproxy.unknown_host", format!("{}: unknown host", url.authority)))
+            Ok(Err(error)) if is_unknown_host(&error) => Err(Fault::new(
+                "server.serverproxy.unknown_host",
+                format!("{}: Name or service not known", url.authority),
+            )),
+            Ok(Err(error)) => {
+                let refused = error.kind() == io::ErrorKind::ConnectionRefused;
+                let why = if refused { "Connection refused".to_owned() } else { error.to_string() };
+                let host = url.address.rsplit_once(':').map_or(url.address.as_str(), |(host, _)| host);
+                let reason = format!("Connect to {} [/{host}] failed: {why}", url.address);
+                Err(Fault::new("server.serverproxy.network_error", reason))
             }
-            Ok(Err(error)) => Err(Fault::new("server.serverproxy.network_error", error.to_string())),
             Err(_) => Err(Fault::new("server.serverproxy.network_error", "Connect timed out")),
         }
     }

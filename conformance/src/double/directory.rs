@@ -89,7 +89,10 @@ impl Directory {
         let mut found: Vec<_> = self
             .services
             .iter()
-            .filter(|(key, _)| key.rsplit_once('/').is_some_and(|(owner, _)| owner == subsystem))
+            // A service code may have a slash itself.
+            .filter(|(key, service)| {
+                key.strip_prefix(subsystem).and_then(|rest| rest.strip_prefix('/')) == Some(service.code.as_str())
+            })
             .map(|(_, service)| service)
             .collect();
         found.sort_by(|a, b| a.code.cmp(&b.code));
@@ -109,9 +112,20 @@ impl Directory {
         })
     }
 
-    /// Whether a client has any right to a service.
-    pub(super) fn has_right(&self, client: &str, service: &str) -> bool {
-        self.rights.iter().any(|r| r.service == service && r.subjects.contains(client))
+    /// The endpoints of a service that a client may call; `None` when it has no right to it at all.
+    pub(super) fn allowed<'a>(
+        &self,
+        client: &str,
+        subsystem: &str,
+        service: &'a ServiceConfig,
+    ) -> Option<Vec<&'a EndpointConfig>> {
+        let key = format!("{subsystem}/{}", service.code);
+        let rights: Vec<&Right> =
+            self.rights.iter().filter(|r| r.service == key && r.subjects.contains(client)).collect();
+        let whole = rights.iter().any(|right| right.endpoint.is_none());
+        let named = |endpoint: &EndpointConfig| rights.iter().any(|right| right.endpoint.as_ref() == Some(endpoint));
+        let endpoints = service.endpoints.iter().filter(|endpoint| whole || named(endpoint));
+        (!rights.is_empty()).then(|| endpoints.collect())
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use sha2::{Digest, Sha256, Sha512};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::backend::{BackendUrl, response_framing};
-use super::checks::{check_client, check_forged, check_provider, check_query, find_service};
-use super::fault::{self, Fault};
+use super::body::Body;
+use super::checks::{check_client, check_forged, check_provider, check_query, find_service, nested};
+use super::fault::{self, Fault, broken_off};
 use super::http1::{
     BodyReader, Connection, Framing, HeadError, RequestHead, ResponseHead, last, last_text, lists, salvage,
 };
@@ -149,55 +149,6 @@ struct Exchange<'a, S> {
     answered: bool,
 }
 
-/// The body of a request; what was read of it goes into its record at its end.
-struct Body<'a> {
-    reader: BodyReader,
-    digest: Sha256,
-    number: Number,
-    state: &'a State,
-}
-
-impl<'a> Body<'a> {
-    fn new(framing: Framing, number: Number, state: &'a State) -> Self {
-        let body = Self { reader: BodyReader::new(framing), digest: Sha256::new(), number, state };
-        if body.reader.is_done() {
-            body.record();
-        }
-        body
-    }
-
-    /// The next piece, `None` at the end.
-    async fn chunk<S>(&mut self, connection: &mut Connection<S>) -> std::io::Result<Option<Bytes>>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
-        let piece = connection.body_chunk(&mut self.reader).await?;
-        if let Some(piece) = &piece {
-            self.digest.update(piece);
-        }
-        if self.reader.is_done() {
-            self.record();
-        }
-        Ok(piece)
-    }
-
-    fn record(&self) {
-        self.state.records.body(self.number, self.digest.clone().finalize().into());
-    }
-
-    /// Reads what is left of a refused request, within reason: the refusal is to reach the caller, and the record to be whole by then.
-    async fn drain<S: AsyncRead + AsyncWrite + Unpin>(&mut self, connection: &mut Connection<S>) {
-        let draining = async {
-            for _ in 0..4_096 {
-                if !matches!(self.chunk(connection).await, Ok(Some(_))) {
-                    return;
-                }
-            }
-        };
-        let _ = tokio::time::timeout(Duration::from_secs(2), draining).await;
-    }
-}
-
 /// Digests of a body that has passed.
 struct Passed {
     length: u64,
@@ -211,7 +162,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<'_, S> {
         check_client(state, &message, caller)?;
         check_provider(state, &message)?;
         if message.id.len() > 1_024 {
-            return Err(Fault::new("server.clientproxy.io_error", "database_error: value too long"));
+            let reason = nested("logging_failed.database_error (messagelog): Error accessing database");
+            return Err(Fault::new("server.clientproxy.io_error", reason));
         }
         let subsystem = message.service.get(1..4).unwrap_or_default().join("/");
         if let Some(answer) = metadata::answer(self.head, &message, &subsystem, self.target, state).await? {
@@ -226,7 +178,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<'_, S> {
 
     /// Sends the request on, and its answer back.
     async fn forward(&mut self, message: &RestMessage, url: &BackendUrl, limit: Duration) -> Result<bool, Fault> {
-        check_query(&self.target.query)?;
+        check_query(self.target)?;
         let delivers = matches!(self.head.method.as_str(), "POST" | "PUT" | "PATCH");
         let io = |error: &dyn std::fmt::Display| Fault::new("server.serverproxy.io_error", error.to_string());
         // With a limit the whole body is taken in first, as the real server does for its log; without, it streams.
@@ -256,7 +208,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<'_, S> {
                 // An idle connection may have been closed by the backend: once more on a fresh one.
                 return Box::pin(self.again(message, url, limit, whole.as_deref(), delivers, passed)).await;
             }
-            Ok(Err(error)) => return Err(io(&format!("{error:?}"))),
+            Ok(Err(error)) => return Err(io(&error.of_backend())),
             Err(_) => return Err(Fault::new("server.serverproxy.io_error", "Read timed out")),
         };
         self.give_back(message, url, backend, answered, &passed).await
@@ -285,7 +237,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<'_, S> {
             match answered {
                 Ok(head) => return self.give_back(message, url, backend, head, &passed).await,
                 Err(_) if reused => {}
-                Err(error) => return Err(failed(format!("{error:?}"))),
+                Err(error) => return Err(failed(error.of_backend().to_owned())),
             }
         }
     }
@@ -349,7 +301,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<'_, S> {
                 Err(error) => return Err(Fault::new("server.clientproxy.io_error", error.to_string())),
             }
             if largest.is_some_and(|l| bytes.len() as u64 > l) {
-                let reason = "[SYSTEM] logging_failed: Message size exceeds maximum loggable size";
+                let reason = nested("logging_failed: Message size exceeds maximum loggable size");
                 return Err(Fault::new("server.clientproxy.io_error", reason));
             }
         }
@@ -371,9 +323,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<'_, S> {
         let mut body = BodyReader::new(framing);
         let mut first = Vec::new();
         if let Some(largest) = self.state.config.largest_body {
-            while let Some(piece) =
-                backend.body_chunk(&mut body).await.map_err(|e| io(format!("Premature end of message body: {e}")))?
-            {
+            loop {
+                let piece = match backend.body_chunk(&mut body).await {
+                    Ok(Some(piece)) => piece,
+                    Ok(None) => break,
+                    Err(error) => return Err(io(broken_off(framing, first.len(), &error))),
+                };
                 first.extend_from_slice(&piece);
                 if first.len() as u64 > largest {
                     let reason = "Message size exceeds maximum loggable size";
@@ -459,6 +414,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<'_, S> {
         let mut out = Vec::with_capacity(512 + body.len());
         out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
         push_header(&mut out, "Date", fault::date().as_bytes());
+        // The real server's metadata services give the request's own headers back.
+        for (name, value) in message.headers.iter().filter(|(n, _)| !n.to_ascii_lowercase().starts_with("x-road-")) {
+            push_header(&mut out, name, value);
+        }
         self.push_message_headers(&mut out, message, &passed);
         push_header(&mut out, "Content-Type", content_type.as_bytes());
         push_header(&mut out, "Connection", b"close");

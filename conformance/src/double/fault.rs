@@ -1,7 +1,7 @@
 //! Faults: code, message, spelling, body.
 
 use super::config::FaultSpelling;
-use super::http1::{Header, last_text};
+use super::http1::{Framing, Header, last_text};
 
 /// A fault made by X-Road, not by the backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,14 +30,15 @@ impl Fault {
         let detail = uuid::Uuid::new_v4().to_string();
         let accept = last_text(request, "Accept").unwrap_or_default();
         let media: Vec<&str> = accept.split(',').filter_map(|m| m.split(';').next()).map(str::trim).collect();
-        let xml = media.iter().any(|m| *m == "application/xml" || m.starts_with("text/"));
+        let text_xml = media.iter().any(|m| matches!(*m, "text/xml" | "text/*"));
+        let xml = text_xml || media.contains(&"application/xml");
         let (content_type, body) = if xml {
             let [code, message] = [&code, &self.message].map(|t| escape(t));
             let body = format!(
                 "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"no\"?><error><type>{code}</type>\
                  <message>{message}</message><detail>{detail}</detail></error>"
             );
-            let kind = if media.iter().any(|m| m.starts_with("text/")) { "text/xml" } else { "application/xml" };
+            let kind = if text_xml { "text/xml" } else { "application/xml" };
             (format!("{kind};charset=utf-8"), body)
         } else {
             let body = serde_json::json!({"type": code, "message": self.message, "detail": detail}).to_string();
@@ -98,6 +99,29 @@ pub(super) fn date() -> String {
 
 pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// What the real server says of an answer that ends too soon.
+pub(super) fn broken_off(framing: Framing, received: usize, error: &std::io::Error) -> String {
+    let Framing::Length(expected) = framing else { return error.to_string() };
+    format!(
+        "Premature end of Content-Length delimited message body (expected: {}; received: {})",
+        grouped(expected),
+        grouped(received as u64)
+    )
+}
+
+/// A number with commas between thousands.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (n, digit) in digits.chars().enumerate() {
+        if n > 0 && (digits.len() - n).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
 }
 
 /// `access_denied` to `AccessDenied`, and the two proxies as they were written.

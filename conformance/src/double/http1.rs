@@ -41,6 +41,18 @@ pub(super) enum HeadError {
     Broken,
 }
 
+impl HeadError {
+    /// What the real server says when a backend's answer begins so.
+    pub(super) const fn of_backend(&self) -> &'static str {
+        match self {
+            Self::Closed => "The target server failed to respond",
+            Self::TooLarge => "Maximum header size exceeded",
+            Self::Malformed => "null",
+            Self::Broken => "Connection reset",
+        }
+    }
+}
+
 impl From<io::Error> for HeadError {
     fn from(_: io::Error) -> Self {
         Self::Broken

@@ -59,16 +59,16 @@ pub(super) fn read(instance: &str, head: &RequestHead, target: &Target) -> Resul
     })?;
     let client_text = String::from_utf8_lossy(client_text).into_owned();
     if !METHODS.contains(&head.method.as_str()) {
-        return Err(wrong("No enum constant"));
+        let sentence = format!("No enum constant ee.ria.xroad.common.message.RestRequest.Verb.{}", head.method);
+        return Err(wrong(&sentence));
     }
-    let client =
-        segments(&client_text).filter(|s| matches!(s.len(), 3 | 4)).ok_or_else(|| wrong("Invalid identifier"))?;
-    let (service, service_text, path) = service(&target.path).ok_or_else(|| wrong("Invalid service id"))?;
+    let client = client(&client_text).map_err(wrong)?;
+    let (service, service_text, path) = service(&target.path).ok_or_else(|| wrong("Invalid request URI"))?;
     if let Some(party) = last_text(&head.headers, "X-Road-Represented-Party") {
-        segments(party).filter(|s| matches!(s.len(), 1 | 2)).ok_or_else(|| wrong("Invalid represented party"))?;
+        segments(party).filter(|s| matches!(s.len(), 1 | 2)).ok_or_else(|| wrong("Invalid RepresentedParty Id"))?;
     }
     let security_server = match last_text(&head.headers, "X-Road-Security-Server") {
-        Some(text) => Some(segments(text).filter(|s| s.len() == 4).ok_or_else(|| wrong("Invalid security server id"))?),
+        Some(text) => Some(segments(text).filter(|s| s.len() == 4).ok_or_else(|| wrong("Invalid SecurityServer Id"))?),
         None => None,
     };
     let given = last(&head.headers, "X-Road-Id").map(<[u8]>::to_vec);
@@ -108,6 +108,17 @@ impl RestMessage {
         digest.finalize().into()
     }
 
+    /// The client as faults name it.
+    pub(super) fn client_name(&self) -> String {
+        let kind = if self.client.len() == 4 { "SUBSYSTEM" } else { "MEMBER" };
+        format!("{kind}:{}", self.client.join("/"))
+    }
+
+    /// The service as faults name it.
+    pub(super) fn service_name(&self) -> String {
+        format!("SERVICE:{}", self.service.join("/"))
+    }
+
     /// Client id as `CLASS/CODE[/SUB]`.
     pub(super) fn client_key(&self) -> String {
         self.client.get(1..).unwrap_or_default().join("/")
@@ -121,6 +132,23 @@ pub(super) fn request_hash(head: [u8; 64], body: Option<[u8; 64]>) -> String {
         Some(body) => Sha512::new().chain_update(head).chain_update(body).finalize().into(),
     };
     base64::engine::general_purpose::STANDARD.encode(digest)
+}
+
+/// The segments of a client id, or what is said of a text that is none.
+fn client(text: &str) -> Result<Vec<String>, &'static str> {
+    if !matches!(text.split('/').count(), 3 | 4) {
+        return Err("Invalid Client Id");
+    }
+    if text.chars().any(|c| c == ' ' || c.is_control()) {
+        return Err("Invalid character in path segment");
+    }
+    match text.split('/').position(str::is_empty) {
+        Some(0) => Err("'xRoadInstance' must not be blank"),
+        Some(1) => Err("'memberClass' must not be blank"),
+        Some(2) => Err("'memberCode' must not be blank"),
+        Some(_) => Err("'subsystemCode' must not be blank"),
+        None => segments(text).ok_or("Invalid Client Id"),
+    }
 }
 
 /// Segments of an identifier, each decoded; `None` when one is empty or not plainly written.

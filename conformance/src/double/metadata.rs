@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::backend::{BackendUrl, response_framing};
-use super::config::{ServiceConfig, ServiceKind};
+use super::config::{EndpointConfig, ServiceConfig, ServiceKind};
 use super::fault::{self, Fault, escape};
 use super::http1::{BodyReader, RequestHead, last_text};
 use super::message::RestMessage;
@@ -24,30 +24,34 @@ pub(super) async fn answer(
     let services = state.directory.services_of(subsystem);
     let json = "application/json".to_owned();
     match message.service[4].as_str() {
-        "listMethods" => Ok(Some((json, list(message, &services, |_| true)))),
+        "listMethods" => {
+            let listed = services.iter().map(|service| (*service, service.endpoints.iter().collect()));
+            Ok(Some((json, list(message, listed))))
+        }
         "allowedMethods" => {
             let client = message.client_key();
-            let may =
-                |service: &ServiceConfig| state.directory.has_right(&client, &format!("{subsystem}/{}", service.code));
-            Ok(Some((json, list(message, &services, may))))
+            let allowed = |service| Some((service, state.directory.allowed(&client, subsystem, service)?));
+            Ok(Some((json, list(message, services.into_iter().filter_map(allowed)))))
         }
-        "getOpenAPI" => open_api(&services, target, state).await.map(Some),
+        "getOpenAPI" => open_api(message, &services, target, state).await.map(Some),
         _ => Ok(None),
     }
 }
 
-fn list(message: &RestMessage, services: &[&ServiceConfig], may: impl Fn(&ServiceConfig) -> bool) -> Vec<u8> {
+fn list<'a>(
+    message: &RestMessage,
+    services: impl Iterator<Item = (&'a ServiceConfig, Vec<&'a EndpointConfig>)>,
+) -> Vec<u8> {
     let [instance, class, member, subsystem, _] = &message.service;
     let listed: Vec<Value> = services
-        .iter()
-        .filter(|s| s.kind != ServiceKind::Wsdl && may(s))
-        .map(|service| {
+        .filter(|(service, _)| service.kind != ServiceKind::Wsdl)
+        .map(|(service, endpoints)| {
             json!({
                 "member_class": class,
                 "member_code": member,
                 "subsystem_code": subsystem,
                 "service_code": service.code,
-                "endpoint_list": service.endpoints,
+                "endpoint_list": endpoints,
                 "object_type": "SERVICE",
                 "service_type": if service.kind == ServiceKind::Rest { "REST" } else { "OPENAPI" },
                 "xroad_instance": instance,
@@ -57,18 +61,28 @@ fn list(message: &RestMessage, services: &[&ServiceConfig], may: impl Fn(&Servic
     json!({ "service": listed }).to_string().into_bytes()
 }
 
-async fn open_api(services: &[&ServiceConfig], target: &Target, state: &State) -> Result<(String, Vec<u8>), Fault> {
+/// The document as the service has it. The real server writes it anew, with `servers` cut to paths.
+async fn open_api(
+    message: &RestMessage,
+    services: &[&ServiceConfig],
+    target: &Target,
+    state: &State,
+) -> Result<(String, Vec<u8>), Fault> {
     let query = String::from_utf8_lossy(&target.query).into_owned();
     let code = url::form_urlencoded::parse(query.trim_start_matches('?').as_bytes())
         .find(|(name, _)| name == "serviceCode")
         .map(|(_, code)| code.into_owned())
         .ok_or_else(|| Fault::new("server.serverproxy.invalid_request", "Missing serviceCode in message body"))?;
     let failed = |reason: String| Fault::new("server.serverproxy.internal_error", reason);
-    let description = services
-        .iter()
-        .find(|s| s.code == code && s.kind == ServiceKind::OpenApi3)
-        .and_then(|s| s.description.as_ref())
-        .ok_or_else(|| failed(format!("Service {code} has no OpenAPI description")))?;
+    let service = services.iter().find(|s| s.code == code).ok_or_else(|| {
+        let owner = message.service.get(..4).unwrap_or_default().join("/");
+        failed(format!("Service not found: SERVICE:{owner}/{code}"))
+    })?;
+    let description = match (service.kind, &service.description) {
+        (ServiceKind::OpenApi3, Some(description)) => description,
+        (ServiceKind::Wsdl, _) => return Err(failed("Invalid service type: WSDL".to_owned())),
+        _ => return Err(failed("Invalid service type: REST".to_owned())),
+    };
     let url = BackendUrl::parse(description)?;
     let (mut backend, _) = state.backends.connect(&url).await?;
     let request = format!(
@@ -78,7 +92,10 @@ async fn open_api(services: &[&ServiceConfig], target: &Target, state: &State) -
     backend.write(request.as_bytes()).await.map_err(|e| failed(e.to_string()))?;
     let answered = backend.response_head().await.map_err(|e| failed(format!("{e:?}")))?;
     if answered.status != 200 {
-        return Err(failed(format!("Failed reading OpenAPI description: {}", answered.status)));
+        let (status, reason) = (answered.status, &answered.reason);
+        let sentence =
+            format!("Failed reading service description from {description}. Status: {status} Reason: {reason}");
+        return Err(failed(sentence));
     }
     let framing = response_framing(&answered, "GET").ok_or_else(|| failed("Invalid length".to_owned()))?;
     let mut body = BodyReader::new(framing);
@@ -101,11 +118,11 @@ pub(super) fn outside_rest(head: &RequestHead, target: &Target, state: &State) -
         .map(|(_, instance)| instance.into_owned())
         .filter(|instance| *instance != state.config.instance);
     match (target.path.as_str(), head.method.as_str(), other) {
-        ("/listClients" | "/listClients/", "GET", Some(instance)) => {
+        ("/listClients", "GET", Some(instance)) => {
             let reason = format!("Shared params for instance identifier {instance} not found");
             fault::soap("server.clientproxy.internal_error", &reason)
         }
-        ("/listClients" | "/listClients/", "GET", None) => list_clients(head, state),
+        ("/listClients", "GET", None) => list_clients(head, state),
         (_, "POST", _) => fault::soap("client.unsupported", "the double does not speak SOAP"),
         (_, method, _) => {
             fault::soap("client.invalid_http_method", &format!("Must use POST request method instead of {method}"))
@@ -161,9 +178,8 @@ fn clients_xml(state: &State) -> String {
          xmlns:ns1=\"http://x-road.eu/xsd/identifiers\" xmlns:ns2=\"http://x-road.eu/xsd/xroad.xsd\">\n",
     );
     for member in &state.config.members {
-        let codes = std::iter::once(None).chain(member.subsystems.iter().map(|s| Some(s.code.as_str())));
-        for code in codes {
-            let kind = if code.is_some() { "SUBSYSTEM" } else { "MEMBER" };
+        for subsystem in std::iter::once(None).chain(member.subsystems.iter().map(Some)) {
+            let kind = if subsystem.is_some() { "SUBSYSTEM" } else { "MEMBER" };
             let _ = write!(
                 out,
                 "<ns2:member><ns2:id ns1:objectType=\"{kind}\"><ns1:xRoadInstance>{}</ns1:xRoadInstance>\
@@ -172,10 +188,14 @@ fn clients_xml(state: &State) -> String {
                 escape(&member.class),
                 escape(&member.code)
             );
-            if let Some(code) = code {
-                let _ = write!(out, "<ns1:subsystemCode>{}</ns1:subsystemCode>", escape(code));
+            if let Some(subsystem) = subsystem {
+                let _ = write!(out, "<ns1:subsystemCode>{}</ns1:subsystemCode>", escape(&subsystem.code));
             }
-            let _ = writeln!(out, "</ns2:id><ns2:name>{}</ns2:name></ns2:member>", escape(&member.name));
+            let _ = write!(out, "</ns2:id><ns2:name>{}</ns2:name>", escape(&member.name));
+            if let Some(name) = subsystem.and_then(|s| s.name.as_ref()) {
+                let _ = write!(out, "<ns2:subsystemName>{}</ns2:subsystemName>", escape(name));
+            }
+            out.push_str("</ns2:member>\n");
         }
     }
     out.push_str("</ns2:clientList>\n");

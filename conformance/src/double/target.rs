@@ -115,8 +115,8 @@ pub(super) fn covers(pattern: &str, path: &str) -> bool {
 }
 
 /// Whether Java's URI class takes the decoded path once more: what it refuses fails on the provider's side.
-pub(super) fn is_java_uri(decoded: &str) -> bool {
-    !decoded.chars().any(|c| c == ' ' || "\"<>[\\]^`{|}".contains(c))
+pub(super) fn is_in_java_uri(c: char) -> bool {
+    c != ' ' && !"\"<>[\\]^`{|}".contains(c)
 }
 
 fn strip_origin(raw: &[u8]) -> &[u8] {
