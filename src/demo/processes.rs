@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -180,6 +180,14 @@ impl Connector {
     pub async fn start_again(&mut self) -> Result<()> {
         self.process = serve(&self.program, &self.config, &self.settings)?;
         self.wait_ready().await
+    }
+
+    /// Waits for the end of the process.
+    ///
+    /// # Errors
+    /// When the operating system does not tell of it.
+    pub async fn ended(&mut self) -> Result<ExitStatus> {
+        self.process.child.wait().await.context("the end of the process could not be waited for")
     }
 
     /// The process id, 0 when it has ended.

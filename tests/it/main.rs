@@ -13,6 +13,7 @@ mod conformance;
 mod crash;
 mod dataplane;
 mod dsp;
+mod ending;
 mod full_disk;
 mod handles;
 mod hindsight;
