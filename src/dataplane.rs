@@ -47,6 +47,7 @@ mod forward;
 mod live;
 mod meter;
 mod operands;
+mod pace;
 mod path;
 mod purpose;
 mod refusal;
@@ -93,7 +94,7 @@ pub struct DataPlaneSettings {
     pub small_answer: usize,
     /// For how long the pieces of a small answer are waited for.
     pub patience: Duration,
-    /// How often calls may come under any one transfer; `None` for no limit.
+    /// How often calls may come under any one agreement; `None` for no limit.
     pub rate: Option<Rate>,
     /// How many calls may be under way at once.
     pub most_calls: usize,
@@ -163,6 +164,7 @@ struct Inner {
     clock: Clock,
     tokens: token::Tokens,
     live: LiveIndex,
+    paces: pace::Paces,
     places: Arc<Semaphore>,
     meters: meter::Meters,
 }
@@ -191,6 +193,7 @@ impl DataPlane {
             clock: surroundings.clock,
             tokens,
             live,
+            paces: pace::Paces::default(),
             places,
             meters: meter::Meters::new(),
         }))
@@ -286,7 +289,7 @@ impl DataPlane {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => {
                 if never_arrived(&error) {
-                    exchange.give_back();
+                    exchange.never_arrived();
                 }
                 Err(if sent.grew_too_large() { request::too_large(limit) } else { forward::failed(&error) })
             }

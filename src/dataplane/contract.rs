@@ -10,12 +10,12 @@ use sha2::{Digest as _, Sha256};
 use super::Inner;
 use super::assets::AssetError;
 use super::consent::ConsentClause;
-use super::counters::{Counter, Rate, TokenBucket};
+use super::counters::Counter;
 use super::filter::{Filter, Veil};
 use super::live::Live;
 use super::operands::Asked;
+use super::pace::Pace;
 use super::refusal::Refusal;
-use super::window::Window;
 use crate::model::agreement::Agreement;
 use crate::model::exchange::Digest;
 use crate::model::ids::{AgreementId, DatasetId};
@@ -37,10 +37,8 @@ pub(super) struct Contract {
     pub(super) count: Option<Arc<Counter>>,
     /// Whether the operator is informed of every call.
     pub(super) informs: bool,
-    /// When calls came lately, when the policy compares that.
-    pub(super) window: Option<Window>,
-    /// The configured limit for any agreement.
-    pub(super) bucket: Option<TokenBucket>,
+    /// How fast calls come under the agreement, whatever their transfer.
+    pub(super) pace: Arc<Pace>,
     /// Where the policy looks for what a call tells.
     pub(super) places: Places,
     /// What else it looks for in a call.
@@ -132,11 +130,10 @@ async fn prepare(plane: &Inner, agreement: &Agreement, news: u64) -> Result<Arc<
     } else {
         None
     };
-    let window = if compares("timeInterval") || compares("xroad:callsPerMinute") {
-        Some(Window::recall(plane, agreement).await?)
-    } else {
-        None
-    };
+    let pace = plane.paces.of(agreement, plane.settings.rate, plane.clock.now());
+    if compares("timeInterval") || compares("xroad:callsPerMinute") {
+        pace.recall(plane, agreement).await?;
+    }
     let background = Arc::new(policy.background(&world(plane, &policy, agreement).await?));
     let place = |operand: &str| policy.place(operand);
     let places = Places {
@@ -162,8 +159,7 @@ async fn prepare(plane: &Inner, agreement: &Agreement, news: u64) -> Result<Arc<
         dataset: agreement.dataset.clone(),
         issue: issue(agreement.id.as_str()),
         count,
-        window,
-        bucket: plane.settings.rate.map(|rate: Rate| TokenBucket::new(rate, plane.clock.now())),
+        pace,
         agreement: agreement.clone(),
         background: Mutex::new(background),
         heard: AtomicU64::new(news),

@@ -12,7 +12,7 @@ use super::contract::{Contract, not_counted};
 use super::counters::Reservation;
 use super::operands::Told;
 use super::refusal::Refusal;
-use super::window::Seen;
+use super::window::{Seen, Slot};
 use crate::env::Clock;
 use crate::model::exchange::{Clauses, Facts};
 use crate::model::time::Timestamp;
@@ -26,11 +26,31 @@ const ENDLESS: i64 = 36_500 * 24 * 3600 * 1000;
 pub(super) struct Permit {
     pub(super) clauses: Clauses,
     pub(super) facts: Facts,
-    pub(super) reservation: Option<Reservation>,
+    pub(super) taken: Taken,
     /// The consent that it rests on.
     pub(super) consent: Option<Used>,
     /// The permission that permits, by its place.
     pub(super) permission: Option<usize>,
+}
+
+/// What a permitted call took of its agreement's limits. Dropped, it counts as used.
+#[must_use]
+pub(super) struct Taken {
+    use_of_count: Option<Reservation>,
+    slot: Option<Slot>,
+}
+
+impl Taken {
+    /// Gives everything back: the call never reached the security server.
+    pub(super) fn give_back(self, contract: &Contract) {
+        if let Some(reservation) = self.use_of_count {
+            reservation.release();
+        }
+        if let (Some(window), Some(slot)) = (contract.pace.window(), self.slot) {
+            window.give_back(slot);
+        }
+        put_back_rate(contract);
+    }
 }
 
 /// What a call tells of itself.
@@ -63,14 +83,14 @@ pub(super) async fn decide(clock: &Clock, contract: &Contract, call: Call<'_>) -
 }
 
 /// Gives back what a call took of the configured rate when it was not forwarded.
-pub(super) fn put_back_rate(contract: &Contract) {
-    if let Some(bucket) = &contract.bucket {
+fn put_back_rate(contract: &Contract) {
+    if let Some(bucket) = &contract.pace.bucket {
         bucket.put_back();
     }
 }
 
 fn take_rate(contract: &Contract, now: Timestamp) -> Result<(), Refusal> {
-    let Some(Err(wait)) = contract.bucket.as_ref().map(|bucket| bucket.take(now)) else { return Ok(()) };
+    let Some(Err(wait)) = contract.pace.bucket.as_ref().map(|bucket| bucket.take(now)) else { return Ok(()) };
     let sentence = format!("calls under this agreement come too often; wait {wait} ms");
     let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "rate.exceeded", sentence);
     Err(refusal.retry_after(wait.div_ceil(1000)))
@@ -86,7 +106,7 @@ async fn decide_counting(
     loop {
         let now = clock.now();
         let used = contract.count.as_ref().map(|counter| counter.used());
-        let seen = contract.window.as_ref().map(|window| window.look(now));
+        let seen = contract.pace.window().map(|window| window.look(now));
         let made = judged(contract, call, &Counted { used, seen, now }, found.as_ref());
         if let (true, None, Some(clause)) = (made.verdict.permit && made.hoped, &found, &contract.consent) {
             *looked_up = true;
@@ -98,12 +118,12 @@ async fn decide_counting(
             return Err(refuse(&decision, facts, found));
         }
         let clauses = Clauses::of(&decision.because.iter().map(Held::from).collect::<Vec<_>>());
-        let Some(reservation) = reserve(contract, used, seen, now).await? else { continue };
+        let Some(taken) = reserve(contract, used, seen, now).await? else { continue };
         let consent = match found {
             Some(Found::Granted(used)) => Some(used),
             _ => None,
         };
-        return Ok(Permit { clauses, facts, reservation, consent, permission: verdict.permission() });
+        return Ok(Permit { clauses, facts, taken, consent, permission: verdict.permission() });
     }
 }
 
@@ -198,23 +218,25 @@ async fn reserve(
     used: Option<u64>,
     seen: Option<Seen>,
     now: Timestamp,
-) -> Result<Option<Option<Reservation>>, Refusal> {
-    let counted = match (&contract.count, used) {
+) -> Result<Option<Taken>, Refusal> {
+    let use_of_count = match (&contract.count, used) {
         (Some(counter), Some(used)) => match counter.reserve(used).await.map_err(|e| not_counted(&e))? {
             Some(reservation) => Some(reservation),
             None => return Ok(None),
         },
         _ => None,
     };
-    match (&contract.window, seen) {
-        (Some(window), Some(seen)) if !window.reserve(seen, now) => {
-            if let Some(counted) = counted {
-                counted.release();
-            }
-            Ok(None)
+    let (Some(window), Some(seen)) = (contract.pace.window(), seen) else {
+        return Ok(Some(Taken { use_of_count, slot: None }));
+    };
+    let slot = window.reserve(seen, now);
+    if slot.is_none() {
+        if let Some(reservation) = use_of_count {
+            reservation.release();
         }
-        _ => Ok(Some(counted)),
+        return Ok(None);
     }
+    Ok(Some(Taken { use_of_count, slot }))
 }
 
 /// The refusal of a decision; where it is for want of a consent, in the words of that.

@@ -10,7 +10,6 @@ use http::{HeaderName, Method, Response, StatusCode};
 use super::capacity::Place;
 use super::consent::Used;
 use super::contract::Contract;
-use super::counters::Reservation;
 use super::decision;
 use super::filter::Filter;
 use super::live::Live;
@@ -45,9 +44,11 @@ pub(super) struct Ongoing {
     pub(super) times: Times,
     permit: Option<(Clauses, Facts)>,
     permission: Option<usize>,
-    reservation: Option<Reservation>,
+    taken: Option<decision::Taken>,
     consent: Option<Used>,
     message_id: Option<MessageId>,
+    /// It was to be forwarded, and the security server could not be reached.
+    unreached: bool,
     pub(super) sent: SentBody,
     answer: Option<Answer>,
     opening: Option<u64>,
@@ -93,9 +94,10 @@ impl Ongoing {
             times: Times { received, ..Times::default() },
             permit: None,
             permission: None,
-            reservation: None,
+            taken: None,
             consent: None,
             message_id: None,
+            unreached: false,
             sent: SentBody::default(),
             answer: None,
             opening: None,
@@ -120,7 +122,7 @@ impl Ongoing {
     pub(super) fn permitted(&mut self, permit: decision::Permit) {
         self.permit = Some((permit.clauses, permit.facts));
         self.permission = permit.permission;
-        self.reservation = permit.reservation;
+        self.taken = Some(permit.taken);
         self.consent = permit.consent;
     }
 
@@ -145,18 +147,21 @@ impl Ongoing {
 
     /// The call was not made after all: what was reserved for it is given back.
     pub(super) fn not_forwarded(&mut self) {
-        self.times.forwarded = None;
+        (self.times.forwarded, self.message_id) = (None, None);
         self.give_back();
         self.permit = None;
     }
 
-    /// The service never had the call: what was reserved for it is given back.
-    pub(super) fn give_back(&mut self) {
-        if let Some(reservation) = self.reservation.take() {
-            reservation.release();
-        }
-        if let (Some(_), Some(contract)) = (&self.permit, &self.contract) {
-            decision::put_back_rate(contract);
+    /// The security server never had the call: it failed before it was passed on, and what was reserved for it is given back.
+    pub(super) fn never_arrived(&mut self) {
+        (self.times.forwarded, self.message_id) = (None, None);
+        self.unreached = true;
+        self.give_back();
+    }
+
+    fn give_back(&mut self) {
+        if let (Some(taken), Some(contract)) = (self.taken.take(), &self.contract) {
+            taken.give_back(contract);
         }
     }
 
@@ -215,7 +220,7 @@ impl Ongoing {
 
     /// Records the refusal or failure, durably, and answers it.
     pub(super) async fn refuse(mut self, refusal: Refusal) -> Response<Released> {
-        let forwarded = self.times.forwarded.is_some();
+        let forwarded = self.times.forwarded.is_some() || self.unreached;
         let outcome = if forwarded { Outcome::Failed } else { Outcome::Refused };
         self.inner().meters.ended(outcome, self.age(), 0);
         if forwarded {

@@ -1,7 +1,6 @@
 //! Calls that must not reach the security server.
 
 use super::*;
-use crate::dataplane::counters::Rate;
 
 async fn refused(stage: &Stage, answer: &Answer, status: u16, code: &str) {
     assert_eq!((answer.status.as_u16(), answer.code().as_str()), (status, code));
@@ -196,34 +195,6 @@ async fn an_agreement_that_is_not_in_force_lets_nothing_pass() {
     refused(&stage, &stage.get(&token, "/a").await, 403, "agreement.not-in-force").await;
     stage.shelf.agreements.lock().unwrap().clear();
     refused(&stage, &stage.get(&token, "/a").await, 403, "agreement.not-in-force").await;
-}
-
-#[tokio::test]
-async fn calls_that_come_too_often_wait() {
-    let rate = Some(Rate { per_second: 1, burst: 2 });
-    let stage = Stage::with(DataPlaneSettings { rate, ..DataPlaneSettings::default() }).await;
-    let token = stage.start(json!([])).await;
-    assert_eq!(stage.get(&token, "/a").await.status, StatusCode::CREATED);
-    let answer = stage.get(&token, "/a").await;
-    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (429, "rate.exceeded"));
-    assert_eq!(answer.headers["retry-after"], "1");
-    stage.clock.advance(1000);
-    assert_eq!(stage.get(&token, "/a").await.status, StatusCode::CREATED);
-}
-
-#[tokio::test]
-async fn calls_per_minute_are_remembered_over_a_restart() {
-    let mut stage = Stage::set().await;
-    let limit = json!([{"leftOperand": "xroad:callsPerMinute", "operator": "lteq", "rightOperand": 2}]);
-    let token = stage.start(limit).await;
-    for _ in 0..2 {
-        assert_eq!(stage.get(&token, "/a").await.status, StatusCode::CREATED);
-    }
-    assert_eq!(stage.get(&token, "/a").await.code(), "policy.refused");
-    stage.restart();
-    assert_eq!(stage.get(&token, "/a").await.code(), "policy.refused");
-    stage.clock.advance(60_000);
-    assert_eq!(stage.get(&token, "/a").await.status, StatusCode::CREATED);
 }
 
 #[tokio::test]
