@@ -75,6 +75,7 @@ async fn release_filtered(mut exchange: Ongoing, answer: XRoadResponse, filter: 
     if let Err(error) = exchange.record(RecordKind::Exchange, Some(digest(&bytes))).await {
         return exchange.withhold(&error);
     }
+    exchange.released();
     let mut response = Response::new(Released::whole(bytes));
     (*response.status_mut(), *response.headers_mut()) = (status, headers);
     response

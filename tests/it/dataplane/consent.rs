@@ -125,6 +125,20 @@ async fn a_call_with_consent_passes_and_its_release_is_reported() {
 }
 
 #[tokio::test]
+async fn a_release_of_some_fields_under_a_consent_is_reported_too() {
+    let desk = Desk::open(asking_every_time).await;
+    let some = json!({"leftOperand": "xroad:fields", "operator": "isAnyOf", "rightOperand": ["/personalCode"]});
+    let granted = desk.road.grant(PERSONS, with_consent(&[some])).await;
+    let target = format!("{}/persons/{MARI}/residence", granted.path);
+    let headers = format!("authorization: Bearer {}\r\n{}", granted.token, shown(MARI));
+    let answer = desk.road.raw("GET", &target, &headers, "").await;
+    assert_eq!((answer.status, answer.json()), (200, json!({"personalCode": MARI})));
+    let reported = desk.road.double.consents().reported(1).await;
+    assert_eq!(reported[0]["consentReference"], REFERENCE);
+    desk.road.close().await;
+}
+
+#[tokio::test]
 async fn without_a_consent_in_force_for_this_call_nothing_passes() {
     let desk = Desk::open(asking_every_time).await;
     let consents = desk.road.double.consents();
