@@ -10,6 +10,7 @@ use super::refusal::Refusal;
 use crate::policy::FieldPath;
 use crate::xroad::body::{ResponseBody, ResponseBodyError};
 
+mod astray;
 mod json;
 #[cfg(test)]
 mod tests;
@@ -57,6 +58,29 @@ struct Hidden {
 enum Withheld {
     MediaType(String),
     Unparsable(&'static str, String),
+    /// Something that is to stand under a pseudonym may stand in the clear.
+    Astray(&'static str),
+}
+
+/// Why a document is not filtered.
+enum Unfit {
+    Unreadable(String),
+    Astray,
+}
+
+impl From<String> for Unfit {
+    fn from(why: String) -> Self {
+        Self::Unreadable(why)
+    }
+}
+
+impl Unfit {
+    fn of(self, form: &'static str) -> Withheld {
+        match self {
+            Self::Unreadable(why) => Withheld::Unparsable(form, why),
+            Self::Astray => Withheld::Astray(form),
+        }
+    }
 }
 
 impl Filter {
@@ -78,7 +102,7 @@ impl Filter {
         Some(Self { lists, hidden: Some(Hidden { paths, veil }) })
     }
 
-    /// The released fields of a JSON document; `None` when it cannot be read for certain.
+    /// The released fields of a JSON document; `None` when it cannot be read for certain, or has fields to hide in other places.
     #[must_use]
     pub fn json(&self, text: &str) -> Option<Vec<u8>> {
         json::filter(text, &self.lists, self.hidden.as_ref()).ok()
@@ -94,7 +118,8 @@ impl Filter {
     /// The released fields of an answer; its headers are set right for them.
     ///
     /// # Errors
-    /// 502 when the answer is larger than `largest`, of a media type that cannot be filtered, or cannot be read.
+    /// 502 when the answer is larger than `largest`, of a media type that cannot be filtered, cannot be read, or has what is to stand
+    /// under a pseudonym in other places.
     pub(super) async fn apply(
         &self,
         status: StatusCode,
@@ -138,13 +163,10 @@ impl Filter {
     fn filtered(&self, form: Form, whole: &[u8]) -> Result<Bytes, Withheld> {
         let text = std::str::from_utf8(whole);
         let text = text.map_err(|_| Withheld::Unparsable("text", "it is not UTF-8".to_owned()))?;
+        let hidden = self.hidden.as_ref();
         let filtered = match form {
-            Form::Json => {
-                json::filter(text, &self.lists, self.hidden.as_ref()).map_err(|e| Withheld::Unparsable("JSON", e))
-            }
-            Form::Xml => {
-                xml::filter(text, &self.lists, self.hidden.as_ref()).map_err(|e| Withheld::Unparsable("XML", e))
-            }
+            Form::Json => json::filter(text, &self.lists, hidden).map_err(|unfit| unfit.of("JSON")),
+            Form::Xml => xml::filter(text, &self.lists, hidden).map_err(|unfit| unfit.of("XML")),
         };
         filtered.map(Bytes::from)
     }
@@ -200,6 +222,13 @@ fn refused(why: Withheld) -> Refusal {
         Withheld::MediaType(told) => withheld(
             "filter.media-type",
             format!("the agreement releases only some fields, and they cannot be told in {told}; ask for JSON or XML"),
+        ),
+        Withheld::Astray(form) => withheld(
+            "filter.pseudonyms",
+            format!(
+                "the agreement puts fields under pseudonyms, and this answer in {form} has them in other places than its paths name, or \
+                 may have; ask for the form and the resource that the paths are made for"
+            ),
         ),
         Withheld::Unparsable(form, why) => {
             withheld(

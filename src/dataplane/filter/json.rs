@@ -5,15 +5,18 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use serde_json_path::PathElement;
 
-use super::{Hidden, Veil};
+use super::{Hidden, Unfit, Veil, astray};
 use crate::policy::{FieldPath, read_json};
 
 /// The released fields of a document. Array elements that hold nothing are dropped, so places may change.
-pub(super) fn filter(text: &str, lists: &[Box<[FieldPath]>], hidden: Option<&Hidden>) -> Result<Vec<u8>, String> {
+pub(super) fn filter(text: &str, lists: &[Box<[FieldPath]>], hidden: Option<&Hidden>) -> Result<Vec<u8>, Unfit> {
     let mut whole = read_json("the answer", text)?;
     let named: Vec<Named> = lists.iter().map(|list| Named::by(list, &whole)).collect();
     if let Some(hidden) = hidden {
         let named = Named::by(&hidden.paths, &whole);
+        if astray::in_json(&hidden.paths, &named, &whole) {
+            return Err(Unfit::Astray);
+        }
         hide(&mut whole, &named, &hidden.veil);
     }
     let empty = match &whole {
@@ -22,13 +25,13 @@ pub(super) fn filter(text: &str, lists: &[Box<[FieldPath]>], hidden: Option<&Hid
         _ => Value::Null,
     };
     let kept = keep(whole, &named.iter().collect::<Vec<_>>()).unwrap_or(empty);
-    serde_json::to_vec(&kept).map_err(|e| e.to_string())
+    serde_json::to_vec(&kept).map_err(|e| Unfit::Unreadable(e.to_string()))
 }
 
 /// What a list names at and below one place.
 #[derive(Default)]
-struct Named {
-    all: bool,
+pub(super) struct Named {
+    pub(super) all: bool,
     below: BTreeMap<String, Named>,
 }
 
@@ -49,6 +52,16 @@ impl Named {
         named
     }
 
+    /// Whether it names nothing at all.
+    pub(super) fn is_empty(&self) -> bool {
+        !self.all && self.below.is_empty()
+    }
+
+    /// What is named of a member or element; `None` for nothing.
+    pub(super) fn below(&self, name: &str) -> Option<&Self> {
+        if self.all { Some(self) } else { self.below.get(name) }
+    }
+
     fn add<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
         let mut at = self;
         for name in names {
@@ -60,14 +73,15 @@ impl Named {
 
 /// Puts pseudonyms in place of the values that are named, and of all below those.
 fn hide(value: &mut Value, named: &Named, veil: &Veil) {
-    let everything = Named { all: true, below: BTreeMap::new() };
-    let below = |name: &str| if named.all { Some(&everything) } else { named.below.get(name) };
     match value {
         Value::Object(map) => {
-            map.iter_mut().filter_map(|(name, value)| Some((below(name)?, value))).for_each(|(n, v)| hide(v, n, veil));
+            map.iter_mut()
+                .filter_map(|(name, value)| Some((named.below(name)?, value)))
+                .for_each(|(n, v)| hide(v, n, veil));
         }
         Value::Array(list) => {
-            let each = list.iter_mut().enumerate().filter_map(|(at, value)| Some((below(&at.to_string())?, value)));
+            let each =
+                list.iter_mut().enumerate().filter_map(|(at, value)| Some((named.below(&at.to_string())?, value)));
             each.for_each(|(n, v)| hide(v, n, veil));
         }
         Value::String(text) if named.all => *text = veil.of(text),

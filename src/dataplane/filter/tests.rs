@@ -232,3 +232,79 @@ fn hidden_elements_keep_their_tag_and_nothing_else() {
     let some = hidden(&hiding(Some(&[&["/r/p/code"]]), &["/r/p/code"], "urn:a"), "application/xml", body);
     assert!(!some.contains("name") && !some.contains(">4<") && some.contains("<code>"), "{some}");
 }
+
+fn told(paths: &[&str], kind: &'static str, body: &str) -> Result<String, Withheld> {
+    let told = hiding(None, paths, "urn:a").released(StatusCode::OK, &headers(kind), body.as_bytes());
+    told.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap())
+}
+
+#[test]
+fn json_whose_fields_to_hide_may_stand_elsewhere_is_withheld() {
+    let person = r#"{"id": 1, "code": "38001085718", "owner": {"code": "4"}}"#;
+    let list = r#"[{"code": "38001085718"}]"#;
+    let within = r#"{"persons": [{"code": "38001085718"}]}"#;
+    for (paths, body) in [
+        (&["/person/code"][..], person),
+        (&["/person/code", "/id"], person),
+        (&["$.person.code", "/id"], person),
+        (&["/code"], list),
+        (&["$.code"], list),
+        (&["$.code"], within),
+        (&["/persons/person/code"], within),
+        (&["/persons/code"], within),
+        (&["$[*].code"], person),
+        (&["/owner/code/value"], person),
+        (&["$['persons'].code"], within),
+    ] {
+        assert_eq!(told(paths, "application/json", body), Err(Withheld::Astray("JSON")), "{paths:?} of {body}");
+    }
+}
+
+#[test]
+fn json_without_a_field_to_hide_is_released() {
+    let code = r#"{"code":"38001085718"}"#;
+    for (paths, body) in [
+        (&["/code"][..], r#"{"id":1}"#),
+        (&["/code", "/owner/code"], code),
+        (&["/code", "/owner/code"], r#"{"code":"1","owner":null}"#),
+        (&["$.persons[*].code"], r#"{"persons":[]}"#),
+        (&["$.persons[*].code"], r#"{"persons":[{"name":"A"}]}"#),
+        (&["/persons/0/code"], r#"{"persons":[]}"#),
+        // The same field for JSON and for XML.
+        (&["/code", "/person/code"], code),
+        (&["$.persons[*].code", "/persons/person/code"], r#"{"persons":[{"code":"38001085718"}]}"#),
+    ] {
+        let told = told(paths, "application/json", body).unwrap();
+        assert!(!told.contains("38001085718"), "{paths:?}: {told}");
+    }
+}
+
+#[test]
+fn xml_whose_fields_to_hide_may_stand_elsewhere_is_withheld() {
+    let person = "<person><code>38001085718</code></person>";
+    for (paths, body) in [
+        (&["$.code"][..], person),
+        (&["$..code"], person),
+        (&["/code"], person),
+        (&["/person/name", "$.code"], person),
+        (&["/persons/code"], "<persons><person><code>38001085718</code></person></persons>"),
+        (&["/person/code"], r#"<person code="38001085718"/>"#),
+        (&["/person/code"], "<persons><person><code>38001085718</code></person></persons>"),
+    ] {
+        assert_eq!(told(paths, "text/xml", body), Err(Withheld::Astray("XML")), "{paths:?} of {body}");
+    }
+    for (paths, body) in [
+        (&["/person/code", "$.code"][..], person),
+        (&["/person/code"], "<person><name>A</name></person>"),
+        (&["/person"], r#"<person code="38001085718"/>"#),
+    ] {
+        assert!(!told(paths, "text/xml", body).unwrap().contains("38001085718"), "{paths:?} of {body}");
+    }
+}
+
+#[test]
+fn an_error_keeps_nothing_of_a_body_whose_fields_may_stand_elsewhere() {
+    let filter = hiding(None, &["$.code"], "urn:a");
+    let told = filter.released(StatusCode::NOT_FOUND, &headers("text/xml"), b"<person><code>1</code></person>");
+    assert_eq!(told, Ok(Bytes::new()));
+}

@@ -2,7 +2,7 @@
 
 use roxmltree::{Document, Node, ParsingOptions};
 
-use super::{Hidden, Veil};
+use super::{Hidden, Unfit, Veil, astray};
 use crate::policy::FieldPath;
 
 /// How deep elements may be nested.
@@ -11,17 +11,20 @@ const DEEPEST: usize = 200;
 const MOST_NODES: u32 = 500_000;
 
 /// The released elements of a document. Document type declarations and entities of its own are refused.
-pub(super) fn filter(text: &str, lists: &[Box<[FieldPath]>], hidden: Option<&Hidden>) -> Result<Vec<u8>, String> {
+pub(super) fn filter(text: &str, lists: &[Box<[FieldPath]>], hidden: Option<&Hidden>) -> Result<Vec<u8>, Unfit> {
     if deeper_than(text, DEEPEST) {
-        return Err(format!("it is nested deeper than {DEEPEST}"));
+        return Err(format!("it is nested deeper than {DEEPEST}").into());
     }
     let options = ParsingOptions { allow_dtd: false, nodes_limit: MOST_NODES, ..ParsingOptions::default() };
     let document = Document::parse_with_options(text, options).map_err(|e| e.to_string())?;
     if let Some(encoding) = declared_encoding(text).filter(|name| !name.eq_ignore_ascii_case("utf-8")) {
-        return Err(format!("it says that it is encoded as {encoding}"));
+        return Err(format!("it says that it is encoded as {encoding}").into());
     }
     let named: Vec<Vec<&[String]>> = lists.iter().map(|list| list.iter().filter_map(names).collect()).collect();
     let root = document.root_element();
+    if hidden.is_some_and(|hidden| astray::in_xml(&hidden.paths, root)) {
+        return Err(Unfit::Astray);
+    }
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
     let lists: Vec<Vec<&[String]>> = named.iter().filter_map(|list| step(list, root)).collect();
     // Where a list does not even name the root, nothing is left of the document but that.

@@ -103,3 +103,33 @@ async fn a_duty_to_pseudonymise_fields_is_done_to_every_answer() {
     assert_eq!(road.get(&granted, "/persons/50001010017").await.status, 403);
     road.close().await;
 }
+
+#[tokio::test]
+async fn an_answer_in_xml_is_not_released_when_its_fields_are_to_be_hidden_by_paths_of_json() {
+    let road = Road::open().await;
+    let hiding = |path: &str| {
+        let hide = json!({"rdf:value": "pseudonymise", "refinement": fields(&[path])});
+        json!({"permission": [{"action": "use", "duty": [{"action": hide}]}]})
+    };
+    let ask = async |granted: &Granted| {
+        let headers = format!("authorization: Bearer {}\r\naccept: application/xml\r\n", granted.token);
+        road.raw("GET", &format!("{}/parcels/79501:027:0012", granted.path), &headers, "").await
+    };
+    for path in ["$.use", "/use"] {
+        let granted = road.grant_under(LAND, hiding(path)).await;
+        assert_eq!(road.get(&granted, "/parcels/79501:027:0012").await.status, 200);
+        let answer = ask(&granted).await;
+        assert_eq!((answer.status, answer.json()["code"].as_str()), (502, Some("filter.pseudonyms")), "{path}");
+        let record = road.evidence.record(answer.exchange()).await.unwrap().remove(0).exchange;
+        assert_eq!(&*record.decision.code, "filter.pseudonyms");
+    }
+    let granted = road.grant_under(LAND, hiding("/parcel/use")).await;
+    let answer = ask(&granted).await;
+    let text = String::from_utf8(answer.body).unwrap();
+    assert!(answer.status == 200 && text.contains("79501:027:0012"), "{text}");
+    let used = text.split("<use>").nth(1).and_then(|rest| rest.split("</use>").next()).unwrap();
+    assert!(used.len() == 32 && !text.contains("agricultural"), "{text}");
+    let answer = road.get(&granted, "/parcels/79501:027:0012").await;
+    assert_eq!(answer.json()["code"], "filter.pseudonyms", "nor the other way round");
+    road.close().await;
+}
