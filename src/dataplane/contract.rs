@@ -1,6 +1,6 @@
 //! Step 2: the agreement and its policy, read and compiled once for each transfer and kept with it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::{HeaderValue, StatusCode};
@@ -54,6 +54,8 @@ pub(super) struct Contract {
     background: Mutex<Arc<Background>>,
     /// The news that the background knows of.
     heard: AtomicU64,
+    /// The agreement is not in force any more.
+    over: AtomicBool,
     /// Held by who asks what is new.
     asking: tokio::sync::Mutex<()>,
 }
@@ -89,14 +91,22 @@ impl Contract {
         Arc::clone(&self.known())
     }
 
-    /// Takes over what was reported since; a call that comes after the news never decides without it.
+    /// Takes over what was reported since; a call that comes after the news never decides without it. An agreement that is not in force
+    /// any more stays that way.
     async fn hear(&self, plane: &Inner, live: &Live) -> Result<(), Refusal> {
+        if self.over.load(Ordering::Acquire) {
+            return Err(not_in_force(&live.agreement));
+        }
         if self.heard.load(Ordering::Acquire) >= live.news.load(Ordering::Acquire) {
             return Ok(());
         }
         let _asking = self.asking.lock().await;
         let news = live.news.load(Ordering::Acquire);
         if self.heard.load(Ordering::Acquire) < news {
+            if agreement(plane, live).await?.is_none() {
+                self.over.store(true, Ordering::Release);
+                return Err(not_in_force(&live.agreement));
+            }
             let world = world(plane, &self.policy, &self.agreement).await?;
             *self.known() = Arc::new(self.policy.background(&world));
             self.heard.store(news, Ordering::Release);
@@ -111,11 +121,18 @@ impl Contract {
 
 async fn load(plane: &Inner, live: &Live) -> Result<Arc<Contract>, Refusal> {
     let news = live.news.load(Ordering::Acquire);
-    let agreement = plane.assets.agreement(&live.participant, &live.agreement).await.map_err(unavailable)?;
-    let agreement = agreement.filter(|a| a.live).ok_or_else(|| {
-        Refusal::forbidden("agreement.not-in-force", format!("agreement {} is not in force", live.agreement))
-    })?;
+    let agreement = agreement(plane, live).await?.ok_or_else(|| not_in_force(&live.agreement))?;
     prepare(plane, &agreement, news).await
+}
+
+/// The agreement of a transfer, if it is in force now.
+async fn agreement(plane: &Inner, live: &Live) -> Result<Option<Agreement>, Refusal> {
+    let agreement = plane.assets.agreement(&live.participant, &live.agreement).await.map_err(unavailable)?;
+    Ok(agreement.filter(|agreement| agreement.live))
+}
+
+fn not_in_force(agreement: &AgreementId) -> Refusal {
+    Refusal::forbidden("agreement.not-in-force", format!("agreement {agreement} is not in force"))
 }
 
 async fn prepare(plane: &Inner, agreement: &Agreement, news: u64) -> Result<Arc<Contract>, Refusal> {
@@ -163,6 +180,7 @@ async fn prepare(plane: &Inner, agreement: &Agreement, news: u64) -> Result<Arc<
         agreement: agreement.clone(),
         background: Mutex::new(background),
         heard: AtomicU64::new(news),
+        over: AtomicBool::new(false),
         asking: tokio::sync::Mutex::default(),
     }))
 }

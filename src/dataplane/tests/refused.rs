@@ -198,6 +198,25 @@ async fn an_agreement_that_is_not_in_force_lets_nothing_pass() {
 }
 
 #[tokio::test]
+async fn an_agreement_that_ends_stops_the_very_next_call_for_good() {
+    let stage = Stage::set().await;
+    let token = stage.start(json!([])).await;
+    assert_eq!(stage.get(&token, "/a").await.status, StatusCode::CREATED);
+    let set = |live| stage.shelf.agreements.lock().unwrap().values_mut().for_each(|a| a.live = live);
+    let key = stage.shelf.agreements.lock().unwrap().values().next().unwrap().key();
+    set(false);
+    stage.plane.reported(&key);
+    for _ in 0..2 {
+        let answer = stage.get(&token, "/a").await;
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (403, "agreement.not-in-force"));
+        assert_eq!(stage.records(answer.exchange()).await[0].exchange.outcome, Outcome::Refused);
+    }
+    set(true);
+    assert_eq!(stage.get(&token, "/a").await.code(), "agreement.not-in-force");
+    assert_eq!(stage.backend.arrived().len(), 1);
+}
+
+#[tokio::test]
 async fn a_fault_of_x_road_is_told_with_its_code_and_recorded_as_failed() {
     let stage = Stage::set().await;
     let token = stage.start(json!([])).await;
