@@ -155,47 +155,55 @@ impl Evidence {
         let index = Index::open(directory, head).await?;
         let evidence = Self(Arc::new(Inner { jobs, published, index, _lock: lock }));
         if let Some(bytes) = recovered.set_aside {
-            evidence.append_body(incident(bytes)).await?;
+            evidence.submit(incident(bytes))?.await.map_err(|_| EvidenceError::Closed)??;
         }
         index::keep_up(&evidence);
         Ok(evidence)
     }
 
-    /// Appends a record; once this returns, it survives power loss. When it fails, nothing of it is in the log. Dropped while
-    /// waiting, the record is written all the same.
+    /// Appends a record; once this returns, it survives power loss. When it fails, nothing of it is in the log. It is taken down at
+    /// once: dropped while waiting, the record is written all the same.
     ///
     /// # Errors
     /// `NotDurable` when the disk did not take it, `Closed`, `TooLong`.
-    pub async fn append(&self, exchange: &Exchange<'_>) -> Result<Receipt, EvidenceError> {
-        self.append_body(body(exchange)?).await
-    }
-
-    /// As [`Evidence::append`], for those who cannot lend the record for so long: it is taken down at once.
-    pub fn submit(
+    pub fn append(
         &self,
         exchange: &Exchange<'_>,
     ) -> impl Future<Output = Result<Receipt, EvidenceError>> + Send + use<> {
-        let (evidence, body) = (self.clone(), body(exchange));
-        async move { evidence.append_body(body?).await }
+        let submitted = body(exchange).and_then(|body| self.submit(body));
+        async move { submitted?.await.map_err(|_| EvidenceError::Closed)? }
     }
 
     /// Appends a record without waiting, for an exchange whose consumer is gone. A failure is logged only.
     pub fn append_later(&self, exchange: &Exchange<'_>) {
-        let body = match body(exchange) {
-            Ok(body) => body,
-            Err(e) => return tracing::error!(exchange = %exchange.exchange, error = %e, "evidence was not kept"),
-        };
-        if let Err(mpsc::error::TrySendError::Full(job)) = self.0.jobs.try_send(Job::Append { body, done: None }) {
-            let jobs = self.0.jobs.clone();
-            tokio::spawn(async move { jobs.send(job).await.ok() });
+        let id = exchange.exchange;
+        if let Err(error) = body(exchange).and_then(|body| self.put(Job::Append { body, done: None })) {
+            tracing::error!(exchange = %id, %error, "evidence was not kept");
         }
     }
 
-    async fn append_body(&self, body: Vec<u8>) -> Result<Receipt, EvidenceError> {
+    fn submit(&self, body: Vec<u8>) -> Result<oneshot::Receiver<Result<Receipt, EvidenceError>>, EvidenceError> {
         let (done, receipt) = oneshot::channel();
-        let job = Job::Append { body, done: Some(done) };
-        self.0.jobs.send(job).await.map_err(|_| EvidenceError::Closed)?;
-        receipt.await.map_err(|_| EvidenceError::Closed)?
+        self.put(Job::Append { body, done: Some(done) })?;
+        Ok(receipt)
+    }
+
+    /// Puts a job into the queue, behind the others when it is full.
+    fn put(&self, job: Job) -> Result<(), EvidenceError> {
+        match self.0.jobs.try_send(job) {
+            Ok(()) => Ok(()),
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(EvidenceError::Closed),
+            Err(mpsc::error::TrySendError::Full(job)) => {
+                let jobs = self.0.jobs.clone();
+                tokio::spawn(async move {
+                    // Whoever waits for it hears that the log is closed.
+                    if jobs.send(job).await.is_err() {
+                        tracing::error!("evidence was not kept: the log was closed before");
+                    }
+                });
+                Ok(())
+            }
+        }
     }
 
     /// Where the log ends, durably.

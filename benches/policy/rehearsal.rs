@@ -27,7 +27,7 @@ pub(crate) fn rates() -> Result<(u64, u64)> {
     runtime.block_on(async {
         let log = Evidence::open(directory.path(), EvidenceSettings::default(), Clock::system()).await?;
         for batch in (0..KEPT).collect::<Vec<_>>().chunks(500) {
-            futures_util::future::try_join_all(batch.iter().map(|number| log.submit(&exchange(*number)))).await?;
+            futures_util::future::try_join_all(batch.iter().map(|number| log.append(&exchange(*number)))).await?;
         }
         log.close().await;
         Ok::<_, anyhow::Error>(())

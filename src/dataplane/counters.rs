@@ -114,20 +114,13 @@ impl Counter {
         if self.used.compare_exchange(seen, seen + 1, Ordering::AcqRel, Ordering::Acquire).is_err() {
             return Ok(None);
         }
-        let mut reservation = Reservation { counter: Arc::clone(self), standing: true };
+        // Given back when this fails, and when the caller goes away before it is kept: then nothing was forwarded.
+        let unkept = Unkept(Some(Reservation { counter: Arc::clone(self) }));
         let (done, kept) = oneshot::channel();
         let job = Job { counter: Arc::clone(self), done: Some(done) };
-        let kept = match self.jobs.send(job).await {
-            Ok(()) => kept.await.unwrap_or(Err(CounterError::Closed)),
-            Err(_) => Err(CounterError::Closed),
-        };
-        match kept {
-            Ok(()) => Ok(Some(reservation)),
-            Err(e) => {
-                reservation.give_back();
-                Err(e)
-            }
-        }
+        self.jobs.send(job).await.map_err(|_| CounterError::Closed)?;
+        kept.await.unwrap_or(Err(CounterError::Closed))?;
+        Ok(unkept.kept())
     }
 }
 
@@ -135,20 +128,30 @@ impl Counter {
 #[must_use]
 pub struct Reservation {
     counter: Arc<Counter>,
-    standing: bool,
 }
 
 impl Reservation {
     /// Gives the use back: the call was never forwarded.
-    pub fn release(mut self) {
-        self.give_back();
+    pub fn release(self) {
+        self.counter.used.fetch_sub(1, Ordering::AcqRel);
+        // When the queue is full the database keeps the higher value until the next use: on the safe side.
+        let _ = self.counter.jobs.try_send(Job { counter: Arc::clone(&self.counter), done: None });
     }
+}
 
-    fn give_back(&mut self) {
-        if std::mem::take(&mut self.standing) {
-            self.counter.used.fetch_sub(1, Ordering::AcqRel);
-            // When the queue is full the database keeps the higher value until the next use: on the safe side.
-            let _ = self.counter.jobs.try_send(Job { counter: Arc::clone(&self.counter), done: None });
+/// One use on its way to being durable. Dropped, it is given back.
+struct Unkept(Option<Reservation>);
+
+impl Unkept {
+    fn kept(mut self) -> Option<Reservation> {
+        self.0.take()
+    }
+}
+
+impl Drop for Unkept {
+    fn drop(&mut self) {
+        if let Some(reservation) = self.0.take() {
+            reservation.release();
         }
     }
 }
@@ -232,6 +235,17 @@ mod tests {
         drop(take(&counter, 1).await.unwrap());
         assert_eq!(counter.used(), 1, "dropped without a word it counts");
         assert!(take(&counter, 1).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_use_that_nobody_waited_for_is_given_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let counter = Counters::open(directory.path()).await.unwrap().counter("a").await.unwrap();
+        let mut reserving = Box::pin(counter.reserve(0));
+        assert!(futures_util::poll!(&mut reserving).is_pending());
+        assert_eq!(counter.used(), 1);
+        drop(reserving);
+        assert_eq!(counter.used(), 0);
     }
 
     #[tokio::test]

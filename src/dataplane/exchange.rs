@@ -1,6 +1,6 @@
 //! One exchange on its way: what is known of it so far, and the record that this makes.
 //!
-//! Dropped before it was recorded, because the consumer went away, an exchange that was forwarded leaves its record all the same.
+//! Every exchange leaves its record: dropped before that, because the consumer went away, it is taken down as aborted.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::decision;
 use super::filter::Filter;
 use super::live::Live;
 use super::refusal::Refusal;
-use super::release::Released;
+use super::release::{Recording, Released};
 use super::request::SentBody;
 use super::{DataPlane, Inner};
 use crate::evidence::{EvidenceError, Receipt};
@@ -52,6 +52,9 @@ pub(super) struct Ongoing {
     pub(super) sent: SentBody,
     answer: Option<Answer>,
     opening: Option<u64>,
+    /// The opening on its way to the disk.
+    opening_kept: Option<Recording>,
+    /// Its record is taken down, and will be kept or never.
     recorded: bool,
 }
 
@@ -101,6 +104,7 @@ impl Ongoing {
             sent: SentBody::default(),
             answer: None,
             opening: None,
+            opening_kept: None,
             recorded: false,
         }
     }
@@ -183,15 +187,16 @@ impl Ongoing {
     pub(super) async fn record(&mut self, kind: RecordKind, body: Option<BodyDigest>) -> Result<(), EvidenceError> {
         let outcome = if kind == RecordKind::Opening { Outcome::Open } else { Outcome::Complete };
         self.inner().meters.ended(outcome, self.age(), body.map_or(0, |b| b.size));
-        let receipt = self.inner().evidence.append(&self.told(kind, outcome, body)).await;
-        // Not kept now, it will not be kept a moment later either.
+        let kept = self.inner().evidence.append(&self.told(kind, outcome, body));
         self.recorded = true;
-        if kind == RecordKind::Opening {
-            self.opening = Some(receipt?.sequence);
-            self.times.released = Some(self.now());
-            return Ok(());
+        if kind != RecordKind::Opening {
+            return kept.await.map(drop);
         }
-        receipt.map(drop)
+        let receipt = self.opening_kept.insert(Box::pin(kept)).await;
+        self.opening_kept = None;
+        self.opening = Some(receipt?.sequence);
+        self.times.released = Some(self.now());
+        Ok(())
     }
 
     /// The answer, or its beginning, is released now: where that rests on a consent, its validator is told.
@@ -208,7 +213,7 @@ impl Ongoing {
         body: BodyDigest,
     ) -> impl Future<Output = Result<Receipt, EvidenceError>> + Send + use<> {
         self.inner().meters.ended(Outcome::Complete, self.age(), body.size);
-        self.inner().evidence.submit(&self.told(RecordKind::Completion, Outcome::Complete, Some(body)))
+        self.inner().evidence.append(&self.told(RecordKind::Completion, Outcome::Complete, Some(body)))
     }
 
     /// Takes down that an opened exchange ended early.
@@ -229,16 +234,16 @@ impl Ongoing {
             let fault = refusal.fault.clone();
             self.answer = Some(Answer { status: refusal.status, request_id, request_hash, fault });
         }
-        let recorded = {
+        let kept = {
             let mut record = self.told(RecordKind::Exchange, outcome, None);
             if !forwarded || refusal.withheld {
                 let (clauses, facts) = (refusal.clauses.as_ref(), refusal.facts.as_ref());
                 record.decision = verdict(&Decided { effect: Effect::Refuse, code: &refusal.code, clauses, facts });
             }
-            self.inner().evidence.append(&record).await
+            self.inner().evidence.append(&record)
         };
         self.recorded = true;
-        let refusal = match recorded {
+        let refusal = match kept.await {
             Ok(_) => refusal,
             Err(error) => not_recorded(&error),
         };
@@ -308,10 +313,27 @@ impl Ongoing {
 
 impl Drop for Ongoing {
     fn drop(&mut self) {
-        if self.times.forwarded.is_some() && !self.recorded {
+        if !self.recorded {
             self.inner().meters.ended(Outcome::Aborted, self.age(), 0);
             self.inner().evidence.append_later(&self.told(RecordKind::Exchange, Outcome::Aborted, None));
+        } else if let Some(opening) = self.opening_kept.take() {
+            self.complete_after(opening);
         }
+    }
+}
+
+impl Ongoing {
+    /// Completes an opening that the consumer did not wait for, once it is known which record it is.
+    fn complete_after(&self, opening: Recording) {
+        self.inner().meters.ended(Outcome::Aborted, self.age(), 0);
+        let told = serde_json::to_vec(&self.told(RecordKind::Completion, Outcome::Aborted, Some(BodyDigest::EMPTY)));
+        let owned = told.and_then(|told| serde_json::from_slice::<Exchange<'static>>(&told));
+        let (Ok(completion), evidence) = (owned, self.inner().evidence.clone()) else { return };
+        tokio::spawn(async move {
+            if let Ok(Receipt { sequence, .. }) = opening.await {
+                evidence.append_later(&Exchange { opening: Some(sequence), ..completion });
+            }
+        });
     }
 }
 

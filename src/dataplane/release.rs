@@ -148,7 +148,8 @@ pub enum ReleaseError {
     NotRecorded(#[source] EvidenceError),
 }
 
-type Recording = Pin<Box<dyn Future<Output = Result<Receipt, EvidenceError>> + Send>>;
+/// A record on its way to the disk.
+pub(super) type Recording = Pin<Box<dyn Future<Output = Result<Receipt, EvidenceError>> + Send>>;
 
 struct Streaming {
     exchange: Ongoing,

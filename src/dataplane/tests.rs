@@ -19,6 +19,7 @@ use crate::policy::{Registry, Reported, World};
 use crate::xroad::client::{Limits, XRoadConfig};
 use crate::xroad::route::Route;
 
+mod abandoned;
 mod backend;
 mod limits;
 mod refused;
@@ -205,6 +206,15 @@ impl Stage {
 
     async fn records(&self, exchange: ExchangeId) -> Vec<Kept> {
         self.evidence.record(exchange).await.unwrap()
+    }
+}
+
+/// Waits until the log has so many records.
+async fn recorded(stage: &Stage, number: u64) {
+    let limit = tokio::time::Instant::now() + Duration::from_secs(5);
+    while stage.evidence.head().sequence < number {
+        assert!(tokio::time::Instant::now() < limit, "the record did not come");
+        tokio::task::yield_now().await;
     }
 }
 

@@ -193,6 +193,21 @@ async fn many_at_once_are_one_chain() {
 }
 
 #[tokio::test]
+async fn a_record_is_written_though_nobody_waits_for_it_and_the_queue_is_full() {
+    let place = Place::new();
+    let settings = EvidenceSettings { queue: 1, ..EvidenceSettings::default() };
+    let evidence = Evidence::open(&place.log, settings, Clock::standing(AT)).await.unwrap();
+    for _ in 0..50 {
+        drop(evidence.append(&whole()));
+    }
+    let limit = tokio::time::Instant::now() + std::time::Duration::from_secs(5);
+    while evidence.head().sequence < 50 {
+        assert!(tokio::time::Instant::now() < limit, "only {:?} were kept", evidence.head());
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
 async fn a_second_process_cannot_open_the_log() {
     let place = Place::new();
     let _open = place.open().await;

@@ -10,15 +10,6 @@ fn piece(byte: u8) -> Bytes {
     Bytes::from(vec![byte; 40_000])
 }
 
-/// Waits until the log has so many records.
-async fn recorded(stage: &Stage, number: u64) {
-    let limit = tokio::time::Instant::now() + Duration::from_secs(5);
-    while stage.evidence.head().sequence < number {
-        assert!(tokio::time::Instant::now() < limit, "the record did not come");
-        tokio::task::yield_now().await;
-    }
-}
-
 #[tokio::test]
 async fn a_large_answer_is_opened_before_its_first_byte_and_completed_before_its_last() {
     let stage = Stage::set().await;
