@@ -29,8 +29,25 @@ pub struct Policy {
     pub prohibitions: Vec<Rule>,
     /// What must be done.
     pub obligations: Vec<Rule>,
+    /// What stands on the policy itself and holds for its rules.
+    pub shared: Shared,
     /// Prefixes of the policy's own `@context`, with what they stand for.
     pub prefixes: Vec<(String, String)>,
+}
+
+/// What a compact policy says once for all of its rules (ODRL Information Model 2.2 §2.7.1).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shared {
+    /// Actions of rules that have none of their own.
+    pub actions: Vec<Action>,
+    /// Targets of such rules.
+    pub targets: Vec<Party>,
+    /// Assigners of such rules.
+    pub assigners: Vec<Party>,
+    /// Assignees of such rules.
+    pub assignees: Vec<Party>,
+    /// Constraints of every rule.
+    pub constraints: Vec<Constraint>,
 }
 
 /// Something named by an identifier.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::Invalid;
-use crate::model::odrl::{Action, Conflict, Constraint, Party, Policy, PolicyKind, Reference, Rule};
+use crate::model::odrl::{Conflict, Policy, PolicyKind, Reference, Rule, Shared};
 
 mod constraint;
 mod inherit;
@@ -101,6 +101,7 @@ impl<'a> Reader<'a> {
         let object = self.object(at, value, "policy.malformed", "a policy is a JSON object")?;
         let (kind, kind_clause) = self.kind(&object);
         let conflict = self.conflict(&object);
+        let shared = self.shared(&object);
         let mut policy = Policy {
             kind,
             kind_clause,
@@ -112,15 +113,18 @@ impl<'a> Reader<'a> {
             permissions: self.rules(&object, "permission", rule::Role::Permission),
             prohibitions: self.rules(&object, "prohibition", rule::Role::Prohibition),
             obligations: self.rules(&object, "obligation", rule::Role::Obligation),
+            shared,
             prefixes: self.terms.prefixes(),
         };
-        self.share(&mut policy, &object);
-        // What a policy lacks its parents may bring.
-        if !object.has("inheritFrom") {
-            self.parties_of(&policy);
-        }
+        policy.constrain();
+        let is_parent = !self.open.is_empty();
         self.open.extend(object.id());
         self.inherit(&mut policy, &object);
+        policy.share();
+        // What a parent lacks its child may have.
+        if !is_parent {
+            self.complete(&policy);
+        }
         if policy.permissions.is_empty()
             && policy.prohibitions.is_empty()
             && policy.obligations.is_empty()
@@ -132,26 +136,25 @@ impl<'a> Reader<'a> {
         Some(policy)
     }
 
-    /// Compact policies (ODRL Information Model 2.2 §2.7.1): what stands on the policy holds for each rule that has none of its own.
-    fn share(&mut self, policy: &mut Policy, object: &Object<'a>) {
-        let actions: Vec<Action> = self.actions(object);
-        let targets: Vec<Party> = self.parties(object, "target");
-        let assigners = self.parties(object, "assigner");
-        let assignees = self.parties(object, "assignee");
-        let constraints: Vec<Constraint> = self.constraints(object, "constraint", 0);
-        let mut missing = Vec::new();
-        for rule in policy.permissions.iter_mut().chain(&mut policy.prohibitions).chain(&mut policy.obligations) {
-            fill(&mut rule.actions, &actions);
-            fill(&mut rule.targets, &targets);
-            fill(&mut rule.assigners, &assigners);
-            fill(&mut rule.assignees, &assignees);
-            rule.constraints.extend_from_slice(&constraints);
-            if rule.actions.is_empty() {
-                missing.push(rule.clause.clone());
-            }
+    fn shared(&mut self, object: &Object<'a>) -> Shared {
+        Shared {
+            actions: self.actions(object),
+            targets: self.parties(object, "target"),
+            assigners: self.parties(object, "assigner"),
+            assignees: self.parties(object, "assignee"),
+            constraints: self.constraints(object, "constraint", 0),
         }
-        for clause in missing {
-            self.refuse(&clause, "rule.action-missing", "a rule needs an action");
+    }
+
+    /// Refuses rules that lack something though nothing is shared or inherited any more.
+    fn complete(&mut self, policy: &Policy) {
+        let rules = policy.permissions.iter().chain(&policy.prohibitions).chain(&policy.obligations);
+        for rule in rules.filter(|rule| rule.actions.is_empty()) {
+            self.refuse(&rule.clause, "rule.action-missing", "a rule needs an action");
+        }
+        // A parent that is not at hand may bring the parties.
+        if policy.parents.is_empty() {
+            self.parties_of(policy);
         }
     }
 
@@ -215,11 +218,5 @@ impl<'a> Reader<'a> {
             }
         }
         found
-    }
-}
-
-fn fill<T: Clone>(own: &mut Vec<T>, shared: &[T]) {
-    if own.is_empty() {
-        own.extend_from_slice(shared);
     }
 }

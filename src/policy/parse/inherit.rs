@@ -1,8 +1,9 @@
-//! Inheritance (ODRL Information Model 2.2 §2.9): a child takes all rules of its parents, however deep, without circles.
+//! Inheritance (ODRL Information Model 2.2 §2.9): a child takes all rules of its parents, however deep, without circles; and what
+//! either says once for all of its rules, for those of both.
 
 use super::object::{Object, many, text};
 use super::{Invalid, Reader};
-use crate::model::odrl::{Policy, Reference};
+use crate::model::odrl::{Policy, Reference, Rule};
 
 impl<'a> Reader<'a> {
     pub(super) fn inherit(&mut self, policy: &mut Policy, object: &Object<'a>) {
@@ -36,7 +37,8 @@ impl<'a> Reader<'a> {
 }
 
 impl Policy {
-    /// Merges in a parent that the policy names: its rules, profiles and, where the child says nothing, its conflict strategy.
+    /// Merges in a parent that the policy names: its rules with what it says for all of them,
+    /// profiles and, where the child says nothing, its conflict strategy.
     ///
     /// # Errors
     /// When the parent inherits from the child, or both name a conflict strategy and not the same.
@@ -58,11 +60,56 @@ impl Policy {
             }
             (self.conflict, self.conflict_said) = (parent.conflict, true);
         }
-        self.permissions.extend_from_slice(&parent.permissions);
+        self.meet_constraints(parent);
         self.prohibitions.extend_from_slice(&parent.prohibitions);
         self.obligations.extend_from_slice(&parent.obligations);
         self.profiles.extend_from_slice(&parent.profiles);
         self.parents.extend_from_slice(&parent.parents);
+        let (own, theirs) = (&mut self.shared, &parent.shared);
+        fill(&mut own.actions, &theirs.actions);
+        fill(&mut own.targets, &theirs.targets);
+        fill(&mut own.assigners, &theirs.assigners);
+        fill(&mut own.assignees, &theirs.assignees);
+        self.share();
         Ok(())
+    }
+
+    /// Takes the permissions of a parent; what either policy asks of all its rules narrows the permissions of both, and no
+    /// prohibition of the other.
+    fn meet_constraints(&mut self, parent: &Self) {
+        for own in &mut self.permissions {
+            own.constraints.extend_from_slice(&parent.shared.constraints);
+        }
+        for theirs in &parent.permissions {
+            let mut taken = theirs.clone();
+            taken.constraints.extend_from_slice(&self.shared.constraints);
+            self.permissions.push(taken);
+        }
+        self.shared.constraints.extend_from_slice(&parent.shared.constraints);
+    }
+
+    /// Lets what stands on the policy hold for each rule that has none of its own.
+    pub(super) fn share(&mut self) {
+        let shared = &self.shared;
+        for rule in self.permissions.iter_mut().chain(&mut self.prohibitions).chain(&mut self.obligations) {
+            let Rule { actions, targets, assigners, assignees, .. } = rule;
+            fill(actions, &shared.actions);
+            fill(targets, &shared.targets);
+            fill(assigners, &shared.assigners);
+            fill(assignees, &shared.assignees);
+        }
+    }
+
+    /// Adds the constraints that stand on the policy to each of its own rules.
+    pub(super) fn constrain(&mut self) {
+        for rule in self.permissions.iter_mut().chain(&mut self.prohibitions).chain(&mut self.obligations) {
+            rule.constraints.extend_from_slice(&self.shared.constraints);
+        }
+    }
+}
+
+fn fill<T: Clone>(own: &mut Vec<T>, shared: &[T]) {
+    if own.is_empty() {
+        own.extend_from_slice(shared);
     }
 }

@@ -137,6 +137,41 @@ fn a_parent_that_is_not_known_leaves_the_decision_unknown() {
 }
 
 #[test]
+fn parties_that_a_child_names_are_those_of_the_rules_it_inherits() {
+    let child = |assignee: &str| {
+        json!({"@type": "Agreement", "uid": "urn:c", "assigner": "did:web:p", "assignee": assignee, "target": "urn:t",
+               "inheritFrom": {"uid": "urn:p", "permission": [{"action": "use"}]}})
+    };
+    code(&child("did:web:c"), &exchange(json!({})), 0);
+    let decided = code(&child("did:web:OTHER"), &exchange(json!({})), 1);
+    assert_eq!(
+        (decided.because[0].clause.as_str(), &*decided.because[0].operand),
+        ("/inheritFrom/permission/0", "assignee")
+    );
+    let nobody = json!({"@type": "Agreement", "uid": "urn:c", "inheritFrom": {"uid": "urn:p", "permission": [{"action": "use"}]}});
+    code(&nobody, &exchange(json!({})), 2);
+    let unknown =
+        json!({"@type": "Agreement", "uid": "urn:c", "inheritFrom": "urn:p", "permission": [{"action": "use"}]});
+    code(&unknown, &exchange(json!({})), 1);
+}
+
+#[test]
+fn what_a_parent_says_of_all_rules_holds_for_its_childs_too() {
+    let child = |parent: Value| json!({"uid": "urn:c", "permission": [{"action": "use"}], "inheritFrom": parent});
+    let assigned = |by: &str| json!({"uid": "urn:p", "assigner": by, "permission": [{"action": "sell"}]});
+    code(&child(assigned("did:web:p")), &exchange(json!({})), 0);
+    assert_eq!(code(&child(assigned("did:web:x")), &exchange(json!({})), 1).because[0].operand, "assigner");
+    let limited = json!({"uid": "urn:p", "constraint": [atom("spatial", "eq", json!("EE"))],
+        "inheritFrom": {"uid": "urn:g", "permission": [{"action": "use", "target": "urn:t"}]}});
+    code(&child(limited.clone()), &exchange(json!({"spatial": "EE"})), 0);
+    assert_eq!(code(&child(limited), &exchange(json!({"spatial": "FI"})), 1).because.len(), 2);
+    // A child cannot talk a prohibition of its parent away.
+    let prohibiting = json!({"uid": "urn:c", "conflict": "prohibit", "constraint": [atom("spatial", "eq", json!("EE"))],
+        "permission": [{"action": "use"}], "inheritFrom": {"uid": "urn:p", "prohibition": [{"action": "use"}]}});
+    code(&prohibiting, &exchange(json!({"spatial": "EE"})), 1);
+}
+
+#[test]
 fn inheritance_has_no_circles_and_one_strategy() {
     let circle = json!({"@graph": [
         {"uid": "urn:head", "inheritFrom": "urn:a", "permission": [{"action": "use"}]},
