@@ -108,6 +108,8 @@ pub struct Rule {
     pub assigners: Vec<Party>,
     /// For whom; any of them; empty means anybody.
     pub assignees: Vec<Party>,
+    /// Parties with a function, such as `informedParty`, and what its action makes; they do not decide.
+    pub relations: Vec<Party>,
     /// Constraints, all of which must hold.
     pub constraints: Vec<Constraint>,
     /// Duties of a permission.

@@ -136,7 +136,8 @@ impl<'a> Compiler<'a> {
     fn rule(&mut self, rule: &Rule) -> CompiledRule {
         let index = self.rules;
         self.rules += 1;
-        CompiledRule {
+        self.check_aside(&rule.relations);
+        let mut compiled = CompiledRule {
             index,
             clause: rule.clause.as_str().into(),
             uid: rule.uid.as_deref().map(Into::into),
@@ -150,7 +151,17 @@ impl<'a> Compiler<'a> {
             consequences: self.rules(&rule.consequences),
             remedies: self.rules(&rule.remedies),
             timing: self.timing(rule),
-        }
+            by_itself: false,
+        };
+        compiled.by_itself = duties::is_done_by_exchanges(self, &compiled);
+        compiled
+    }
+
+    /// Checks the words of parties that nothing is decided by.
+    fn check_aside(&mut self, parties: &[Party]) {
+        let mut aside = Self::new(self.registry);
+        parties.iter().for_each(|party| drop(aside.party(party)));
+        self.invalid.append(&mut aside.invalid);
     }
 
     /// When a duty is due: as its vocabulary says, or else as the profile in force reads duties; `None` at any time.

@@ -133,6 +133,14 @@ pub(super) fn refuse_misplaced(compiler: &mut Compiler<'_>, permissions: &[Compi
     compiler.invalid.extend(invalid);
 }
 
+/// Whether a duty to pseudonymise names fields, so that the data plane can do it.
+pub(super) fn names_pseudonymised(compiler: &Compiler<'_>, duty: &CompiledRule) -> bool {
+    let slot = compiler.by_name.get(FIELDS);
+    let mut atoms = Vec::new();
+    refinements(&compiler.nodes, compiler.registry.actions(), duty, &mut atoms);
+    atoms.into_iter().filter_map(|at| compiler.atoms.get(at)).any(|atom| Some(&atom.slot) == slot)
+}
+
 /// The comparisons that refine what a duty to pseudonymise does; none where the duty is to do anything else besides.
 fn refinements(nodes: &[Node], actions: &Actions, duty: &CompiledRule, found: &mut Vec<usize>) {
     if duty.does.iter().all(|name| actions.included(name, "pseudonymise")) {

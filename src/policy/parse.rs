@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::Invalid;
-use crate::model::odrl::{Conflict, Policy, PolicyKind, Reference, Rule, Shared};
+use crate::model::odrl::{Conflict, Constraint, Policy, PolicyKind, Reference, Rule, Shared};
 
 mod constraint;
 mod inherit;
@@ -19,6 +19,10 @@ use terms::Terms;
 
 /// How deep logical constraints may be nested.
 pub const MOST_NESTED: usize = 64;
+
+/// What belongs to a rule or a constraint, and would be passed over on a policy.
+const NOT_ON_POLICIES: &[&str] =
+    &["duty", "ids:preDuty", "ids:postDuty", "remedy", "consequence", "refinement", "leftOperand", "rightOperand"];
 
 /// How many rules, constraints, parties and values one policy may have.
 const MOST_PARTS: usize = 10_000;
@@ -101,6 +105,7 @@ impl<'a> Reader<'a> {
         let object = self.object(at, value, "policy.malformed", "a policy is a JSON object")?;
         let (kind, kind_clause) = self.kind(&object);
         let conflict = self.conflict(&object);
+        self.refuse_where(&object, NOT_ON_POLICIES, "policy.misplaced", "has no meaning on a policy");
         let shared = self.shared(&object);
         let mut policy = Policy {
             kind,
@@ -117,6 +122,8 @@ impl<'a> Reader<'a> {
             prefixes: self.terms.prefixes(),
         };
         policy.constrain();
+        let period = self.period(&object);
+        policy.narrow(&period);
         let is_parent = !self.open.is_empty();
         self.open.extend(object.id());
         self.inherit(&mut policy, &object);
@@ -144,6 +151,12 @@ impl<'a> Reader<'a> {
             assignees: self.parties(object, "assignee"),
             constraints: self.constraints(object, "constraint", 0),
         }
+    }
+
+    /// The time of an IDS contract: nothing is permitted before it or after it.
+    fn period(&mut self, object: &Object<'a>) -> Vec<Constraint> {
+        let ends = [("ids:contractStart", "gteq"), ("ids:contractEnd", "lteq")];
+        ends.into_iter().filter_map(|(name, operator)| self.moment(object, name, operator)).collect()
     }
 
     /// Refuses rules that lack something though nothing is shared or inherited any more.

@@ -4,7 +4,6 @@ use super::compile::{Compiled, DutyUse};
 use super::outlook::{DutyOutlook, Outlook, Standing};
 use super::world::{DutyPerformed, Reported};
 use crate::model::obligation::{Obligation, ObligationState};
-use crate::model::odrl::DutyTiming;
 use crate::model::time::Timestamp;
 
 /// What is to be written about an agreement's obligations.
@@ -69,13 +68,5 @@ impl DutyUse {
     #[must_use]
     pub fn does(&self, action: &str) -> bool {
         self.actions.iter().any(|one| one == action)
-    }
-
-    /// Whether every exchange fulfils it by itself: each leaves an evidence record (`log`) and a line in the operator's log (`inform`).
-    #[must_use]
-    pub fn is_met_by_exchanges(&self) -> bool {
-        self.timing == Some(DutyTiming::With)
-            && !self.actions.is_empty()
-            && self.actions.iter().all(|action| matches!(action.as_str(), "log" | "inform"))
     }
 }

@@ -263,6 +263,10 @@ impl Registry {
     pub fn knows_profile(&self, iri: &str) -> bool {
         let plain = |text: &str| canonical(text).trim_end_matches(['/', '#', ':']).to_owned();
         let asked = plain(iri);
+        // ODRL's own namespace is empty once its prefix is taken off; so is what names nothing.
+        if iri.trim_matches(['/', '#', ':']).is_empty() {
+            return false;
+        }
         self.profiles.iter().any(|p| plain(p) == asked) || terms::is_vocabulary(iri)
     }
 }

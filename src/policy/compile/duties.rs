@@ -1,8 +1,9 @@
 //! What a policy asks to be done, and when.
 
-use super::{Atom, Compiled, CompiledRule, Node, NodeId, Told};
+use super::{Atom, Compiled, CompiledRule, Compiler, Node, NodeId, Told};
 use crate::model::odrl::{DutyTiming, Logic};
 use crate::model::time::Timestamp;
+use crate::policy::fields;
 use crate::policy::value::{Right, Typed};
 use crate::policy::vocabulary::Operator;
 
@@ -21,6 +22,25 @@ pub struct DutyUse {
     pub deadline: Option<Timestamp>,
     /// The duties that follow when it is not done.
     pub consequences: Vec<DutyUse>,
+    by_itself: bool,
+}
+
+impl DutyUse {
+    /// Whether every exchange fulfils it by itself: each leaves an evidence record (`log`) and a line in the operator's log
+    /// (`inform`), and replaces the fields named to `pseudonymise`.
+    #[must_use]
+    pub const fn is_met_by_exchanges(&self) -> bool {
+        self.by_itself
+    }
+}
+
+/// Whether every exchange does a duty by itself.
+pub(super) fn is_done_by_exchanges(compiler: &Compiler<'_>, duty: &CompiledRule) -> bool {
+    let actions = compiler.registry.actions();
+    let is_kept = |action: &str| action == "inform" || actions.included(action, "log");
+    duty.timing == Some(DutyTiming::With)
+        && !duty.does.is_empty()
+        && (duty.does.iter().all(|action| is_kept(action)) || fields::names_pseudonymised(compiler, duty))
 }
 
 impl Compiled {
@@ -84,6 +104,7 @@ fn described(policy: &Compiled, duty: &CompiledRule, timing: Option<DutyTiming>,
         actions: duty.does.iter().map(ToString::to_string).collect(),
         timing,
         deadline: policy.deadline(duty, agreed),
+        by_itself: duty.by_itself,
         consequences: duty.consequences.iter().map(|next| described(policy, next, None, agreed)).collect(),
     }
 }

@@ -135,6 +135,8 @@ pub(crate) struct CompiledRule {
     pub(crate) remedies: Box<[CompiledRule]>,
     /// When a duty of a permission is due; `None` at any time.
     pub(crate) timing: Option<DutyTiming>,
+    /// Whether every exchange does what the duty asks, so that nobody has to report it.
+    pub(crate) by_itself: bool,
 }
 
 impl CompiledRule {

@@ -10,15 +10,15 @@ use crate::policy::truth::Mask;
 impl<'a> Eval<'a> {
     /// Whether a duty leaves its permission active: it is fulfilled, or not called for, or due only later.
     pub(in crate::policy) fn duty(&mut self, duty: &CompiledRule) -> Mask {
-        let violated = self.is_violated(duty);
         if self.fulfilled(duty) {
             return Mask::TRUE;
         }
-        if violated {
+        if self.is_violated(duty) {
             return Mask::of(self.is_healed(duty));
         }
         match duty.timing {
-            Some(DutyTiming::Before) => self.all(&duty.constraints).not(),
+            // What each exchange does not do by itself somebody must have done.
+            Some(DutyTiming::Before | DutyTiming::With) if !duty.by_itself => self.all(&duty.constraints).not(),
             _ => Mask::TRUE,
         }
     }
@@ -29,20 +29,19 @@ impl<'a> Eval<'a> {
         if concerns.fails() || self.fulfilled(duty) {
             return false;
         }
-        let violated = self.reported(duty).1 || (self.is_overdue(duty) && !self.is_excused(duty));
-        violated && !self.is_healed(duty)
+        self.is_violated(duty) && !self.is_healed(duty)
     }
 
-    /// Whether it is reported violated, or a bound to its time has passed.
-    pub(in crate::policy) fn is_violated(&self, duty: &CompiledRule) -> bool {
-        self.reported(duty).1 || self.is_overdue(duty)
+    /// Whether it is reported violated, or a bound to its time has passed though it was called for.
+    pub(in crate::policy) fn is_violated(&mut self, duty: &CompiledRule) -> bool {
+        self.reported(duty).1 || (self.is_overdue(duty) && !self.is_excused(duty))
     }
 
     /// Where the duty stands, whether or not it is called for now.
     pub(in crate::policy) fn standing(&mut self, duty: &CompiledRule) -> Standing {
         if self.fulfilled(duty) || (self.is_violated(duty) && self.is_healed(duty)) {
             Standing::Fulfilled
-        } else if self.reported(duty).1 || (self.is_overdue(duty) && !self.is_excused(duty)) {
+        } else if self.is_violated(duty) {
             Standing::Overdue
         } else {
             Standing::Open

@@ -24,6 +24,12 @@ impl<'a> Reader<'a> {
         // A graph may name a constraint that it describes elsewhere.
         let value = value.as_str().and_then(|id| self.graph.get(id)).map_or(value, |(_, node)| node);
         let object = self.object(clause, value, "constraint.malformed", "a constraint is a JSON object")?;
+        self.refuse_where(
+            &object,
+            &["constraint", "refinement"],
+            "constraint.misplaced",
+            "has no meaning on a constraint",
+        );
         let combined: Vec<Logic> = LOGICAL.into_iter().filter(|l| object.field(l.as_str()).is_some()).collect();
         let compares = ["leftOperand", "operator", "rightOperand", "rightOperandReference", "ovc:leftOperand"];
         match combined.as_slice() {
@@ -37,6 +43,15 @@ impl<'a> Reader<'a> {
                 None
             }
         }
+    }
+
+    /// A comparison of the time with the moment that a property names.
+    pub(super) fn moment(&mut self, object: &Object<'a>, property: &str, operator: &str) -> Option<Constraint> {
+        let named = object.field(property)?;
+        let right = self.values(&named.0, &named, None)?;
+        let (left, operator) = ("dateTime".to_owned(), operator.to_owned());
+        let atomic = Atomic { clause: named.0, uid: None, left, operator, right, referenced: false, unit: None };
+        Some(Constraint::Atomic(Box::new(atomic)))
     }
 
     fn logical(&mut self, object: &Object<'a>, operator: Logic, depth: usize) -> Option<Constraint> {

@@ -3,7 +3,7 @@
 
 use super::object::{Object, many, text};
 use super::{Invalid, Reader};
-use crate::model::odrl::{Policy, Reference, Rule};
+use crate::model::odrl::{Constraint, Policy, Reference, Rule};
 
 impl<'a> Reader<'a> {
     pub(super) fn inherit(&mut self, policy: &mut Policy, object: &Object<'a>) {
@@ -98,6 +98,12 @@ impl Policy {
             fill(assigners, &shared.assigners);
             fill(assignees, &shared.assignees);
         }
+    }
+
+    /// Narrows its permissions, and those that it will share constraints with.
+    pub(super) fn narrow(&mut self, constraints: &[Constraint]) {
+        self.permissions.iter_mut().for_each(|rule| rule.constraints.extend_from_slice(constraints));
+        self.shared.constraints.extend_from_slice(constraints);
     }
 
     /// Adds the constraints that stand on the policy to each of its own rules.

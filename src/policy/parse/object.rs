@@ -8,7 +8,7 @@ use super::Reader;
 use super::terms::Terms;
 
 /// Names that older tools write, which would otherwise be taken for annotations and passed over.
-const MISSPELT: [(&str, &str); 8] = [
+const MISSPELT: [(&str, &str); 9] = [
     ("permissions", "permission"),
     ("prohibitions", "prohibition"),
     ("obligations", "obligation"),
@@ -17,6 +17,7 @@ const MISSPELT: [(&str, &str); 8] = [
     ("refinements", "refinement"),
     ("remedies", "remedy"),
     ("consequences", "consequence"),
+    ("profiles", "profile"),
 ];
 
 /// A JSON object, with the names of its properties resolved.
@@ -83,9 +84,7 @@ impl<'a> Reader<'a> {
         let mut fields: Vec<(Cow<'a, str>, &'a str, &'a Value)> = Vec::with_capacity(map.len());
         for (key, value) in map {
             let name = self.terms.property(key);
-            if let Some((_, right)) = MISSPELT.iter().find(|(wrong, _)| *wrong == name) {
-                self.refuse(&pointer(clause, key), "property.misspelt", format!("ODRL writes {right}, not {key}"));
-            }
+            self.refuse_unknown(clause, key, &name, value);
             if name == "@context" && !clause.is_empty() && many(value, "").iter().any(|(_, part)| part.is_object()) {
                 self.refuse(&pointer(clause, key), "context.nested", "a context belongs at the top of the document");
             }
@@ -106,6 +105,32 @@ impl<'a> Reader<'a> {
         match known {
             Some((at, node)) if at != clause => self.object(&at, node, code, reason),
             _ => Some(object),
+        }
+    }
+}
+
+impl Reader<'_> {
+    /// Refuses a property that means something to whoever wrote it and nothing here; one that says nothing is passed over, as are
+    /// annotations of other vocabularies.
+    fn refuse_unknown(&mut self, clause: &str, key: &str, name: &str, value: &Value) {
+        let at = pointer(clause, key);
+        if many(value, &at).is_empty() {
+            return;
+        }
+        if let Some((_, right)) = MISSPELT.iter().find(|(wrong, _)| *wrong == name) {
+            self.refuse(&at, "property.misspelt", format!("ODRL writes {right}, not {key}"));
+        }
+        if self.terms.is_foreign(key, name) {
+            self.refuse(&at, "property.unknown", format!("{key} is a property that cannot be evaluated here"));
+        }
+    }
+
+    /// Refuses properties that would be passed over in silence where they stand.
+    pub(super) fn refuse_where(&mut self, object: &Object<'_>, properties: &[&str], code: &'static str, reason: &str) {
+        for property in properties.iter().filter(|property| object.has(property)) {
+            if let Some((at, _)) = object.field(property) {
+                self.refuse(&at, code, format!("{property} {reason}"));
+            }
         }
     }
 }

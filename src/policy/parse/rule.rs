@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::Reader;
 use super::object::{Object, many, text};
+use super::terms::RELATIONS;
 use crate::model::odrl::{Action, DutyTiming, Party, Rule};
 
 /// The roles of a rule, which differ in what it may hold (ODRL Information Model 2.2 §2.6).
@@ -37,6 +38,23 @@ impl Role {
     }
 }
 
+/// What belongs to a constraint, an agreement or a policy, and would be passed over on a rule.
+const NOT_ON_RULES: &[&str] = &[
+    "leftOperand",
+    "operator",
+    "rightOperand",
+    "rightOperandReference",
+    "and",
+    "or",
+    "xone",
+    "andSequence",
+    "permission",
+    "prohibition",
+    "obligation",
+    "ids:contractStart",
+    "ids:contractEnd",
+];
+
 impl<'a> Reader<'a> {
     pub(super) fn rules(&mut self, object: &Object<'a>, name: &str, role: Role) -> Vec<Rule> {
         let Some((at, value)) = object.field(name) else { return Vec::new() };
@@ -51,6 +69,7 @@ impl<'a> Reader<'a> {
                 return None;
             }
         }
+        self.refuse_where(&object, NOT_ON_RULES, "rule.misplaced", "has no meaning on a rule");
         let classes = ["Permission", "Prohibition", "Duty"];
         let types = object.types(&self.terms);
         if let Some(other) = types.iter().find(|name| classes.contains(&name.as_str()) && *name != role.class()) {
@@ -78,6 +97,7 @@ impl<'a> Reader<'a> {
             targets: self.parties(&object, "target"),
             assigners: self.parties(&object, "assigner"),
             assignees,
+            relations: RELATIONS.iter().flat_map(|name| self.parties(&object, name)).collect(),
             constraints,
             duties,
             consequences: self.rules(&object, "consequence", Role::Consequence),

@@ -37,10 +37,13 @@ const FIXED: [&str; 24] = [
 ];
 
 /// Properties of the IDS information model and what they are in ODRL.
-const IDS: [(&str, &str); 13] = [
+const IDS: [(&str, &str); 17] = [
     ("ids:action", "action"),
+    ("ids:assignee", "assignee"),
+    ("ids:assigner", "assigner"),
     ("ids:constraint", "constraint"),
     ("ids:consumer", "assignee"),
+    ("ids:duty", "duty"),
     ("ids:leftOperand", "leftOperand"),
     ("ids:obligation", "obligation"),
     ("ids:operator", "operator"),
@@ -49,8 +52,84 @@ const IDS: [(&str, &str); 13] = [
     ("ids:provider", "assigner"),
     ("ids:refinement", "refinement"),
     ("ids:rightOperand", "rightOperand"),
+    ("ids:rightOperandReference", "rightOperandReference"),
     ("ids:target", "target"),
     ("ids:unit", "unit"),
+];
+
+/// Properties of the IDS information model that have a reader of their own, or say nothing of what is allowed.
+const IDS_READ: [&str; 14] = [
+    "ids:comment",
+    "ids:contractAnnex",
+    "ids:contractDate",
+    "ids:contractDocument",
+    "ids:contractEnd",
+    "ids:contractStart",
+    "ids:description",
+    "ids:endpointURI",
+    "ids:interfaceDescription",
+    "ids:pipEndpoint",
+    "ids:postDuty",
+    "ids:preDuty",
+    "ids:pxpEndpoint",
+    "ids:title",
+];
+
+/// Parties with a function in a duty, and what an action makes (ODRL Vocabulary 2.2 §4.4, §4.5); they decide nothing here.
+pub(super) const RELATIONS: [&str; 13] = [
+    "attributedParty",
+    "attributingParty",
+    "compensatedParty",
+    "compensatingParty",
+    "consentedParty",
+    "consentingParty",
+    "contractedParty",
+    "contractingParty",
+    "informedParty",
+    "informingParty",
+    "output",
+    "trackedParty",
+    "trackingParty",
+];
+
+/// The other properties of ODRL 2.2. What is in its namespace and not among them nobody has defined.
+const ODRL: [&str; 36] = [
+    "action",
+    "and",
+    "andSequence",
+    "assigneeOf",
+    "assignee",
+    "assigner",
+    "assignerOf",
+    "conflict",
+    "consequence",
+    "constraint",
+    "dataType",
+    "datatype",
+    "duty",
+    "function",
+    "hasPolicy",
+    "implies",
+    "includedIn",
+    "inheritFrom",
+    "leftOperand",
+    "obligation",
+    "operator",
+    "or",
+    "partOf",
+    "permission",
+    "profile",
+    "prohibition",
+    "refinement",
+    "relation",
+    "remedy",
+    "rightOperand",
+    "rightOperandReference",
+    "source",
+    "status",
+    "target",
+    "unit",
+    "xone",
 ];
 
 /// Prefixes that stand for a vocabulary that is built in, whatever a document binds them to.
@@ -113,6 +192,16 @@ impl Terms {
                 None => name,
             },
         }
+    }
+
+    /// Whether a property of that name, written so, belongs to a vocabulary that is read here and is not read.
+    pub(super) fn is_foreign(&self, key: &str, name: &str) -> bool {
+        if name.starts_with('@') {
+            return false;
+        }
+        let of_odrl = odrl_name(&self.expand(key)).is_some();
+        (of_odrl && !ODRL.contains(&name) && !RELATIONS.contains(&name))
+            || (name.starts_with("ids:") && !IDS_READ.contains(&name))
     }
 
     fn spelled(&self, key: &str) -> String {

@@ -181,9 +181,52 @@ fn structure_that_odrl_forbids_may_not_be_published() {
         json!({"permission": [{"action": "use"}], "odrl:permission": [{"action": "read"}]}),
         json!({"permission": [{"action": "use", "constraints": [atom("count", "lteq", json!(1))]}]}),
         json!({"@context": {"permission": "urn:x"}, "permission": [{"action": "use"}]}),
+        json!({"permission": [{"action": "use", "leftOperand": "count", "operator": "lteq", "rightOperand": 1}]}),
+        json!({"permission": [{"action": "use", "constraint": [{"or": [atom("count", "lteq", json!(1))],
+               "constraint": [atom("count", "lteq", json!(1))]}]}]}),
+        json!({"permission": [{"action": "use", "permission": [{"action": "read"}]}]}),
+        json!({"profile": "", "permission": [{"action": "use"}]}),
     ] {
         code(&policy, &exchange(json!({})), 2);
     }
+}
+
+#[test]
+fn what_would_be_passed_over_in_silence_is_refused_where_it_stands() {
+    let with = |property: &str, value: Value| {
+        let mut policy = json!({"@type": "Set", "permission": [{"action": "use"}]});
+        policy[property] = value;
+        policy
+    };
+    let duty = json!([{"action": "compensate"}]);
+    for property in ["duty", "odrl:duty", "remedy", "consequence", "ids:preDuty", "ids:postDuty"] {
+        let decided = code(&with(property, duty.clone()), &exchange(json!({})), 2);
+        assert_eq!(decided.invalid[0].clause, format!("/{property}"));
+    }
+    let narrowed = json!([atom("count", "lteq", json!(1))]);
+    assert_eq!(code(&with("refinement", narrowed.clone()), &exchange(json!({})), 2).invalid[0].clause, "/refinement");
+    for property in ["odrl:condition", "http://www.w3.org/ns/odrl/2/condition", "ids:assetRefinement"] {
+        let policy = json!({"permission": [{"action": "use", property: narrowed}]});
+        let decided = code(&policy, &exchange(json!({})), 2);
+        assert!(policy.pointer(&decided.invalid[0].clause).unwrap().is_array(), "{decided:?}");
+    }
+    // What says nothing, and what other vocabularies say, are passed over.
+    for (property, value) in
+        [("duty", json!([])), ("odrl:condition", json!([])), ("permissions", json!([])), ("dct:title", json!("Land"))]
+    {
+        code(&with(property, value), &exchange(json!({})), 0);
+    }
+}
+
+#[test]
+fn parties_with_a_function_are_read_too() {
+    let informing = |refinement: Value| {
+        json!({"permission": [{"action": "use"}],
+               "obligation": [{"action": "inform", "informedParty": {"source": "urn:all", "refinement": [refinement]}}]})
+    };
+    code(&informing(atom("spatial", "eq", json!("EE"))), &exchange(json!({})), 0);
+    let decided = code(&informing(atom("mood", "eq", json!("good"))), &exchange(json!({})), 2);
+    assert_eq!(decided.invalid[0].clause, "/obligation/0/informedParty/refinement/0");
 }
 
 #[test]

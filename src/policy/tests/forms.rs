@@ -105,6 +105,42 @@ fn ids_policies_are_read() {
 }
 
 #[test]
+fn parties_duties_and_the_time_of_an_ids_contract_are_heeded() {
+    let rule = |more: Value| {
+        let mut rule = json!({"ids:target": "urn:t", "ids:action": [{"@id": "idsc:USE"}]});
+        rule.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({"@type": "ids:ContractAgreement", "@id": "urn:a", "ids:permission": [rule]})
+    };
+    let to =
+        |assignee: &str| rule(json!({"ids:assigner": [{"@id": "did:web:p"}], "ids:assignee": [{"@id": assignee}]}));
+    code(&to("did:web:c"), &exchange(json!({})), 0);
+    assert_eq!(code(&to("did:web:other"), &exchange(json!({})), 1).because[0].operand, "assignee");
+    let mut paid = to("did:web:c");
+    paid["ids:permission"][0]["ids:duty"] = json!([{"ids:action": "idsc:COMPENSATE"}]);
+    assert_eq!(code(&paid, &exchange(json!({})), 1).because[0].clause, "/ids:permission/0/ids:duty/0");
+    for (property, time, expected) in [
+        ("ids:contractEnd", "2020-01-01T00:00:00Z", 1),
+        ("ids:contractEnd", "2027-01-01T00:00:00Z", 0),
+        ("ids:contractStart", "2027-01-01T00:00:00Z", 1),
+        ("ids:contractStart", "2020-01-01T00:00:00Z", 0),
+        ("ids:contractEnd", "soon", 2),
+    ] {
+        let mut policy = to("did:web:c");
+        policy[property] = json!({"@value": time, "@type": "xsd:dateTimeStamp"});
+        let decided = code(&policy, &exchange(json!({})), expected);
+        let clauses = decided.because.iter().map(|b| &b.clause).chain(decided.invalid.iter().map(|i| &i.clause));
+        assert!(clauses.into_iter().any(|clause| clause.contains(property)) || expected == 0, "{decided:?}");
+    }
+}
+
+#[test]
+fn empty_plurals_of_edc_say_nothing() {
+    let policy = json!({"permissions": [], "prohibitions": [], "obligations": [], "profiles": [],
+                        "permission": [{"action": "use"}]});
+    code(&policy, &exchange(json!({})), 0);
+}
+
+#[test]
 fn what_a_graph_describes_elsewhere_is_read_there() {
     let policy = json!({"@graph": [
         {"@context": "http://www.w3.org/ns/odrl.jsonld", "@type": "Set", "uid": "urn:p",

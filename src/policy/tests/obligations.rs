@@ -99,6 +99,41 @@ fn duties_may_be_read_by_their_action_or_as_due_at_any_time() {
 }
 
 #[test]
+fn a_duty_with_each_use_counts_by_itself_only_where_exchanges_do_it() {
+    let mut registry = Registry::built_in();
+    registry.read_duties(DutyReading::ByAction);
+    let permits = |duty: Value, world: &Value| {
+        let policy = json!({"permission": [{"action": "use", "duty": [duty]}]});
+        Compiled::read(&policy, &registry).unwrap().decide(&World::read(world).unwrap()).permit
+    };
+    for (action, by_itself) in [
+        ("log", true),
+        ("xroad:log", true),
+        ("inform", true),
+        ("pseudonymise", false),
+        ("anonymize", false),
+        ("watermark", false),
+        ("attribute", false),
+    ] {
+        let duty = json!({"uid": "urn:1", "action": action});
+        assert_eq!(permits(duty.clone(), &exchange(json!({}))), by_itself, "{action}");
+        assert!(permits(duty, &done(&[("urn:1", "2026-11-01T00:00:00Z")])), "{action}");
+    }
+    let fields = json!([atom("xroad:fields", "isAnyOf", json!(["/owner"]))]);
+    let named = json!({"action": {"rdf:value": {"@id": "pseudonymise"}, "refinement": fields}});
+    assert!(permits(named, &exchange(json!({}))));
+}
+
+#[test]
+fn a_duty_that_was_never_called_for_does_not_refuse_when_its_time_is_over() {
+    let policy = json!({"permission": [{"action": "use", "duty": [{"action": "compensate", "constraint": [
+        atom("dateTime", "lteq", json!("2020-01-01T00:00:00Z")), atom("spatial", "eq", json!("FI"))]}]}]});
+    code(&policy, &exchange(json!({"spatial": "EE"})), 0);
+    code(&policy, &exchange(json!({"spatial": "FI"})), 1);
+    code(&policy, &exchange(json!({})), 1);
+}
+
+#[test]
 fn duties_are_told_with_their_deadlines() {
     let policy = json!({"permission": [{"action": "use", "duty": [{"action": "inform"}]}], "obligation": [
         {"uid": "urn:1", "action": "delete", "constraint": [atom("dateTime", "lteq", json!("2027-01-01T00:00:00Z"))],
