@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::value::Right;
-use super::vocabulary::{DutyReading, Kind, Operand, Operator, Registry, SINCE_AGREEMENT};
+use super::vocabulary::{DutyReading, Kind, Operand, Operator, Registry, SINCE_AGREEMENT, canonical};
 use super::{Invalid, conflict};
 use crate::model::odrl::{Action, Atomic, Conflict, Constraint, DutyTiming, Literal, Party, Policy, Rule};
 
@@ -230,6 +230,12 @@ impl<'a> Compiler<'a> {
         if !operand.operators.is_empty() && !operand.operators.iter().any(|name| name == operator.as_str()) {
             let reason = format!("{} is compared by {} only", atomic.left, operand.operators.join(", "));
             self.invalid.push(Invalid::new(&atomic.clause, "operator.not-allowed", reason));
+        }
+        if let (Some(asked), Some(unit)) = (&atomic.unit, &operand.unit)
+            && canonical(asked) != canonical(unit)
+        {
+            let reason = format!("{} is known here in {unit}, not in {asked}", atomic.left);
+            self.invalid.push(Invalid::new(&atomic.clause, "constraint.unit", reason));
         }
         let required = atomic.right.iter().map(|r| r.text.as_str()).collect::<Vec<_>>().join(", ");
         let (name, operand, right) = self.right(atomic, operand, &required)?;

@@ -7,6 +7,8 @@ pub(super) mod joint;
 
 /// How many pairs of rules are looked at.
 const MOST_PAIRS: usize = 250_000;
+/// How many ways in which two rules may meet are looked at; beyond that they are taken to meet.
+const MOST_WAYS: usize = 64;
 /// How many overlaps are told.
 const MOST_TOLD: usize = 64;
 
@@ -57,14 +59,45 @@ fn told(permission: &str, prohibition: &str) -> [Invalid; 2] {
     .map(|(clause, reason)| Invalid::new(clause, "policy.overlap", reason))
 }
 
-/// Whether one request may be the business of both rules.
+/// Whether one request may be the business of both rules: through some pair of their actions, targets and parties, whose
+/// refinements must hold with the constraints of both.
 pub(super) fn overlap(policy: &Compiled, one: &CompiledRule, other: &CompiledRule) -> bool {
-    let actions = one.actions.iter().any(|a| other.actions.iter().any(|b| actions_meet(policy, a, b)));
-    actions
-        && parties_meet(policy, &one.targets, &other.targets)
-        && parties_meet(policy, &one.assigners, &other.assigners)
-        && parties_meet(policy, &one.assignees, &other.assignees)
-        && joint::may_hold(policy, &[&conditions(one), &conditions(other)])
+    let mut ways: Vec<Vec<NodeId>> = vec![[&*one.constraints, &*other.constraints].concat()];
+    for ((name, these), (_, those)) in one.aspects().into_iter().zip(other.aspects()) {
+        let meets = if name == "action" { actions_meet } else { parties_meet };
+        let Some(refined) = pairs(policy, these, those, meets) else { continue };
+        if ways.len().saturating_mul(refined.len()) > MOST_WAYS {
+            return true;
+        }
+        let joined = |way: &Vec<NodeId>| refined.iter().map(|more| [&**way, &**more].concat()).collect::<Vec<_>>();
+        ways = ways.iter().flat_map(joined).collect();
+    }
+    ways.iter().any(|way| joint::may_hold(policy, &[way]))
+}
+
+/// The refinements of each pair that meets; `None` where some pair meets without any, which asks for the least.
+fn pairs(
+    policy: &Compiled,
+    these: &[Alternative],
+    those: &[Alternative],
+    meets: fn(&Compiled, &Alternative, &Alternative) -> bool,
+) -> Option<Vec<Vec<NodeId>>> {
+    // A rule that names nothing is about anything.
+    let (Some(_), Some(_)) = (these.first(), those.first()) else {
+        let all: Vec<Vec<NodeId>> = these.iter().chain(those).map(|only| only.refinements.to_vec()).collect();
+        return Some(all).filter(|all| !all.is_empty() && all.iter().all(|refined| !refined.is_empty()));
+    };
+    let mut found = Vec::new();
+    for a in these {
+        for b in those.iter().filter(|b| meets(policy, a, b)) {
+            let both = [&*a.refinements, &*b.refinements].concat();
+            if both.is_empty() {
+                return None;
+            }
+            found.push(both);
+        }
+    }
+    Some(found)
 }
 
 fn actions_meet(policy: &Compiled, one: &Alternative, other: &Alternative) -> bool {
@@ -73,13 +106,10 @@ fn actions_meet(policy: &Compiled, one: &Alternative, other: &Alternative) -> bo
 }
 
 /// Collections may share members; single ones meet when they are the same.
-fn parties_meet(policy: &Compiled, one: &[Alternative], other: &[Alternative]) -> bool {
-    let meets = |a: &Alternative, b: &Alternative| {
-        let (these, those) = (policy.named(a), policy.named(b));
-        let anything = a.collection || b.collection || these.is_empty() || those.is_empty();
-        anything || these.iter().any(|id| those.contains(id))
-    };
-    one.is_empty() || other.is_empty() || one.iter().any(|a| other.iter().any(|b| meets(a, b)))
+fn parties_meet(policy: &Compiled, one: &Alternative, other: &Alternative) -> bool {
+    let (these, those) = (policy.named(one), policy.named(other));
+    let anything = one.collection || other.collection || these.is_empty() || those.is_empty();
+    anything || these.iter().any(|id| those.contains(id))
 }
 
 /// What must hold for a rule to apply: its constraints, and refinements where there is no choice.

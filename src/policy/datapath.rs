@@ -7,6 +7,8 @@ use std::borrow::Cow;
 
 use super::ends::{Ends, Marked};
 
+mod relation;
+
 /// A pattern of calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pattern {
@@ -151,15 +153,6 @@ impl Pattern {
         }
         self.segments.get(at..).is_some_and(|left| left.iter().all(|s| *s == Segment::Any))
     }
-
-    /// Whether any call may be covered by both patterns; true where that is not easily told.
-    pub(crate) fn meets(&self, other: &Self) -> bool {
-        let methods = match (&self.method, &other.method) {
-            (Some(a), Some(b)) => a == b,
-            _ => true,
-        };
-        methods && segments_meet(&self.segments, &other.segments)
-    }
 }
 
 impl Segment {
@@ -171,40 +164,6 @@ impl Segment {
             Self::Any => true,
         }
     }
-
-    fn meets(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Plain(text), other) | (other, Self::Plain(text)) => other.matches(text),
-            _ => true,
-        }
-    }
-}
-
-/// Row by row over all pairs of positions: can the rests still be covered by one path?
-fn segments_meet(a: &[Segment], b: &[Segment]) -> bool {
-    let width = b.len() + 1;
-    let mut below = vec![false; width];
-    for row in (0..=a.len()).rev() {
-        let mut current = vec![false; width];
-        for column in (0..width).rev() {
-            let next = current.get(column + 1).copied().unwrap_or(false);
-            let under = below.get(column).copied().unwrap_or(false);
-            let across = below.get(column + 1).copied().unwrap_or(false);
-            let meets = match (a.get(row), b.get(column)) {
-                (None, None) => true,
-                (Some(Segment::Any), Some(Segment::Any)) => under || next || across,
-                (Some(Segment::Any), _) => under || (column < b.len() && next),
-                (_, Some(Segment::Any)) => next || under,
-                (Some(one), Some(other)) => one.meets(other) && across,
-                _ => false,
-            };
-            if let Some(cell) = current.get_mut(column) {
-                *cell = meets;
-            }
-        }
-        below = current;
-    }
-    below.first().copied().unwrap_or(false)
 }
 
 fn glob_matches(mut glob: &[u8], mut text: &[u8]) -> bool {

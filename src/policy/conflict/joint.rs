@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use crate::model::odrl::Logic;
-use crate::policy::compile::{Atom, Compiled, Node, NodeId, Slot};
+use crate::policy::compile::{Atom, Compiled, Node, NodeId, Slot, Told};
 use crate::policy::value::{Right, Typed};
 use crate::policy::vocabulary::{Kind, Operator};
 
@@ -138,6 +138,7 @@ fn compatible(policy: &Compiled, choice: &[Chosen<'_>]) -> bool {
     let of = |slot: usize| atoms.iter().copied().filter(|atom| atom.slot == slot).collect::<Vec<&Atom>>();
     let mut slots = policy.slots.iter().enumerate();
     slots.all(|(at, slot)| possible(slot, &of(at)))
+        && on_one_clock(policy, &atoms)
         && measured_within_elapsed(policy, &atoms)
         && delays_within_elapsed(policy, choice)
 }
@@ -167,10 +168,27 @@ fn measured_within_elapsed(policy: &Compiled, atoms: &[&Atom]) -> bool {
     metered.filter(|atom| is_lower(atom)).all(|low| !elapsed.iter().any(|high| is_upper(high) && apart(high, low)))
 }
 
-/// Whether some value of this operand may satisfy all of these comparisons.
+/// There is one time, under whatever name it is asked for.
+fn on_one_clock(policy: &Compiled, atoms: &[&Atom]) -> bool {
+    let mut clocks = policy.slots.iter().filter(|slot| slot.from == Told::Now);
+    let (Some(clock), Some(_)) = (clocks.next(), clocks.next()) else { return true };
+    let told_by_it = |atom: &&Atom| policy.slots.get(atom.slot).is_some_and(|slot| slot.from == Told::Now);
+    possible(clock, &atoms.iter().copied().filter(told_by_it).collect::<Vec<_>>())
+}
+
+/// Whether some value of this operand may satisfy all of these comparisons; those in different units are not compared.
 fn possible(slot: &Slot, atoms: &[&Atom]) -> bool {
+    let Some(unit) = atoms.first().map(|atom| &atom.unit) else { return true };
+    let (same, others): (Vec<&Atom>, Vec<&Atom>) = atoms.iter().partition(|atom| atom.unit == *unit);
+    (others.is_empty() || possible(slot, &others)) && possible_in_one_unit(slot, &same)
+}
+
+fn possible_in_one_unit(slot: &Slot, atoms: &[&Atom]) -> bool {
     if atoms.len() < 2 || atoms.iter().any(|atom| atom.right.is_empty()) {
         return true;
+    }
+    if slot.from == Told::Groups {
+        return members_meet(atoms);
     }
     if slot.kind == Kind::DataPath {
         return paths_meet(atoms);
@@ -179,7 +197,7 @@ fn possible(slot: &Slot, atoms: &[&Atom]) -> bool {
     let all_of = atoms.iter().any(|atom| atom.operator == Operator::IsAllOf);
     let exact = atoms.iter().any(|atom| atom.operator == Operator::Eq || atom.operator.is_order());
     if all_of && !slot.single && !exact {
-        return sets_meet(atoms);
+        return members_meet(atoms);
     }
     let candidates = atoms.iter().find(|a| a.operator == Operator::Eq).or_else(|| {
         let listed = atoms.iter().filter(|a| matches!(a.operator, Operator::IsAnyOf | Operator::IsAllOf));
@@ -189,6 +207,19 @@ fn possible(slot: &Slot, atoms: &[&Atom]) -> bool {
         return candidates.right.iter().any(|value| atoms.iter().all(|atom| may_be(value, atom)));
     }
     bounds_meet(atoms)
+}
+
+/// Whether one set may have all that is asked for and nothing that is excluded; of groups, `eq` asks for membership.
+fn members_meet(atoms: &[&Atom]) -> bool {
+    let out = |right: &Right| {
+        let none = atoms.iter().filter(|a| matches!(a.operator, Operator::IsNoneOf | Operator::Neq));
+        none.into_iter().any(|a| a.right.iter().any(|no| no.equals(&right.as_seen()) == Some(true)))
+    };
+    atoms.iter().all(|atom| match atom.operator {
+        Operator::Eq | Operator::IsAllOf => !atom.right.iter().any(out),
+        Operator::IsAnyOf => !atom.right.iter().all(out),
+        _ => true,
+    })
 }
 
 /// Whether intervals have a point in common that nothing else excludes.
@@ -207,18 +238,6 @@ fn bounds_meet(atoms: &[&Atom]) -> bool {
     true
 }
 
-fn sets_meet(atoms: &[&Atom]) -> bool {
-    let excluded = |right: &Right| {
-        let none = atoms.iter().filter(|a| matches!(a.operator, Operator::IsNoneOf | Operator::Neq));
-        none.into_iter().any(|a| a.right.iter().any(|no| no.equals(&right.as_seen()) == Some(true)))
-    };
-    atoms.iter().all(|atom| match atom.operator {
-        Operator::IsAllOf => !atom.right.iter().any(excluded),
-        Operator::IsAnyOf => !atom.right.iter().all(excluded),
-        _ => true,
-    })
-}
-
 fn paths_meet(atoms: &[&Atom]) -> bool {
     let wanted: Vec<&&Atom> = atoms.iter().filter(|a| matches!(a.operator, Operator::Eq | Operator::IsAnyOf)).collect();
     let refused = atoms.iter().filter(|a| matches!(a.operator, Operator::Neq | Operator::IsNoneOf));
@@ -227,7 +246,12 @@ fn paths_meet(atoms: &[&Atom]) -> bool {
         (Some(a), Some(b)) => a.meets(b),
         _ => true,
     };
-    let left = |atom: &Atom| atom.right.iter().any(|r| !refused.iter().any(|no| no.pattern == r.pattern));
+    let excluded = |right: &Right| {
+        let within =
+            |no: &&Right| no.pattern.as_ref().zip(right.pattern.as_ref()).is_some_and(|(no, it)| no.contains(it));
+        refused.iter().any(within)
+    };
+    let left = |atom: &Atom| !atom.right.iter().all(excluded);
     wanted.iter().all(|atom| left(atom))
         && wanted.iter().enumerate().all(|(n, one)| {
             let others = wanted.iter().skip(n + 1);

@@ -89,7 +89,8 @@ impl<'a> Reader<'a> {
             "isAnyOf".clone_into(&mut operator);
         }
         let clause = object.clause.clone();
-        Some(Atomic { clause, uid: object.id(), left, operator, right, referenced, unit: object.text("unit") })
+        let unit = object.text("unit").map(|unit| self.terms.expand(&unit));
+        Some(Atomic { clause, uid: object.id(), left, operator, right, referenced, unit })
     }
 
     /// The left operand's registered name; of a Gaia-X credential constraint, the kind of credential and the path into it.

@@ -55,9 +55,10 @@ fn catena_x_policies_are_read() {
         "@type": "Set", "profile": "cx-policy:profile2405",
         "permission": [{"action": "use", "constraint": {"and": [
             {"leftOperand": "cx-policy:FrameworkAgreement", "operator": "eq", "rightOperand": "DataExchangeGovernance:1.0"},
+            {"leftOperand": "WarrantyDurationMonths", "operator": "lteq", "rightOperand": "6"},
             {"leftOperand": "UsagePurpose", "operator": "isAnyOf", "rightOperand": ["cx.core.industrycore:1"]}]}}],
     });
-    let facts = json!({"FrameworkAgreement": "DataExchangeGovernance:1.0",
+    let facts = json!({"FrameworkAgreement": "DataExchangeGovernance:1.0", "WarrantyDurationMonths": 6,
                        "https://w3id.org/catenax/policy/UsagePurpose": "cx.core.industrycore:1"});
     code(&policy, &exchange(facts), 0);
     code(&policy, &exchange(json!({"FrameworkAgreement": "DataExchangeGovernance:1.0"})), 1);

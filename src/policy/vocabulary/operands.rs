@@ -82,7 +82,7 @@ pub(super) fn built_in() -> BTreeMap<String, Operand> {
     for name in terms::catena_x() {
         let kind = if name.ends_with("EndDate") {
             Instant
-        } else if name.ends_with("Days") {
+        } else if name.ends_with("Days") || name.ends_with("Months") {
             Number
         } else {
             Text

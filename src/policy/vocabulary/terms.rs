@@ -51,7 +51,7 @@ const CATENA_X: [&str; 29] = [
     "VersionChanges",
     "Warranty",
     "WarrantyDefinition",
-    "WarrantyDuration",
+    "WarrantyDurationMonths",
 ];
 
 /// IDS codes and the ODRL terms that they stand for.
