@@ -144,6 +144,7 @@ pub async fn build(config: Config, public: SocketAddr) -> Result<Rooms> {
     let outbound = Outbound::new(outbound_policy(&config)?)?;
     let client = DspClient::new(outbound, Arc::clone(&callers), Arc::clone(&participants));
     let catalog = offering::catalog(&config, &store, clock.clone()).await?;
+    discovery::recall(&config, &catalog, &store).await?;
     let security_server = config.security_server.as_ref().map(security_server::client).transpose()?;
     let plane = match &security_server {
         Some(client) => Some(data_plane(&config, client, &store, &catalog, &participants, &evidence, &clock).await?),

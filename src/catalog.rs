@@ -1,7 +1,8 @@
 //! What is offered, to whom, under which rules.
 //!
 //! Services found at the security server and assets described by the operator become datasets; offers put policies on them. Each
-//! change makes a new snapshot, which readers take without waiting. Persisting what came through the API is for others to do.
+//! change makes a new snapshot, which readers take without waiting. Persisting what came through the API, and what was found, is for
+//! others to do.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -23,7 +24,7 @@ mod snapshot;
 mod tests;
 
 pub use definition::{AssetDefinition, Attestation, CounterpartyDefinition, Metadata, OfferDefinition, Publisher};
-pub use services::Changes;
+pub use services::{Changes, Found};
 pub use sight::Sight;
 pub use snapshot::{Dataset, DatasetView, OfferView};
 
@@ -199,6 +200,33 @@ impl Catalog {
         let changes = self.change(|sources| sources.services.refresh(participant, read, found));
         changes.log(participant);
         changes
+    }
+
+    /// Says that a participant will look at the security server: until it did, what is not known of its services may still be there.
+    pub fn expect(&self, participant: &ParticipantId) {
+        self.change(|sources| sources.services.expect(participant));
+    }
+
+    /// Takes up what a participant found before a restart, so that the catalogue is as it was last seen. What the participant does
+    /// not publish any more is left out.
+    pub fn recall(&self, participant: &ParticipantId, found: Found) {
+        self.change(|sources| {
+            let publisher = sources.publishers.iter().find(|publisher| publisher.participant == *participant);
+            let looks_for = |service: &ServiceId| publisher.is_some_and(|publisher| publisher.publishes(service));
+            sources.services.recall(participant, found, looks_for);
+        });
+    }
+
+    /// What a participant found so far, to be kept over a restart; `None` before its first look.
+    #[must_use]
+    pub fn found(&self, participant: &ParticipantId) -> Option<Found> {
+        self.sources().services.of(participant).cloned()
+    }
+
+    /// Whether a participant is still to look for the first time, so that "not there" cannot be said of anything.
+    #[must_use]
+    pub fn is_awaited(&self, participant: &ParticipantId) -> bool {
+        self.0.snapshot.load().awaited.contains(participant)
     }
 
     /// Adds or replaces a policy that offers may name.

@@ -181,6 +181,9 @@ pub trait Planes: Send + Sync {
     fn facts_changed(&self);
 }
 
+/// The code of [`Offers`] for what cannot be said yet: the message is not taken in, and the peer is asked to send it again.
+pub const NOT_YET: &str = "catalog.not-ready";
+
 /// A message arriving from a peer, authenticated and parsed.
 #[derive(Clone, Debug)]
 pub struct Inbound<M> {

@@ -43,10 +43,13 @@ impl Assets for AgreedAssets {
     }
 
     fn route(&self, agreement: &Agreement) -> Result<Route, AssetError> {
-        let asset = self
-            .catalog
-            .asset(&agreement.participant, &agreement.dataset, &agreement.counterparty)
-            .ok_or_else(|| AssetError::Gone(format!("the dataset {} has no service here", agreement.dataset)))?;
+        let (participant, dataset) = (&agreement.participant, &agreement.dataset);
+        let asset = self.catalog.asset(participant, dataset, &agreement.counterparty).ok_or_else(|| {
+            if self.catalog.is_awaited(participant) {
+                return AssetError::Unavailable(format!("the service of {dataset} is still to be looked up"));
+            }
+            AssetError::Gone(format!("the dataset {dataset} has no service here"))
+        })?;
         Route::new(asset.client, asset.service, None).map_err(|e| AssetError::Gone(e.to_string()))
     }
 

@@ -17,6 +17,10 @@ impl CatalogSource for ProtocolCatalog {
         query: &DatasetQuery,
     ) -> Result<DatasetPage, CatalogUnavailable> {
         let sight = self.0.sight(participant, caller);
+        // An empty catalogue would say that everything is gone.
+        if sight.is_awaited() && sight.datasets().next().is_none() {
+            return Err(not_yet());
+        }
         Ok(query.page(sight.datasets().map(offered)))
     }
 
@@ -26,8 +30,16 @@ impl CatalogSource for ProtocolCatalog {
         caller: &ParticipantId,
         id: &DatasetId,
     ) -> Result<Option<OfferedDataset>, CatalogUnavailable> {
-        Ok(self.0.sight(participant, caller).dataset(id).map(offered))
+        let sight = self.0.sight(participant, caller);
+        match sight.dataset(id) {
+            None if sight.is_awaited() => Err(not_yet()),
+            found => Ok(found.map(offered)),
+        }
     }
+}
+
+fn not_yet() -> CatalogUnavailable {
+    CatalogUnavailable("the security server is still to be asked for services for the first time".to_owned())
 }
 
 fn offered(view: DatasetView) -> OfferedDataset {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::Catalog;
 use super::sight::world;
-use crate::engine::{AcceptedOffer, OfferVerdict, Offers, PolicyRefusal};
+use crate::engine::{AcceptedOffer, NOT_YET, OfferVerdict, Offers, PolicyRefusal};
 use crate::model::agreement::Agreement;
 use crate::model::ids::ParticipantId;
 use crate::model::message::Reasons;
@@ -26,6 +26,11 @@ const fn without_clause(reasons: Reasons) -> PolicyRefusal {
     PolicyRefusal { reasons, because: Vec::new() }
 }
 
+/// Nothing was ever looked up, so nothing can be said to be missing.
+fn not_yet() -> Reasons {
+    Reasons::new(NOT_YET, "the services here are not looked up yet; send the message again")
+}
+
 #[async_trait]
 impl Offers for Catalog {
     /// The provider decides by id: rules in the request only tell whether it asks for something else.
@@ -37,7 +42,12 @@ impl Offers for Catalog {
     ) -> Result<OfferVerdict, Reasons> {
         let id = iri(offer, "@id").ok_or_else(|| Reasons::new("offer.no-id", "the offer has no @id"))?;
         let sight = self.sight(participant, consumer);
-        let unknown = || Reasons::new("offer.unknown", format!("there is no offer {id} for you on that target"));
+        let unknown = || {
+            if sight.is_awaited() {
+                return not_yet();
+            }
+            Reasons::new("offer.unknown", format!("there is no offer {id} for you on that target"))
+        };
         let found = sight.find(id, iri(offer, "target")).ok_or_else(unknown)?;
         let mut policy = found.contract.offer(found.id.as_str());
         if let Some(map) = policy.as_object_mut() {
@@ -61,8 +71,11 @@ impl Offers for Catalog {
 
     async fn may_transfer(&self, agreement: &Agreement, reported: Reported) -> Result<(), PolicyRefusal> {
         let snapshot = self.0.snapshot.load();
-        let listed = snapshot.datasets.get(&agreement.dataset).is_some_and(|dataset| dataset.listed);
-        if !listed {
+        let dataset = snapshot.datasets.get(&agreement.dataset);
+        if dataset.is_none() && snapshot.awaited.contains(&agreement.participant) {
+            return Err(without_clause(not_yet()));
+        }
+        if !dataset.is_some_and(|dataset| dataset.listed) {
             let sentence = format!("the dataset {} is not offered any more", agreement.dataset);
             return Err(without_clause(Reasons::new("dataset.withdrawn", sentence)));
         }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::ids::ParticipantId;
 use crate::model::xroad::{ClientId, DiscoveredService, ServiceId};
 
@@ -32,20 +34,26 @@ impl Changes {
     }
 }
 
-/// All services ever found, by the participant who looked: each looks with its own client, for its own patterns.
-#[derive(Default)]
-pub(super) struct Services(BTreeMap<ParticipantId, Found>);
-
-/// What one participant found, and whose services it knows completely.
-#[derive(Default)]
-struct Found {
+/// What one participant found, and whose services it knows completely. Serialised, it is what is kept over a restart.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
     known: BTreeMap<ServiceId, Known>,
     read: BTreeSet<ClientId>,
 }
 
+/// A service, as it was last seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Known {
     pub(super) described: DiscoveredService,
     pub(super) there: bool,
+}
+
+/// All services ever found, by the participant who looked: each looks with its own client, for its own patterns.
+#[derive(Default)]
+pub(super) struct Services {
+    found: BTreeMap<ParticipantId, Found>,
+    /// Who will look and never did: of their services nothing can be said yet.
+    awaited: BTreeSet<ParticipantId>,
 }
 
 impl Services {
@@ -55,13 +63,42 @@ impl Services {
         read: &[ClientId],
         found: Vec<DiscoveredService>,
     ) -> Changes {
-        self.0.entry(participant.clone()).or_default().refresh(read, found)
+        self.awaited.remove(participant);
+        self.found.entry(participant.clone()).or_default().refresh(read, found)
+    }
+
+    /// Says that a participant will look.
+    pub(super) fn expect(&mut self, participant: &ParticipantId) {
+        if !self.found.contains_key(participant) {
+            self.awaited.insert(participant.clone());
+        }
+    }
+
+    /// Takes up what a participant found before, as far as it still looks for it.
+    pub(super) fn recall(
+        &mut self,
+        participant: &ParticipantId,
+        mut found: Found,
+        looks_for: impl Fn(&ServiceId) -> bool,
+    ) {
+        found.known.retain(|service, _| looks_for(service));
+        self.awaited.remove(participant);
+        self.found.insert(participant.clone(), found);
+    }
+
+    /// What a participant found so far; `None` before its first look.
+    pub(super) fn of(&self, participant: &ParticipantId) -> Option<&Found> {
+        self.found.get(participant)
+    }
+
+    pub(super) const fn awaited(&self) -> &BTreeSet<ParticipantId> {
+        &self.awaited
     }
 
     /// Every service with what is known of it; there when anybody found it there.
     pub(super) fn all(&self) -> BTreeMap<&ServiceId, &Known> {
         let mut all: BTreeMap<&ServiceId, &Known> = BTreeMap::new();
-        for (service, known) in self.0.values().flat_map(|found| &found.known) {
+        for (service, known) in self.found.values().flat_map(|found| &found.known) {
             all.entry(service).and_modify(|seen| *seen = if seen.there { *seen } else { known }).or_insert(known);
         }
         all
@@ -69,11 +106,17 @@ impl Services {
 
     /// Whether anybody could look for the service's provider, so that what was not found is not there.
     pub(super) fn were_read(&self, provider: &ClientId) -> bool {
-        self.0.values().any(|found| found.read.contains(provider))
+        self.found.values().any(|found| found.read.contains(provider))
     }
 }
 
 impl Found {
+    /// The subsystems that have services among those found.
+    #[must_use]
+    pub fn providers(&self) -> BTreeSet<ClientId> {
+        self.known.values().filter(|known| known.there).map(|known| known.described.service.provider()).collect()
+    }
+
     fn refresh(&mut self, read: &[ClientId], found: Vec<DiscoveredService>) -> Changes {
         let mut changes = Changes::default();
         self.read.extend(read.iter().cloned());

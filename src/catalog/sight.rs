@@ -51,6 +51,12 @@ impl Sight {
         (fitting.next().is_none() && self.may_see(found, &mut Decided::new())).then_some(found)
     }
 
+    /// Whether the participant's services are still to be looked up for the first time, so that more may come.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        self.snapshot.awaited.contains(&self.participant)
+    }
+
     pub(super) fn snapshot(&self) -> &Snapshot {
         &self.snapshot
     }

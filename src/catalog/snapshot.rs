@@ -1,6 +1,6 @@
 //! The catalogue as it stands between two changes: immutable, read without waiting.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
@@ -92,6 +92,8 @@ pub(super) struct Snapshot {
     pub(super) datasets: BTreeMap<DatasetId, Arc<Dataset>>,
     pub(super) shelves: HashMap<ParticipantId, Shelf>,
     pub(super) attestations: Arc<[Attestation]>,
+    /// Who is still to look at the security server for the first time.
+    pub(super) awaited: BTreeSet<ParticipantId>,
 }
 
 /// What one participant offers.
@@ -121,7 +123,8 @@ impl Snapshot {
             }
             (publisher.participant.clone(), Shelf { publisher: publisher.clone(), offered, by_offer })
         });
-        Self { shelves: shelves.collect(), datasets, attestations: Arc::clone(&sources.attestations) }
+        let awaited = sources.services.awaited().clone();
+        Self { shelves: shelves.collect(), datasets, attestations: Arc::clone(&sources.attestations), awaited }
     }
 }
 

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::engine::{OfferVerdict, Offers};
+use crate::engine::{NOT_YET, OfferVerdict, Offers};
 use crate::model::agreement::Agreement;
 use crate::model::negotiation::Role;
 use crate::model::time::Timestamp;
@@ -160,6 +160,47 @@ fn a_withdrawn_service_leaves_the_catalogue_and_stays_known() {
     assert_eq!(seen(&catalog, &consumer()), [id.to_string()]);
 }
 
+#[tokio::test]
+async fn before_the_first_look_nothing_is_said_to_be_missing() {
+    let catalog = catalog();
+    catalog.put_offer(offer("o", &["*"], "open", None)).unwrap();
+    catalog.expect(&provider());
+    let asked = json!({"@id": "o:DEV:GOV:2000:landregister:land", "target": "DEV:GOV:2000:landregister:land"});
+    let agreement = agreed(json!({"leftOperand": "count", "operator": "lteq", "rightOperand": "3"}));
+    assert!(catalog.sight(&provider(), &consumer()).is_awaited());
+    assert_eq!(verdict(&catalog, &consumer(), asked.clone()).await.unwrap_err(), NOT_YET);
+    let began = catalog.may_transfer(&agreement, Reported::default()).await.unwrap_err();
+    assert_eq!(began.reasons.code.as_deref(), Some(NOT_YET));
+    // What the operator describes is there before anybody could look.
+    catalog.put_asset(asset("land", "DEV/GOV/2000/landregister/land"));
+    assert!(matches!(verdict(&catalog, &consumer(), json!({"@id": "o:land"})).await, Ok(OfferVerdict::Ours(_))));
+    catalog.refresh(&provider(), &[register()], Vec::new());
+    assert!(!catalog.sight(&provider(), &consumer()).is_awaited());
+    assert_eq!(verdict(&catalog, &consumer(), asked).await.unwrap_err(), "offer.unknown");
+    let began = catalog.may_transfer(&agreement, Reported::default()).await.unwrap_err();
+    assert_eq!(began.reasons.code.as_deref(), Some("dataset.withdrawn"));
+}
+
+#[test]
+fn what_was_found_is_taken_up_after_a_restart_as_it_was_last_seen() {
+    let before = catalog();
+    before.refresh(&provider(), &[register()], vec![found("land", "Land register"), found("gone", "Gone")]);
+    before.refresh(&provider(), &[register()], vec![found("land", "Land register")]);
+    let kept = serde_json::to_string(&before.found(&provider()).unwrap()).unwrap();
+    let after = catalog();
+    after.put_offer(offer("o", &["*"], "open", None)).unwrap();
+    after.expect(&provider());
+    after.recall(&provider(), serde_json::from_str(&kept).unwrap());
+    assert!(!after.is_awaited(&provider()));
+    assert_eq!(after.all(), before.all());
+    assert_eq!(seen(&after, &consumer()), ["DEV:GOV:2000:landregister:land"]);
+    assert!(after.refresh(&provider(), &[register()], vec![found("land", "Land register")]).is_empty());
+    assert_eq!(after.refresh(&provider(), &[register()], Vec::new()).withdrawn, [found("land", "").service]);
+    // The stranger publishes nothing, so that nothing of it comes back.
+    after.recall(&stranger(), serde_json::from_str(&kept).unwrap());
+    assert!(after.found(&stranger()).unwrap().providers().is_empty());
+}
+
 #[test]
 fn an_asset_whose_service_is_known_to_be_missing_is_not_offered() {
     let catalog = catalog();
@@ -262,11 +303,8 @@ async fn a_caller_that_the_policy_refuses_is_told_why_and_one_that_may_not_see_i
     assert_eq!(verdict(&catalog, &stranger(), asked).await.unwrap_err(), "offer.unknown");
 }
 
-#[tokio::test]
-async fn a_transfer_begins_only_on_a_policy_that_permits_it_and_a_service_that_is_there() {
-    let catalog = catalog();
-    catalog.refresh(&provider(), &[register()], vec![found("land", "Land register")]);
-    let agreement = |constraint: serde_json::Value| Agreement {
+fn agreed(constraint: serde_json::Value) -> Agreement {
+    Agreement {
         id: "a1".into(),
         role: Role::Provider,
         participant: provider(),
@@ -278,12 +316,18 @@ async fn a_transfer_begins_only_on_a_policy_that_permits_it_and_a_service_that_i
         peer_address: None,
         signed: Timestamp::from_millis(0),
         live: true,
-    };
+    }
+}
+
+#[tokio::test]
+async fn a_transfer_begins_only_on_a_policy_that_permits_it_and_a_service_that_is_there() {
+    let catalog = catalog();
+    catalog.refresh(&provider(), &[register()], vec![found("land", "Land register")]);
     let code =
         |result: Result<(), crate::engine::PolicyRefusal>| result.map_err(|refusal| refusal.reasons.code.unwrap());
-    let counted = agreement(json!({"leftOperand": "count", "operator": "lteq", "rightOperand": "3"}));
-    let over = agreement(json!({"leftOperand": "dateTime", "operator": "lt", "rightOperand": "1969-01-01T00:00:00Z"}));
-    let strange = agreement(json!({"leftOperand": "moonPhase", "operator": "eq", "rightOperand": "full"}));
+    let counted = agreed(json!({"leftOperand": "count", "operator": "lteq", "rightOperand": "3"}));
+    let over = agreed(json!({"leftOperand": "dateTime", "operator": "lt", "rightOperand": "1969-01-01T00:00:00Z"}));
+    let strange = agreed(json!({"leftOperand": "moonPhase", "operator": "eq", "rightOperand": "full"}));
     assert_eq!(code(catalog.may_transfer(&counted, Reported::default()).await), Ok(()));
     assert_eq!(code(catalog.may_transfer(&over, Reported::default()).await), Err("transfer.refused".into()));
     assert_eq!(code(catalog.may_transfer(&strange, Reported::default()).await), Err("policy.unknown".into()));

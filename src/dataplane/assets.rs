@@ -35,7 +35,7 @@ pub trait Assets: Send + Sync {
     /// The service behind the agreement's dataset, and the X-Road client to call it as for this counterparty.
     ///
     /// # Errors
-    /// `Gone` when the dataset has no service any more.
+    /// `Gone` when the dataset has no service any more; `Unavailable` before anybody could look for it.
     fn route(&self, agreement: &Agreement) -> Result<Route, AssetError>;
 
     /// Whether the operator offers this method and path of a dataset as things stand now; asked for every call. `path` is decoded.

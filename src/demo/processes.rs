@@ -178,8 +178,17 @@ impl Connector {
     /// # Errors
     /// As [`Connector::wait_ready`].
     pub async fn start_again(&mut self) -> Result<()> {
-        self.process = serve(&self.program, &self.config, &self.settings)?;
+        self.start_unready()?;
         self.wait_ready().await
+    }
+
+    /// Starts the process again over its store without waiting for it.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start_unready(&mut self) -> Result<()> {
+        self.process = serve(&self.program, &self.config, &self.settings)?;
+        Ok(())
     }
 
     /// Waits for the end of the process.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::transition::enter;
-use super::{Engine, EngineError, Inbound, OfferVerdict, detached};
+use super::{Engine, EngineError, Inbound, NOT_YET, OfferVerdict, detached};
 use crate::env::new_pid;
 use crate::model::agreement::Agreement;
 use crate::model::ids::{AgreementId, DatasetId, ParticipantId, Pid};
@@ -170,6 +170,9 @@ impl Engine {
                 let clauses = Some(refusal.clauses());
                 let objection = Some(refusal.reasons);
                 Ok(Judged { objection, refusal: clauses, ..Judged::unopposed(ours.dataset, asked) })
+            }
+            Err(reasons) if reasons.code.as_deref() == Some(NOT_YET) => {
+                Err(EngineError::refused(NOT_YET, reasons.reason.join("; ")))
             }
             Err(reasons) => Err(EngineError::refused("offer.unknown", reasons.reason.join("; "))),
         }

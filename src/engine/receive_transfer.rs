@@ -2,7 +2,7 @@
 
 use super::receive_negotiation::check_pids;
 use super::transition::enter;
-use super::{Engine, EngineError, Inbound, PolicyRefusal, detached};
+use super::{Engine, EngineError, Inbound, NOT_YET, PolicyRefusal, detached};
 use crate::env::new_pid;
 use crate::model::agreement::Agreement;
 use crate::model::ids::Pid;
@@ -54,6 +54,9 @@ impl Engine {
         let refused = self.0.surroundings.offers.may_transfer(&agreement, reported).await.err();
         let refusal = refused.as_ref().map(PolicyRefusal::clauses);
         let objection = refused.map(|refused| refused.reasons);
+        if let Some(reasons) = objection.as_ref().filter(|reasons| reasons.code.as_deref() == Some(NOT_YET)) {
+            return Err(EngineError::refused(NOT_YET, reasons.reason.join("; ")));
+        }
 
         let mut tx = self.0.store.begin().await?;
         if let Some(known) = tx.process_of_peer(kind, &participant, role, &caller, &consumer_pid).await? {

@@ -1,4 +1,5 @@
-//! Named JSON documents: what an operator adds through the management API beside the configuration file.
+//! Named JSON documents: what an operator adds through the management API beside the configuration file, and what was found at the
+//! security server.
 
 use serde_json::Value;
 use sqlx::Row;
@@ -16,6 +17,8 @@ pub enum DocumentKind {
     Offer,
     /// What is vouched for of consumers.
     Counterparty,
+    /// The services that a participant found.
+    Services,
 }
 
 impl DocumentKind {
@@ -25,6 +28,7 @@ impl DocumentKind {
             Self::Policy => "policy",
             Self::Offer => "offer",
             Self::Counterparty => "counterparty",
+            Self::Services => "services",
         }
     }
 }

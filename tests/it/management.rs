@@ -10,6 +10,7 @@ use sliproad::demo::story::{self, LAND_REGISTER};
 use tempfile::TempDir;
 
 mod consent;
+mod discovery;
 mod facts;
 mod words;
 

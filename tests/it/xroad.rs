@@ -1,5 +1,6 @@
 //! The X-Road client against the security-server double, which is checked against a real server.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,7 +15,7 @@ use sha2::{Digest, Sha256};
 use sliproad::catalog::{Catalog, OfferDefinition, Publisher};
 use sliproad::env::Clock;
 use sliproad::model::ids::ParticipantId;
-use sliproad::model::xroad::ServiceKind;
+use sliproad::model::xroad::{ClientId, ServiceKind};
 use sliproad::policy::Registry;
 use sliproad::xroad::body::{RequestBody, ResponseBody};
 use sliproad::xroad::client::{Limits, XRoadClient, XRoadConfig, XRoadRequest, XRoadResponse};
@@ -241,6 +242,7 @@ async fn services_are_found_with_what_their_documents_say() {
         client: GATEWAY.parse().unwrap(),
         services: patterns.iter().map(ToString::to_string).collect(),
         allowed_only: true,
+        known: BTreeSet::new(),
     };
     let found = discover(&xroad, &selection(&["DEV/GOV/2000/*"])).await;
     assert!(found.failed.is_empty(), "{:?}", found.failed);
@@ -252,8 +254,34 @@ async fn services_are_found_with_what_their_documents_say() {
     assert_eq!(endpoints, ["GET /persons/{personalCode}", "GET /persons/{personalCode}/residence"]);
     let one = discover(&xroad, &selection(&["DEV/GOV/2000/landregister/land"])).await;
     assert_eq!((one.services.len(), one.read.len()), (1, 1));
-    let missing = discover(&xroad, &selection(&["DEV/GOV/9999/ghost/*"])).await;
-    assert_eq!((missing.services.len(), missing.read.len(), missing.failed.len()), (0, 0, 1));
+    let elsewhere = discover(&xroad, &selection(&["OTHER/*"])).await;
+    assert_eq!((elsewhere.services.len(), elsewhere.read.len(), elsewhere.failed.len()), (0, 0, 1));
+}
+
+#[tokio::test]
+async fn a_subsystem_that_x_road_does_not_know_any_more_has_no_services() {
+    let double = Double::start(config()).await.unwrap();
+    let xroad = client(&double.url(), None);
+    let known: BTreeSet<ClientId> = ["DEV/GOV/9999/ghost", "OTHER/GOV/1/far", "DEV/GOV/2000/landregister"]
+        .into_iter()
+        .map(|id| id.parse().unwrap())
+        .collect();
+    let selection = |pattern: &str| Selection {
+        client: GATEWAY.parse().unwrap(),
+        services: vec![pattern.to_owned()],
+        allowed_only: true,
+        known: known.clone(),
+    };
+    // By name X-Road says that it does not know it; from the list of all it is missing.
+    for pattern in ["DEV/GOV/9999/ghost/*", "DEV/GOV/9*"] {
+        let found = discover(&xroad, &selection(pattern)).await;
+        assert_eq!(found.read, ["DEV/GOV/9999/ghost".parse().unwrap()], "{pattern}: {:?}", found.failed);
+        assert!(found.services.is_empty() && found.failed.is_empty());
+    }
+    let all = discover(&xroad, &selection("*")).await;
+    let read = |id: &str| all.read.iter().filter(|read| read.as_str() == id).count();
+    assert_eq!((read("DEV/GOV/9999/ghost"), read("DEV/GOV/2000/landregister")), (1, 1));
+    assert_eq!(read("OTHER/GOV/1/far"), 0, "a list of one instance says nothing of another");
 }
 
 #[tokio::test]
@@ -264,6 +292,7 @@ async fn a_security_server_that_is_down_withdraws_nothing() {
         client: GATEWAY.parse().unwrap(),
         services: vec!["DEV/GOV/2000/landregister/*".into()],
         allowed_only: true,
+        known: BTreeSet::new(),
     };
     let provider: ParticipantId = "did:web:provider".into();
     let publisher = Publisher {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::dsp::catalog::{CatalogUnavailable, NotUnderstood};
 use crate::dsp::participants::Participant;
 use crate::dsp::wire::{Family, Malformed, error_to_json};
-use crate::engine::EngineError;
+use crate::engine::{EngineError, NOT_YET};
 use crate::identity::Unauthenticated;
 use crate::model::ids::Pid;
 use crate::model::message::Reasons;
@@ -99,8 +99,8 @@ impl From<EngineError> for Refusal {
                 Self::new(StatusCode::NOT_FOUND, &format!("{what}.not-found"), sentence)
             }
             EngineError::Refused { code, sentence, process } => {
-                let stopping = code == "engine.stopped";
-                let status = if stopping { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::BAD_REQUEST };
+                let later = ["engine.stopped", NOT_YET].contains(&code);
+                let status = if later { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::BAD_REQUEST };
                 let refusal = Self::new(status, code, sentence);
                 match process {
                     Some(process) => refusal.about(process.consumer_pid(), process.provider_pid()),
@@ -162,6 +162,8 @@ mod tests {
         let refused = |code| EngineError::Refused { code, sentence: "no".to_owned(), process: None };
         assert_eq!(answered(EngineError::NotFound("transfer")).status(), StatusCode::NOT_FOUND);
         assert_eq!(answered(refused("transfer.wrong-state")).status(), StatusCode::BAD_REQUEST);
-        assert_eq!(answered(refused("engine.stopped")).status(), StatusCode::SERVICE_UNAVAILABLE);
+        for later in ["engine.stopped", NOT_YET] {
+            assert_eq!(answered(refused(later)).status(), StatusCode::SERVICE_UNAVAILABLE);
+        }
     }
 }

@@ -1,9 +1,12 @@
 //! What the metadata services tell of a service.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Endpoint, ServiceId};
 
 /// What kind of description a service has (`service_type` of listMethods).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ServiceKind {
     /// A REST service without a description.
     Rest,
@@ -12,7 +15,7 @@ pub enum ServiceKind {
 }
 
 /// A service as found at a security server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiscoveredService {
     /// Which one.
     pub service: ServiceId,
@@ -29,7 +32,7 @@ pub struct DiscoveredService {
 }
 
 /// A method and path of a service.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operation {
     /// Method and path.
     pub endpoint: Endpoint,

@@ -1,5 +1,7 @@
 //! Which services there are to offer, with what their documents say of them.
 
+use std::collections::BTreeSet;
+
 use futures_util::stream::{self, StreamExt};
 
 use super::{ListedService, OpenApi};
@@ -7,6 +9,7 @@ use crate::model::pattern::glob;
 use crate::model::xroad::{ClientId, DiscoveredService, Operation, ServiceId, ServiceKind};
 use crate::xroad::client::XRoadClient;
 use crate::xroad::failure::CallError;
+use crate::xroad::fault::FaultKind;
 
 /// How many documents are asked for at once: metadata must not crowd out calls.
 const AT_ONCE: usize = 4;
@@ -21,12 +24,14 @@ pub struct Selection {
     pub services: Vec<String>,
     /// Only services that `client` has access to.
     pub allowed_only: bool,
+    /// Subsystems whose services were found before: one that X-Road does not list any more has none.
+    pub known: BTreeSet<ClientId>,
 }
 
 /// What was found.
 #[derive(Debug, Default)]
 pub struct Discovery {
-    /// Subsystems that answered: `services` has all of theirs that were looked for.
+    /// Subsystems that answered, or that X-Road does not know any more: `services` has all of theirs that were looked for.
     pub read: Vec<ClientId>,
     /// The services found.
     pub services: Vec<DiscoveredService>,
@@ -47,6 +52,10 @@ pub async fn discover(xroad: &XRoadClient, selection: &Selection) -> Discovery {
                     .buffered(AT_ONCE)
                     .collect::<Vec<_>>();
                 found.services.extend(described.await);
+                found.read.push(provider);
+            }
+            Err(CallError::Fault(fault)) if fault.kind == FaultKind::UnknownProvider => {
+                tracing::info!(%provider, "X-Road does not know this subsystem: it has no services");
                 found.read.push(provider);
             }
             Err(error) => found.failed.push((provider.to_string(), error)),
@@ -72,13 +81,26 @@ async fn subsystems(xroad: &XRoadClient, selection: &Selection, found: &mut Disc
         }
         let instance = literal.split_once('/').map(|(instance, _)| instance);
         match xroad.list_clients(instance).await {
-            Ok(clients) => providers.extend(clients.into_iter().map(|c| c.id).filter(|id| may_match(id, literal))),
+            Ok(clients) => {
+                let listed: BTreeSet<ClientId> = clients.into_iter().map(|client| client.id).collect();
+                found.read.extend(vanished(&selection.known, &listed, literal));
+                providers.extend(listed.into_iter().filter(|id| may_match(id, literal)));
+            }
             Err(error) => found.failed.push((pattern.clone(), error)),
         }
     }
     providers.sort();
     providers.dedup();
+    found.read.retain(|gone| !providers.contains(gone));
     providers
+}
+
+/// The subsystems known before that a list of clients should have and has not. A list without any client of an instance says nothing
+/// of that instance.
+fn vanished(known: &BTreeSet<ClientId>, listed: &BTreeSet<ClientId>, literal: &str) -> Vec<ClientId> {
+    let of_this_list = |id: &ClientId| listed.iter().any(|other| other.instance() == id.instance());
+    let gone = known.iter().filter(|id| may_match(id, literal) && !listed.contains(*id) && of_this_list(id));
+    gone.cloned().collect()
 }
 
 /// The subsystem that the part of a pattern before its first star names, if it goes as far as that.
