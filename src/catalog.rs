@@ -55,6 +55,39 @@ struct Sources {
     offers: std::collections::BTreeMap<OfferId, OfferDefinition>,
 }
 
+/// A policy that may be published.
+#[derive(Debug)]
+pub struct CheckedPolicy {
+    id: String,
+    published: Arc<PublishedPolicy>,
+}
+
+impl Sources {
+    fn check_offer(&self, offer: &OfferDefinition) -> Result<(), CatalogError> {
+        let mut named = std::iter::once(&offer.policy).chain(&offer.access_policy);
+        if let Some(policy) = named.find(|policy| !self.policies.contains_key(*policy)) {
+            return Err(CatalogError::NoPolicy { offer: offer.id.clone(), policy: policy.clone() });
+        }
+        let unknown = |p: &ParticipantId| self.publishers.iter().all(|publisher| publisher.participant != *p);
+        if offer.participant.as_ref().is_some_and(unknown) {
+            return Err(CatalogError::Offer { offer: offer.id.clone(), reason: "its participant is not served here" });
+        }
+        if offer.assets.is_empty() {
+            let reason = "it needs at least one dataset id or pattern";
+            return Err(CatalogError::Offer { offer: offer.id.clone(), reason });
+        }
+        Ok(())
+    }
+
+    fn check_unused(&self, policy: &str) -> Result<(), CatalogError> {
+        let names = |offer: &&OfferDefinition| offer.policy == policy || offer.access_policy.as_deref() == Some(policy);
+        match self.offers.values().find(names) {
+            Some(offer) => Err(CatalogError::PolicyInUse { policy: policy.to_owned(), offer: offer.id.clone() }),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Why the catalogue did not take a change.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CatalogError {
@@ -232,25 +265,43 @@ impl Catalog {
     /// Adds or replaces a policy that offers may name.
     ///
     /// # Errors
-    /// When it cannot be evaluated here, each reason with its JSON Pointer.
+    /// As [`Catalog::check_policy`].
     pub fn put_policy(&self, id: &str, policy: &Value) -> Result<(), CatalogError> {
-        let published = PublishedPolicy::publish(policy, &self.0.registry)
-            .map_err(|invalid| CatalogError::Policy { id: id.to_owned(), invalid })?;
-        self.change(|sources| sources.policies.insert(id.to_owned(), Arc::new(published)));
+        self.take_policy(self.check_policy(id, policy)?);
         Ok(())
+    }
+
+    /// Whether a policy may be published; it is not in force before [`Catalog::take_policy`].
+    ///
+    /// # Errors
+    /// When it cannot be evaluated here, or not be offered, each reason with its JSON Pointer.
+    pub fn check_policy(&self, id: &str, policy: &Value) -> Result<CheckedPolicy, CatalogError> {
+        let published = PublishedPolicy::publish(policy, &self.0.registry);
+        let published = published.map_err(|invalid| CatalogError::Policy { id: id.to_owned(), invalid })?;
+        Ok(CheckedPolicy { id: id.to_owned(), published: Arc::new(published) })
+    }
+
+    /// Adds or replaces a policy that was checked.
+    pub fn take_policy(&self, checked: CheckedPolicy) {
+        self.change(|sources| sources.policies.insert(checked.id, checked.published));
     }
 
     /// Removes a policy; whether there was one.
     ///
     /// # Errors
-    /// When an offer names it.
+    /// As [`Catalog::check_unused`].
     pub fn remove_policy(&self, id: &str) -> Result<bool, CatalogError> {
         let mut sources = self.sources();
-        let names = |offer: &&OfferDefinition| offer.policy == id || offer.access_policy.as_deref() == Some(id);
-        if let Some(offer) = sources.offers.values().find(names) {
-            return Err(CatalogError::PolicyInUse { policy: id.to_owned(), offer: offer.id.clone() });
-        }
+        sources.check_unused(id)?;
         Ok(sources.policies.remove(id).is_some())
+    }
+
+    /// Whether a policy may be removed.
+    ///
+    /// # Errors
+    /// When an offer names it.
+    pub fn check_unused(&self, policy: &str) -> Result<(), CatalogError> {
+        self.sources().check_unused(policy)
     }
 
     /// Adds or replaces what the operator says of a service.
@@ -267,24 +318,21 @@ impl Catalog {
     /// Adds or replaces an offer.
     ///
     /// # Errors
-    /// When it names a policy or participant that does not exist, or no assets.
+    /// As [`Catalog::check_offer`].
     pub fn put_offer(&self, offer: OfferDefinition) -> Result<(), CatalogError> {
         let mut sources = self.sources();
-        for policy in std::iter::once(&offer.policy).chain(&offer.access_policy) {
-            if !sources.policies.contains_key(policy) {
-                return Err(CatalogError::NoPolicy { offer: offer.id, policy: policy.clone() });
-            }
-        }
-        let unknown = |p: &ParticipantId| sources.publishers.iter().all(|publisher| publisher.participant != *p);
-        if offer.participant.as_ref().is_some_and(unknown) {
-            return Err(CatalogError::Offer { offer: offer.id, reason: "its participant is not served here" });
-        }
-        if offer.assets.is_empty() {
-            return Err(CatalogError::Offer { offer: offer.id, reason: "it needs at least one dataset id or pattern" });
-        }
+        sources.check_offer(&offer)?;
         sources.offers.insert(offer.id.clone(), offer);
         self.publish(&sources);
         Ok(())
+    }
+
+    /// Whether an offer may be made.
+    ///
+    /// # Errors
+    /// When it names a policy or participant that does not exist, or no assets.
+    pub fn check_offer(&self, offer: &OfferDefinition) -> Result<(), CatalogError> {
+        self.sources().check_offer(offer)
     }
 
     /// Removes an offer; whether there was one. Agreements made on it stand.

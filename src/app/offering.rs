@@ -1,12 +1,14 @@
-//! Catalogue, automation rules and imported agreements from the configuration, and what was added through the API.
+//! Catalogue, automation rules and imported agreements from the configuration, and what was added or removed through the API.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use crate::catalog::{
-    AssetDefinition, Attestation, Catalog, CounterpartyDefinition, Metadata, OfferDefinition, Publisher,
+    AssetDefinition, Attestation, Catalog, CatalogError, CounterpartyDefinition, Metadata, OfferDefinition, Publisher,
 };
-use crate::config::{AutomationStep, Config, Counterparty, ImportedAgreement, Participant};
+use crate::config::{Asset, AutomationStep, Config, Counterparty, ImportedAgreement, Offer, Participant};
 use crate::engine::{Engine, Rule, RuleAction};
 use crate::env::Clock;
 use crate::model::agreement::Agreement;
@@ -23,65 +25,141 @@ pub fn known_of(config: &Config) -> impl Fn(&str, &str) -> World + use<> {
     move |participant, consumer| catalog.world(Phase::Exchange, &participant.into(), &consumer.into())
 }
 
-/// The catalogue as configured, with what the API added laid over it.
+/// The catalogue as configured, with what the API added or removed laid over it.
 pub(super) async fn catalog(config: &Config, store: &Store, clock: Clock) -> Result<Catalog> {
     let publishers = config.participant.iter().map(publisher).collect();
     let catalog = Catalog::new(publishers, config.registry(), clock);
     catalog.attest(config.counterparty.iter().map(|c| attestation(config, c)).collect());
-    for policy in &config.policy {
-        catalog.put_policy(&policy.id, &policy.policy)?;
-    }
-    for asset in &config.asset {
-        catalog.put_asset(AssetDefinition {
-            id: asset.dataset(),
-            service: asset.service.clone(),
-            metadata: Metadata {
-                title: asset.title.clone(),
-                description: asset.description.clone(),
-                keywords: asset.keywords.clone(),
-                license: asset.license.clone(),
-                themes: asset.themes.clone(),
-                purpose: asset.purpose.clone(),
-            },
-            endpoints: asset.endpoints.clone(),
-        });
-    }
-    for offer in &config.offer {
-        catalog.put_offer(OfferDefinition {
-            id: offer.id.clone(),
-            participant: offer
-                .participant
-                .as_deref()
-                .and_then(|name| config.participant_named(name))
-                .map(|p| p.id.clone()),
-            assets: offer.assets.clone(),
-            policy: offer.policy.clone(),
-            access_policy: offer.access_policy.clone(),
-        })?;
-    }
-    add_documents(&catalog, store).await?;
-    Ok(catalog)
-}
-
-async fn add_documents(catalog: &Catalog, store: &Store) -> Result<()> {
-    for (id, policy) in store.documents(DocumentKind::Policy).await? {
-        catalog.put_policy(&id, &policy)?;
-    }
-    for (id, asset) in store.documents(DocumentKind::Asset).await? {
-        catalog
-            .put_asset(serde_json::from_value(asset).with_context(|| format!("the stored asset {id} cannot be read"))?);
-    }
     for (id, counterparty) in store.documents(DocumentKind::Counterparty).await? {
         let definition: CounterpartyDefinition = serde_json::from_value(counterparty)
             .with_context(|| format!("the stored counterparty {id} cannot be read"))?;
         catalog.put_attestation(definition.attestation(&id, catalog.registry()));
     }
-    for (id, offer) in store.documents(DocumentKind::Offer).await? {
-        catalog.put_offer(
-            serde_json::from_value(offer).with_context(|| format!("the stored offer {id} cannot be read"))?,
-        )?;
+    let left_out = put_policies(config, store, &catalog).await?;
+    put_assets(config, store, &catalog).await?;
+    put_offers(config, store, &catalog, &left_out).await?;
+    Ok(catalog)
+}
+
+/// Where a definition comes from: what the API said last goes before the file.
+enum From<T> {
+    File(T),
+    Api(Value),
+    /// Removed through the API, which the file does not undo.
+    Removed,
+}
+
+/// What the file defines, with what the API said since laid over it.
+async fn laid_over<T>(
+    file: impl Iterator<Item = (String, T)>,
+    store: &Store,
+    kind: DocumentKind,
+) -> Result<BTreeMap<String, From<T>>> {
+    let mut all: BTreeMap<String, From<T>> = file.map(|(id, said)| (id, From::File(said))).collect();
+    for (id, body) in store.documents(kind).await? {
+        match (body.is_null(), all.contains_key(&id)) {
+            (false, _) => {
+                all.insert(id, From::Api(body));
+            }
+            (true, true) => {
+                tracing::info!(id, ?kind, "left out of the file: it was removed through the management API");
+                all.insert(id, From::Removed);
+            }
+            // The file has forgotten it too: what it says of that name later is new.
+            (true, false) => {
+                store.remove_document(kind, &id).await?;
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Puts the policies in; the names of those that are left out come back.
+async fn put_policies(config: &Config, store: &Store, catalog: &Catalog) -> Result<BTreeSet<String>> {
+    let file = config.policy.iter().map(|policy| (policy.id.clone(), &policy.policy));
+    let mut left_out = BTreeSet::new();
+    for (id, policy) in laid_over(file, store, DocumentKind::Policy).await? {
+        match policy {
+            From::File(policy) => catalog.put_policy(&id, policy)?,
+            From::Api(policy) => {
+                // It could be published once: what it needs, such as an operand of the operator's own, is gone from the file.
+                if let Err(error) = catalog.put_policy(&id, &policy) {
+                    tracing::error!(%error, "a stored policy is left out, with the offers that name it");
+                    left_out.insert(id);
+                }
+            }
+            From::Removed => {
+                left_out.insert(id);
+            }
+        }
+    }
+    Ok(left_out)
+}
+
+async fn put_assets(config: &Config, store: &Store, catalog: &Catalog) -> Result<()> {
+    let file = config.asset.iter().map(|asset| (asset.dataset().to_string(), asset));
+    for (id, asset) in laid_over(file, store, DocumentKind::Asset).await? {
+        match asset {
+            From::File(asset) => catalog.put_asset(described(asset)),
+            // Without it more of the service might be called than the operator wants.
+            From::Api(asset) => catalog.put_asset(
+                serde_json::from_value(asset).with_context(|| format!("the stored asset {id} cannot be read"))?,
+            ),
+            From::Removed => {}
+        }
     }
     Ok(())
+}
+
+async fn put_offers(config: &Config, store: &Store, catalog: &Catalog, left_out: &BTreeSet<String>) -> Result<()> {
+    let file = config.offer.iter().map(|offer| (offer.id.to_string(), offer));
+    for (id, offer) in laid_over(file, store, DocumentKind::Offer).await? {
+        let (put, stored) = match offer {
+            From::File(offer) => (catalog.put_offer(made(config, offer)), false),
+            From::Api(offer) => {
+                let offer: OfferDefinition =
+                    serde_json::from_value(offer).with_context(|| format!("the stored offer {id} cannot be read"))?;
+                (catalog.put_offer(offer), true)
+            }
+            From::Removed => continue,
+        };
+        match put {
+            Ok(()) => {}
+            Err(error) if stored => tracing::error!(%error, "a stored offer is left out"),
+            Err(CatalogError::NoPolicy { policy, .. }) if left_out.contains(&policy) => {
+                tracing::error!(offer = id, policy, "an offer is left out, because its policy is");
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+fn described(asset: &Asset) -> AssetDefinition {
+    AssetDefinition {
+        id: asset.dataset(),
+        service: asset.service.clone(),
+        metadata: Metadata {
+            title: asset.title.clone(),
+            description: asset.description.clone(),
+            keywords: asset.keywords.clone(),
+            license: asset.license.clone(),
+            themes: asset.themes.clone(),
+            purpose: asset.purpose.clone(),
+        },
+        endpoints: asset.endpoints.clone(),
+    }
+}
+
+fn made(config: &Config, offer: &Offer) -> OfferDefinition {
+    let participant = offer.participant.as_deref().and_then(|name| config.participant_named(name));
+    OfferDefinition {
+        id: offer.id.clone(),
+        participant: participant.map(|p| p.id.clone()),
+        assets: offer.assets.clone(),
+        policy: offer.policy.clone(),
+        access_policy: offer.access_policy.clone(),
+    }
 }
 
 fn publisher(participant: &Participant) -> Publisher {

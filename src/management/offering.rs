@@ -1,4 +1,5 @@
-//! Assets, policies and offers: what the catalogue is made of beside the configuration file. What is put here is kept.
+//! Assets, policies and offers: what the catalogue is made of beside the configuration file. What is put here is kept, and what is
+//! removed here stays removed, whatever the file says. A change is kept first and holds then.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -49,8 +50,10 @@ pub(super) async fn remove_asset(
     State(state): State<ManagementState>,
     Path(id): Path<String>,
 ) -> ApiResult<StatusCode> {
-    let kept = state.store.remove_document(DocumentKind::Asset, &id).await?;
-    removed(state.catalog.remove_asset(&id.into()) || kept, "asset")
+    let known = state.catalog.assets().iter().any(|asset| asset.id.as_str() == id);
+    bury(&state, DocumentKind::Asset, &id, known, "asset").await?;
+    state.catalog.remove_asset(&id.into());
+    Ok(StatusCode::NO_CONTENT)
 }
 
 pub(super) async fn policies(State(state): State<ManagementState>) -> Json<Value> {
@@ -69,8 +72,9 @@ pub(super) async fn put_policy(
     Path(id): Path<String>,
     Body(policy): Body<Value>,
 ) -> ApiResult<Json<Value>> {
-    state.catalog.put_policy(&id, &policy)?;
+    let checked = state.catalog.check_policy(&id, &policy)?;
     state.store.put_document(DocumentKind::Policy, &id, &policy).await?;
+    state.catalog.take_policy(checked);
     Ok(Json(policy))
 }
 
@@ -78,9 +82,11 @@ pub(super) async fn remove_policy(
     State(state): State<ManagementState>,
     Path(id): Path<String>,
 ) -> ApiResult<StatusCode> {
-    let known = state.catalog.remove_policy(&id)?;
-    let kept = state.store.remove_document(DocumentKind::Policy, &id).await?;
-    removed(known || kept, "policy")
+    state.catalog.check_unused(&id)?;
+    let known = state.catalog.policies().iter().any(|(name, _)| *name == id);
+    bury(&state, DocumentKind::Policy, &id, known, "policy").await?;
+    state.catalog.remove_policy(&id)?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 pub(super) async fn offers(State(state): State<ManagementState>) -> Json<Value> {
@@ -101,8 +107,9 @@ pub(super) async fn put_offer(
     Body(offer): Body<OfferDefinition>,
 ) -> ApiResult<Json<OfferDefinition>> {
     same_id(&id, offer.id.as_str())?;
-    state.catalog.put_offer(offer.clone())?;
+    state.catalog.check_offer(&offer)?;
     state.store.put_document(DocumentKind::Offer, &id, &json!(offer)).await?;
+    state.catalog.put_offer(offer.clone())?;
     Ok(Json(offer))
 }
 
@@ -110,12 +117,20 @@ pub(super) async fn remove_offer(
     State(state): State<ManagementState>,
     Path(id): Path<String>,
 ) -> ApiResult<StatusCode> {
-    let kept = state.store.remove_document(DocumentKind::Offer, &id).await?;
-    removed(state.catalog.remove_offer(&id.into()) || kept, "offer")
+    let known = state.catalog.offers().iter().any(|offer| offer.id.as_str() == id);
+    bury(&state, DocumentKind::Offer, &id, known, "offer").await?;
+    state.catalog.remove_offer(&id.into());
+    Ok(StatusCode::NO_CONTENT)
 }
 
-fn removed(was_there: bool, what: &str) -> ApiResult<StatusCode> {
-    if was_there { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::not_found(what)) }
+/// Keeps that something was removed, so that what the file says does not come back with the next start.
+async fn bury(state: &ManagementState, kind: DocumentKind, id: &str, known: bool, what: &str) -> ApiResult<()> {
+    // What could not be taken in at the start is not known and can be removed all the same.
+    let stored = state.store.document(kind, id).await?.is_some_and(|body| !body.is_null());
+    if !known && !stored {
+        return Err(ApiError::not_found(what));
+    }
+    Ok(state.store.put_document(kind, id, &Value::Null).await?)
 }
 
 fn same_id(path: &str, body: &str) -> ApiResult<()> {

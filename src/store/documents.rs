@@ -64,6 +64,20 @@ impl Store {
         Ok(done.rows_affected() == 1)
     }
 
+    /// One document; `None` when there is none of that name.
+    ///
+    /// # Errors
+    /// When the database fails or the body cannot be read.
+    pub async fn document(&self, kind: DocumentKind, id: &str) -> Result<Option<Value>, StoreError> {
+        let row = sqlx::query("SELECT body FROM document WHERE kind = $1 AND id = $2")
+            .bind(kind.as_str())
+            .bind(id)
+            .fetch_optional(&self.read)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        serde_json::from_str(row.try_get(0)?).map(Some).map_err(|_| StoreError::Corrupt("document"))
+    }
+
     /// All documents of a kind, by name.
     ///
     /// # Errors

@@ -52,6 +52,15 @@ async fn a_full_disk_refuses_and_postpones_and_loses_nothing() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 
+    // What cannot be kept does not hold either.
+    let client = sliproad::demo::client::local_http().unwrap();
+    let policy = format!("{}/api/v1/policies/late", road.provider.settings.management);
+    let put = client.put(&policy).header("x-api-key", &road.provider.settings.key);
+    let put = put.json(&json!({"permission": [{"action": "use"}]})).send().await.unwrap();
+    assert_eq!(put.status(), 503);
+    let got = client.get(&policy).header("x-api-key", &road.provider.settings.key).send().await.unwrap();
+    assert_eq!(got.status(), 404);
+
     limit(road.provider.id(), "unlimited");
     assert_eq!(story::call(&transfer, "/parcels").await.unwrap().status, 200, "there is room again");
     road.consumer.management.wait("negotiations", pid, "FINALIZED").await.unwrap();

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 mod consent;
 mod discovery;
 mod facts;
+mod offering;
 mod words;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_sliproad");
