@@ -19,6 +19,7 @@ use super::route::Route;
 use crate::model::xroad::{ClientId, Endpoint, IdentifierError, ServiceId, ServiceKind};
 
 mod discover;
+mod lenient;
 mod openapi;
 
 pub use discover::{Discovery, Selection, discover};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::lenient::{Lenient, LenientList};
 use crate::model::xroad::{Endpoint, Operation};
 
 /// How many operations of one document are kept.
@@ -49,12 +50,13 @@ impl OpenApi {
         if !openapi.starts_with("3.") {
             return Err(OpenApiError::Version(openapi));
         }
+        let info = document.info.0.unwrap_or_default();
         Ok(Self {
-            title: text(document.info.title.as_ref(), 300),
-            description: text(document.info.description.as_ref(), 4_000),
-            version: text(document.info.version.as_ref(), 100),
-            servers: document.servers.iter().filter_map(|s| text(s.url.as_ref(), 500)).take(20).collect(),
-            operations: operations(&document.paths),
+            title: text(info.title.as_ref(), 300),
+            description: text(info.description.as_ref(), 4_000),
+            version: text(info.version.as_ref(), 100),
+            servers: document.servers.0.iter().filter_map(|s| text(s.url.as_ref(), 500)).take(20).collect(),
+            operations: operations(&document.paths.0.unwrap_or_default()),
         })
     }
 }
@@ -77,8 +79,9 @@ fn from_yaml(document: &[u8]) -> Result<Document, String> {
     serde_saphyr::from_slice_with_options(document, options).map_err(|e| e.to_string())
 }
 
-fn operations(paths: &BTreeMap<String, PathItem>) -> Vec<Operation> {
-    let all = paths.iter().flat_map(|(path, item)| item.operations().map(move |(method, said)| (path, method, said)));
+fn operations(paths: &BTreeMap<String, Lenient<PathItem>>) -> Vec<Operation> {
+    let items = paths.iter().filter_map(|(path, item)| Some((path, item.0.as_ref()?)));
+    let all = items.flat_map(|(path, item)| item.operations().map(move |(method, said)| (path, method, said)));
     let kept = all.filter_map(|(path, method, said)| {
         let endpoint = Endpoint::new(method, path).ok()?;
         Some(Operation { endpoint, summary: text(said.summary.as_ref(), 300) })
@@ -101,11 +104,11 @@ fn text(value: Option<&Value>, most: usize) -> Option<String> {
 struct Document {
     openapi: Option<Value>,
     #[serde(default)]
-    info: Info,
+    info: Lenient<Info>,
     #[serde(default)]
-    servers: Vec<Server>,
+    servers: LenientList<Server>,
     #[serde(default)]
-    paths: BTreeMap<String, PathItem>,
+    paths: Lenient<BTreeMap<String, Lenient<PathItem>>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -122,14 +125,22 @@ struct Server {
 
 #[derive(Default, Deserialize)]
 struct PathItem {
-    get: Option<Said>,
-    put: Option<Said>,
-    post: Option<Said>,
-    delete: Option<Said>,
-    options: Option<Said>,
-    head: Option<Said>,
-    patch: Option<Said>,
-    trace: Option<Said>,
+    #[serde(default)]
+    get: Lenient<Said>,
+    #[serde(default)]
+    put: Lenient<Said>,
+    #[serde(default)]
+    post: Lenient<Said>,
+    #[serde(default)]
+    delete: Lenient<Said>,
+    #[serde(default)]
+    options: Lenient<Said>,
+    #[serde(default)]
+    head: Lenient<Said>,
+    #[serde(default)]
+    patch: Lenient<Said>,
+    #[serde(default)]
+    trace: Lenient<Said>,
 }
 
 #[derive(Deserialize)]
@@ -149,7 +160,7 @@ impl PathItem {
             ("PATCH", &self.patch),
             ("TRACE", &self.trace),
         ];
-        all.into_iter().filter_map(|(method, said)| said.as_ref().map(|said| (method, said)))
+        all.into_iter().filter_map(|(method, said)| said.0.as_ref().map(|said| (method, said)))
     }
 }
 
@@ -218,6 +229,22 @@ mod tests {
             bomb.push_str(&format!("a{n}: &a{n} [{aliases}]\n"));
         }
         assert!(matches!(OpenApi::read(bomb.as_bytes()), Err(OpenApiError::Unreadable(_))));
+    }
+
+    #[test]
+    fn a_part_that_is_not_what_it_should_be_does_not_lose_the_rest() {
+        let read = |document: &str| OpenApi::read(document.as_bytes()).unwrap_or_else(|e| panic!("{e}: {document}"));
+        let document = read(
+            "openapi: 3.0.0\ninfo: {title: T}\nservers:\npaths:\n  x-note: a text\n  x-list: [1, {a: b}]\n  /none:\n  \
+             /a: {get: {summary: all}, put: later, parameters: [{name: n}]}\n",
+        );
+        assert_eq!((document.title.as_deref(), endpoints(&document)), (Some("T"), vec!["GET /a".to_owned()]));
+        assert_eq!(document.operations[0].summary.as_deref(), Some("all"));
+        let json =
+            r#"{"openapi": "3.1.0", "info": null, "servers": ["s", {"url": "https://a.example"}], "paths": null}"#;
+        let document = read(json);
+        assert_eq!((document.title, document.operations.len()), (None, 0));
+        assert_eq!(document.servers, ["https://a.example"]);
     }
 
     #[test]
