@@ -9,6 +9,19 @@ use super::*;
 const ECHO: &str = "DEV:GOV:2000:echo:echo";
 const DESCRIBED: &str = "[[asset]]\nservice = \"DEV/GOV/2000/echo/echo\"\nkeywords = [\"echo\"]\n";
 
+/// A configuration without described services, for a security server elsewhere.
+fn undescribed(text: &str, there: &str, elsewhere: &str) -> String {
+    let blocks = text.split("\n\n").filter(|block| !block.starts_with("[[asset]]"));
+    blocks.collect::<Vec<_>>().join("\n\n").replace(there, elsewhere)
+}
+
+/// A security server of its own with those of the sample subsystems that are wanted.
+async fn double_at(port: u16, wanted: impl Fn(&str) -> bool) -> Double {
+    let mut config = DoubleConfig { http_listen: format!("127.0.0.1:{port}"), ..DoubleConfig::sample() };
+    config.members.iter_mut().for_each(|member| member.subsystems.retain(|subsystem| wanted(&subsystem.code)));
+    Double::start(config).await.unwrap()
+}
+
 impl Office {
     /// Ends the provider, changes its configuration and starts it again.
     async fn restart_with(&mut self, from: &str, to: &str) {
@@ -39,6 +52,15 @@ impl Office {
         let (status, catalogue, _) = self.speak("/catalog/request", &ask).await;
         assert_eq!(status, 200, "{catalogue}");
         catalogue["dataset"].as_array().is_some_and(|all| all.iter().any(|dataset| dataset["@id"] == ECHO))
+    }
+
+    async fn until_echo_is_listed(&self, listed: bool) {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+        let path = format!("/api/v1/assets/{ECHO}");
+        while self.road.provider.management.read(&path).await.unwrap()["listed"] != listed {
+            assert!(tokio::time::Instant::now() < deadline, "it never became listed: {listed}");
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Asks until the answer has this status; the connector goes on by itself.
@@ -84,11 +106,7 @@ async fn services_stay_offered_over_a_restart_while_the_security_server_is_down(
 async fn before_the_first_look_the_answer_is_not_yet() {
     let mut office = Office::open("").await;
     let (there, port) = (office.road.double.url.clone(), free_port().unwrap());
-    let undescribed = |text: &str| {
-        let blocks = text.split("\n\n").filter(|block| !block.starts_with("[[asset]]"));
-        blocks.collect::<Vec<_>>().join("\n\n").replace(&there, &format!("http://127.0.0.1:{port}"))
-    };
-    office.reconfigure(undescribed).await;
+    office.reconfigure(|text| undescribed(text, &there, &format!("http://127.0.0.1:{port}"))).await;
     std::fs::remove_dir_all(office.road.provider.settings.directory.join("provider")).unwrap();
     office.road.provider.start_unready().unwrap();
     assert_eq!(office.until("/health", 200).await["status"], "up");
@@ -104,11 +122,47 @@ async fn before_the_first_look_the_answer_is_not_yet() {
         let (status, body, again) = office.speak(path, &message).await;
         assert_eq!((status, body["code"].as_str(), again.as_deref()), (503, Some(code), Some("1")), "{body}");
     }
-    let double = DoubleConfig { http_listen: format!("127.0.0.1:{port}"), ..DoubleConfig::sample() };
-    let double = Double::start(double).await.unwrap();
+    let double = double_at(port, |_| true).await;
     office.until("/ready", 200).await;
     assert!(office.echo_is_offered().await);
     story::negotiate(&office.road, ECHO).await.unwrap();
+    office.close().await;
+    double.stop().await;
+}
+
+#[tokio::test]
+async fn a_withdrawn_service_leaves_the_catalogue_by_itself_and_what_runs_on_it_goes_on_with_it() {
+    let mut office = Office::open("").await;
+    let (there, port) = (office.road.double.url.clone(), free_port().unwrap());
+    let double = double_at(port, |_| true).await;
+    let quickly = format!("http://127.0.0.1:{port}\"\nrefresh-seconds = 1");
+    office.reconfigure(|text| undescribed(text, &format!("{there}\""), &quickly)).await;
+    office.road.provider.start_again().await.unwrap();
+    let agreement = story::negotiate(&office.road, ECHO).await.unwrap();
+    let transfer = story::start_transfer(&office.road, &agreement).await.unwrap();
+    assert_eq!(story::call(&transfer, "/echo").await.unwrap().status, 200);
+
+    double.stop().await;
+    let without = double_at(port, |subsystem| subsystem != "echo").await;
+    office.until_echo_is_listed(false).await;
+    assert!(!office.echo_is_offered().await);
+    let refused = story::call(&transfer, "/echo").await.unwrap();
+    let code = refused.body["code"].as_str().unwrap_or_default();
+    assert!(refused.status == 404 && code.starts_with("xroad."), "X-Road is asked all the same: {}", refused.body);
+    let request = json!({"agreementId": agreement, "format": "HttpData-PULL"});
+    let another = office.road.consumer.management.post("/api/v1/transfers", &request).await.unwrap();
+    let another = another["pid"].as_str().unwrap();
+    let ended = office.road.consumer.management.wait("transfers", another, "TERMINATED").await.unwrap();
+    assert!(ended.to_string().contains("dataset.withdrawn"), "{ended}");
+
+    without.stop().await;
+    let double = double_at(port, |_| true).await;
+    office.until_echo_is_listed(true).await;
+    assert_eq!(story::call(&transfer, "/echo").await.unwrap().status, 200, "it is there again");
+    let log = std::fs::read_to_string(office.road.provider.settings.directory.join("provider.log")).unwrap();
+    for change in ["service added", "service withdrawn"] {
+        assert!(log.contains(change), "{log}");
+    }
     office.close().await;
     double.stop().await;
 }
