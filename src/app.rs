@@ -40,7 +40,7 @@ mod planes;
 mod security_server;
 
 pub use ending::Ending;
-pub use offering::{automation, known_of};
+pub use offering::{automation, known_of, publishable};
 
 /// The file of the key that signs tokens and evidence, in the store's directory.
 const KEY_FILE: &str = "signing-key.pem";

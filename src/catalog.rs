@@ -15,15 +15,19 @@ use crate::model::xroad::{ClientId, DiscoveredService, ServiceId};
 use crate::policy::{Invalid, Phase, Registry, World};
 
 mod definition;
+mod hopeless;
 mod judge;
+mod normal;
 mod publish;
 mod services;
 mod sight;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 pub use definition::{AssetDefinition, Attestation, CounterpartyDefinition, Metadata, OfferDefinition, Publisher};
+pub use publish::{OfferCheck, publishable};
 pub use services::{Changes, Found};
 pub use sight::Sight;
 pub use snapshot::{Dataset, DatasetView, OfferView};
@@ -41,6 +45,7 @@ struct Inner {
     /// Held for a change only, never across an await.
     sources: Mutex<Sources>,
     registry: Registry,
+    check: OfferCheck,
     clock: Clock,
 }
 
@@ -142,12 +147,12 @@ pub struct Asset {
 }
 
 impl Catalog {
-    /// An empty catalogue of these publishers.
+    /// An empty catalogue of these publishers, whose offers fulfil a check beside those of the policy itself.
     #[must_use]
-    pub fn new(publishers: Vec<Publisher>, registry: Registry, clock: Clock) -> Self {
+    pub fn new(publishers: Vec<Publisher>, registry: Registry, check: OfferCheck, clock: Clock) -> Self {
         let sources = Sources { publishers, ..Sources::default() };
         let snapshot = ArcSwap::from_pointee(Snapshot::build(&sources));
-        Self(Arc::new(Inner { snapshot, sources: Mutex::new(sources), registry, clock }))
+        Self(Arc::new(Inner { snapshot, sources: Mutex::new(sources), registry, check, clock }))
     }
 
     /// The catalogue of a participant as `caller` may see it now: offers that the caller may not see are left out, and datasets
@@ -276,7 +281,7 @@ impl Catalog {
     /// # Errors
     /// When it cannot be evaluated here, or not be offered, each reason with its JSON Pointer.
     pub fn check_policy(&self, id: &str, policy: &Value) -> Result<CheckedPolicy, CatalogError> {
-        let published = PublishedPolicy::publish(policy, &self.0.registry);
+        let published = PublishedPolicy::publish(policy, &self.0.registry, self.0.check);
         let published = published.map_err(|invalid| CatalogError::Policy { id: id.to_owned(), invalid })?;
         Ok(CheckedPolicy { id: id.to_owned(), published: Arc::new(published) })
     }

@@ -40,6 +40,9 @@ const DSP_ANSWERS: [(&str, &str); 4] = [
     ("TransferProcess", "transfer"),
 ];
 
+/// The part of the policy document that offers are checked by.
+const OFFER: &str = "offer";
+
 /// How many violations are told at most.
 const TOLD: usize = 5;
 
@@ -74,6 +77,14 @@ pub fn check_dsp(message: &str, body: &Value) -> Result<(), Vec<Violation>> {
     }
 }
 
+/// Checks an offer as it stands in a catalogue or in a message.
+///
+/// # Errors
+/// As [`check_dsp`].
+pub fn check_offer(offer: &Value) -> Result<(), Vec<Violation>> {
+    check_dsp(OFFER, offer)
+}
+
 fn violation(error: &jsonschema::ValidationError<'_>) -> Violation {
     Violation { pointer: error.instance_path().to_string(), sentence: error.masked_with("this").to_string() }
 }
@@ -89,6 +100,7 @@ fn compile_dsp() -> Result<HashMap<&'static str, Validator>, String> {
     DSP_MESSAGES
         .iter()
         .chain(&DSP_ANSWERS)
+        .chain(&[(OFFER, "policy")])
         .map(|(message, document)| {
             let schema = json!({
                 "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -6,7 +6,8 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use crate::catalog::{
-    AssetDefinition, Attestation, Catalog, CatalogError, CounterpartyDefinition, Metadata, OfferDefinition, Publisher,
+    self, AssetDefinition, Attestation, Catalog, CatalogError, CounterpartyDefinition, Metadata, OfferDefinition,
+    Publisher,
 };
 use crate::config::{Asset, AutomationStep, Config, Counterparty, ImportedAgreement, Offer, Participant};
 use crate::engine::{Engine, Rule, RuleAction};
@@ -14,21 +15,44 @@ use crate::env::Clock;
 use crate::model::agreement::Agreement;
 use crate::model::ids::ParticipantId;
 use crate::model::negotiation::Role;
-use crate::policy::{Phase, World};
+use crate::policy::{Invalid, Phase, Registry, World};
+use crate::schemas::check_offer;
 use crate::store::{DocumentKind, Store};
+
+#[cfg(test)]
+mod tests;
 
 /// What is known of a participant's consumers by configuration alone: asked for by participant and consumer.
 pub fn known_of(config: &Config) -> impl Fn(&str, &str) -> World + use<> {
     let publishers = config.participant.iter().map(publisher).collect();
-    let catalog = Catalog::new(publishers, config.registry(), Clock::system());
+    let catalog = Catalog::new(publishers, config.registry(), offer_check, Clock::system());
     catalog.attest(config.counterparty.iter().map(|counterparty| attestation(config, counterparty)).collect());
     move |participant, consumer| catalog.world(Phase::Exchange, &participant.into(), &consumer.into())
+}
+
+/// Whether a policy may be published with those words.
+///
+/// # Errors
+/// Each reason why not, with its JSON Pointer.
+pub fn publishable(policy: &Value, words: &Registry) -> Result<(), Vec<Invalid>> {
+    catalog::publishable(policy, words, offer_check)
+}
+
+/// What of an offer breaks the schema by which we take offers in.
+fn offer_check(offer: &Value) -> Vec<Invalid> {
+    let broken = check_offer(offer).err().unwrap_or_default();
+    let told = broken.into_iter().map(|violation| Invalid {
+        clause: violation.pointer,
+        code: "offer.schema",
+        reason: format!("the protocol does not allow this in an offer: {}", violation.sentence),
+    });
+    told.collect()
 }
 
 /// The catalogue as configured, with what the API added or removed laid over it.
 pub(super) async fn catalog(config: &Config, store: &Store, clock: Clock) -> Result<Catalog> {
     let publishers = config.participant.iter().map(publisher).collect();
-    let catalog = Catalog::new(publishers, config.registry(), clock);
+    let catalog = Catalog::new(publishers, config.registry(), offer_check, clock);
     catalog.attest(config.counterparty.iter().map(|c| attestation(config, c)).collect());
     for (id, counterparty) in store.documents(DocumentKind::Counterparty).await? {
         let definition: CounterpartyDefinition = serde_json::from_value(counterparty)

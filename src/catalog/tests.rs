@@ -46,7 +46,8 @@ fn catalog() -> Catalog {
         client: Some("DEV/GOV/2000/gateway".parse().unwrap()),
         client_for: vec![("*partner*".into(), "DEV/GOV/2000/partners".parse().unwrap())],
     };
-    let catalog = Catalog::new(vec![publisher], Registry::built_in(), Clock::standing(Timestamp::from_millis(0)));
+    let catalog =
+        Catalog::new(vec![publisher], Registry::built_in(), |_| Vec::new(), Clock::standing(Timestamp::from_millis(0)));
     catalog.put_policy("open", &json!({"permission": [{"action": "use"}]})).unwrap();
     let known = |who: &str| json!({"leftOperand": "recipient", "operator": "eq", "rightOperand": who});
     catalog.put_policy("known", &json!({"permission": {"action": "use", "constraint": known(CONSUMER)}})).unwrap();

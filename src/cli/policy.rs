@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::USAGE;
 use super::api::Connection;
 use crate::config::Config;
-use crate::policy::{Compiled, Policy, Registry, compile, decide_document, for_edc, read_json};
+use crate::policy::{Compiled, Policy, Registry, decide_document, for_edc, read_json};
 
 mod explain;
 mod rehearse;
@@ -134,7 +134,7 @@ fn decide(policy: &Path, world: &Path, words: &Registry, as_json: bool) -> Resul
 fn check(file: &Path, words: &Registry, as_json: bool) -> Result<u8, String> {
     let policy: Value =
         serde_json::from_str(&read(file)?).map_err(|e| format!("{} is not JSON: {e}", file.display()))?;
-    let outcome = Policy::parse(&policy).and_then(|policy| compile(&policy, words));
+    let outcome = crate::app::publishable(&policy, words).and_then(|()| Compiled::read(&policy, words));
     let review = outcome.as_ref().ok().map(Compiled::review);
     let invalid = outcome.err().unwrap_or_default();
     if as_json {

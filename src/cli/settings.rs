@@ -24,6 +24,13 @@ pub(super) fn run(command: &Command) -> anyhow::Result<u8> {
             for warning in config.warnings() {
                 eprintln!("{}: warning: {warning}", file.display());
             }
+            let words = config.registry();
+            for policy in &config.policy {
+                crate::app::publishable(&policy.policy, &words).map_err(|invalid| {
+                    let reasons: Vec<String> = invalid.iter().map(|i| format!("{}: {}", i.clause, i.reason)).collect();
+                    anyhow::anyhow!("the policy {} cannot be published: {}", policy.id, reasons.join("; "))
+                })?;
+            }
             println!(
                 "{}: good; {} participants, {} assets, {} policies, {} offers",
                 file.display(),

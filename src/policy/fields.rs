@@ -141,10 +141,12 @@ pub(super) fn names_pseudonymised(compiler: &Compiler<'_>, duty: &CompiledRule) 
     atoms.into_iter().filter_map(|at| compiler.atoms.get(at)).any(|atom| Some(&atom.slot) == slot)
 }
 
-/// The comparisons that refine what a duty to pseudonymise does; none where the duty is to do anything else besides.
+/// The comparisons that say what a duty to pseudonymise is to hide, as refinements of its action or, as the Dataspace Protocol has no
+/// such, as constraints of the duty; none where the duty is to do anything else besides.
 fn refinements(nodes: &[Node], actions: &Actions, duty: &CompiledRule, found: &mut Vec<usize>) {
     if duty.does.iter().all(|name| actions.included(name, "pseudonymise")) {
         duty.actions.iter().for_each(|action| plain(nodes, &action.refinements, found));
+        plain(nodes, &duty.constraints, found);
     }
 }
 
@@ -203,11 +205,14 @@ mod tests {
         let hide = json!({"rdf:value": "xroad:pseudonymise", "refinement": [fields]});
         let more = json!({"permission": [{"action": "use", "duty": [{"action": [hide, "compensate"]}]}]});
         assert_eq!(invalid(&more), ["fields.misplaced"], "the data plane does not do all of that duty");
-        let duty = json!({"permission": [{"action": "use", "duty": [{"action": hide}]}]});
-        assert_eq!(invalid(&duty), [""; 0]);
-        let compiled = Compiled::read(&duty, &Registry::built_in()).unwrap();
-        let named = Pseudonymised { clause: "/permission/0/duty/0", paths: vec!["/a"] };
-        assert_eq!(compiled.pseudonymised(), [vec![named]]);
+        // The protocol has no refinements on the action of a duty.
+        for duty in [json!({"action": hide}), json!({"action": "pseudonymise", "constraint": [fields]})] {
+            let policy = json!({"permission": [{"action": "use", "duty": [duty]}]});
+            assert_eq!(invalid(&policy), [""; 0]);
+            let compiled = Compiled::read(&policy, &Registry::built_in()).unwrap();
+            let named = Pseudonymised { clause: "/permission/0/duty/0", paths: vec!["/a"] };
+            assert_eq!(compiled.pseudonymised(), [vec![named]]);
+        }
     }
 
     #[test]

@@ -301,7 +301,7 @@ async fn a_security_server_that_is_down_withdraws_nothing() {
         client: Some(selection.client.clone()),
         client_for: Vec::new(),
     };
-    let catalog = Catalog::new(vec![publisher], Registry::built_in(), Clock::system());
+    let catalog = Catalog::new(vec![publisher], Registry::built_in(), |_| Vec::new(), Clock::system());
     catalog.put_policy("open", &serde_json::json!({"permission": [{"action": "use"}]})).unwrap();
     let offer = OfferDefinition {
         id: "o".into(),

@@ -40,7 +40,7 @@ async fn what_was_removed_through_the_api_does_not_come_back_with_the_file() {
     for noun in ["offers", "policies", "assets"] {
         assert_eq!(status(&office, "GET", &format!("/api/v1/{noun}/of-the-file"), None).await, 404, "{noun}");
     }
-    let policy = json!({"permission": [{"action": "read"}]});
+    let policy = json!({"permission": [{"action": "use"}], "obligation": [{"action": "inform"}]});
     assert_eq!(status(&office, "PUT", "/api/v1/policies/of-the-file", Some(&policy)).await, 200);
     office.road.provider.kill().await.unwrap();
     office.road.provider.start_again().await.unwrap();
@@ -68,5 +68,32 @@ async fn a_stored_policy_that_cannot_be_published_any_more_is_left_out_with_its_
     assert!(log.contains("a stored policy is left out") && log.contains("a stored offer is left out"), "{log}");
     assert_eq!(status(&office, "DELETE", path, None).await, 204, "it can be removed for good");
     assert_eq!(status(&office, "DELETE", path, None).await, 404);
+    office.close().await;
+}
+
+#[tokio::test]
+async fn a_duty_to_pseudonymise_fields_is_negotiated_and_done_to_every_answer() {
+    let offers = r#"
+[[asset]]
+id = "pseudonyms"
+service = "DEV/GOV/2000/population/persons"
+
+[[policy]]
+id = "pseudonyms"
+policy = { permission = [{ action = "use", duty = [{ action = [{ "rdf:value" = "pseudonymise", refinement = [
+    { leftOperand = "xroad:fields", operator = "isAnyOf", rightOperand = ["/personalCode"] },
+] }] }] }] }
+
+[[offer]]
+id = "pseudonyms"
+assets = ["pseudonyms"]
+policy = "pseudonyms"
+"#;
+    let office = Office::open(offers).await;
+    let agreement = story::negotiate(&office.road, "pseudonyms").await.unwrap();
+    let transfer = story::start_transfer(&office.road, &agreement).await.unwrap();
+    let called = story::call(&transfer, "/persons/50001010017").await.unwrap();
+    assert_eq!((called.status, called.body["givenName"].as_str()), (200, Some("Mari")), "{}", called.body);
+    assert_eq!(called.body["personalCode"].as_str().map(str::len), Some(32), "{}", called.body);
     office.close().await;
 }

@@ -81,7 +81,7 @@ async fn policies_are_checked_and_decided_in_the_words_of_a_configuration() {
     let server = "[security-server]\nurl = \"http://127.0.0.1:1\"\n";
     let config = write("sliproad.toml", &format!("{server}{participant}{CASES}"));
     let policy = json!({"@context": {"ex": "https://example.org/ns/"}, "profile": "ex:profile", "permission": [
-        {"action": "ex:investigate", "constraint": [{"leftOperand": "ex:case", "operator": "eq", "rightOperand": "1"}]}]});
+        {"action": ["use", "ex:investigate"], "constraint": [{"leftOperand": "ex:case", "operator": "eq", "rightOperand": "1"}]}]});
     let policy = write("policy.json", &policy.to_string());
     let world = |case: &str| {
         json!({"now": "2026-11-24T10:00:00Z", "phase": "exchange",

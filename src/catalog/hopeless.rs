@@ -1,0 +1,80 @@
+//! What can never be true on a call here, so that nobody should be offered it.
+
+use crate::model::odrl::{Atomic, Constraint, Logic, Policy, Rule};
+use crate::policy::{Invalid, Kind, Registry, Source};
+
+/// Operands that only an exchange tells, and that this program tells of each.
+const TOLD_HERE: [&str; 4] = ["edc:sinceAgreement", "xroad:consent", "xroad:datapath", "xroad:fields"];
+
+/// Every part of a policy that can be evaluated and that no call will ever fulfil.
+pub(super) fn hopeless(policy: &Policy, registry: &Registry) -> Vec<Invalid> {
+    let mut search = Search { registry, found: Vec::new() };
+    for parent in &policy.parents {
+        let reason = format!("the rules of {} are not in this policy; write them into it", parent.id);
+        search.found.push(Invalid::new(&parent.clause, "policy.parent-missing", reason));
+    }
+    policy.permissions.iter().chain(&policy.prohibitions).for_each(|rule| search.rule(rule, true));
+    policy.obligations.iter().for_each(|rule| search.rule(rule, false));
+    let uses = |rule: &&Rule| rule.actions.iter().any(|action| registry.includes(&action.name, "use"));
+    if let (Some(first), false) = (policy.permissions.first(), policy.permissions.iter().any(|rule| uses(&rule))) {
+        let reason = "each call here is a use, which no permission of this policy allows; write use as the action";
+        search.found.push(Invalid::new(&first.clause, "policy.no-use", reason));
+    }
+    search.found
+}
+
+struct Search<'a> {
+    registry: &'a Registry,
+    found: Vec<Invalid>,
+}
+
+impl Search<'_> {
+    /// `on_call`: whether its constraints are compared with what a call tells, rather than with what is reported of a duty.
+    fn rule(&mut self, rule: &Rule, on_call: bool) {
+        rule.constraints.iter().for_each(|constraint| self.constraint(constraint, on_call));
+        let refined = rule.actions.iter().flat_map(|action| &action.refinements);
+        let parties = rule.targets.iter().chain(&rule.assigners).chain(&rule.assignees);
+        let refined = refined.chain(parties.flat_map(|party| &party.refinements));
+        refined.for_each(|constraint| self.constraint(constraint, on_call));
+        let inner = rule.duties.iter().chain(&rule.consequences).chain(&rule.remedies);
+        inner.for_each(|duty| self.rule(duty, false));
+    }
+
+    fn constraint(&mut self, constraint: &Constraint, on_call: bool) {
+        match constraint {
+            Constraint::Atomic(atomic) => self.atomic(atomic, on_call),
+            Constraint::Logical { clause, operator, parts, .. } => {
+                if *operator == Logic::AndSequence {
+                    let reason = "in which order things became true is not known here; write and";
+                    self.found.push(Invalid::new(clause, "constraint.sequence", reason));
+                }
+                parts.iter().for_each(|part| self.constraint(part, on_call));
+            }
+        }
+    }
+
+    fn atomic(&mut self, atomic: &Atomic, on_call: bool) {
+        let Atomic { clause, left, operator, .. } = atomic;
+        if atomic.referenced {
+            let reason = "what rightOperandReference refers to is not fetched; write the value as rightOperand";
+            self.found.push(Invalid::new(clause, "constraint.reference", reason));
+        }
+        let Some(operand) = self.registry.operand(left) else { return };
+        // Text that reads as numbers or times has an order.
+        let ordered = operand.kind == Kind::Text
+            && atomic.right.iter().all(|right| right.text.trim().starts_with(|c: char| c.is_ascii_digit() || c == '-'));
+        if operand.kind.is_compared_by(operator) == Some(false) && !ordered {
+            let reason = format!("values of {left} are not compared by {operator}");
+            self.found.push(Invalid::new(clause, "operator.never-true", reason));
+        }
+        // What is known before a call may be vouched for.
+        let silent = !matches!(
+            operand.source,
+            Source::Clock | Source::Counter | Source::Claim(_) | Source::Header(_) | Source::Pointer(_)
+        );
+        if on_call && operand.exchange_only && silent && !TOLD_HERE.contains(&left.as_str()) {
+            let reason = format!("no call here tells {left}; ask for something that it does, such as count");
+            self.found.push(Invalid::new(clause, "operand.never-told", reason));
+        }
+    }
+}
