@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::hopeless::hopeless;
 use super::normal::normal;
 use super::wire::Writer;
-use crate::policy::{Compiled, Invalid, Policy, Registry, compile};
+use crate::policy::{Compiled, Invalid, Policy, Registry, Truth, World, compile};
 
 /// What an offer gives its own value to, so that a policy's does not count.
 const FRAME: [&str; 10] =
@@ -68,6 +68,18 @@ impl PublishedPolicy {
         let compiled = compile(&again, registry)?;
         let targeted = rules.values().any(names_target);
         Ok(Self { source: policy.clone(), rules, compiled, targeted })
+    }
+
+    /// Whether the policy refuses by what is known, so that nothing that is not known yet can change it.
+    pub(super) fn certainly_refuses(&self, world: &World) -> bool {
+        if self.compiled.decide(world).permit {
+            return false;
+        }
+        let rules = self.compiled.explain(world).rules;
+        let all = |kind: &'static str| rules.iter().filter(move |rule| rule.kind == kind);
+        let permissions_win = self.rules.get("conflict").is_some_and(|strategy| strategy == "perm");
+        let barred = !permissions_win && all("prohibition").any(|rule| rule.state == Truth::True);
+        barred || all("permission").all(|rule| rule.state == Truth::False)
     }
 
     /// The ODRL offer as it stands in a catalogue: no target, no assigner.

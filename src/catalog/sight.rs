@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::publish::PublishedPolicy;
 use super::snapshot::{DatasetView, OfferView, Offered, Shelf, Snapshot};
 use crate::model::ids::{DatasetId, ParticipantId};
 use crate::model::time::Timestamp;
-use crate::policy::{Phase, World};
+use crate::policy::{Phase, Reported, World};
 
 /// The catalogue of one participant as one caller may see it, as it stood when it was asked for.
 pub struct Sight {
@@ -15,8 +16,17 @@ pub struct Sight {
     world: World,
 }
 
-/// Decisions of access policies that are the same for all datasets, by policy.
-type Decided = HashMap<String, bool>;
+/// Decisions that are the same for all datasets, by policy.
+#[derive(Default)]
+struct Decided {
+    /// Whether the caller may see what is offered under an access policy.
+    seen: HashMap<String, bool>,
+    /// Whether an offer's own policy is out of the question for the caller.
+    refused: HashMap<usize, bool>,
+}
+
+/// How many moments at which time changes an answer are looked at before an offer is taken to be one that may permit some day.
+const MOST_MOMENTS: usize = 16;
 
 impl Sight {
     pub(super) fn new(
@@ -31,7 +41,7 @@ impl Sight {
 
     /// Every dataset with an offer that the caller may see, in the order of ids, made as they are asked for.
     pub fn datasets(&self) -> impl Iterator<Item = DatasetView> {
-        let mut decided = Decided::new();
+        let mut decided = Decided::default();
         let offered = self.shelf().into_iter().flat_map(|shelf| &shelf.offered);
         offered.filter_map(move |(id, offers)| self.view(id, offers, &mut decided))
     }
@@ -39,16 +49,17 @@ impl Sight {
     /// One dataset; `None` when there is none or the caller may not see any offer of it.
     #[must_use]
     pub fn dataset(&self, id: &DatasetId) -> Option<DatasetView> {
-        self.view(id, self.shelf()?.offered.get(id)?, &mut Decided::new())
+        self.view(id, self.shelf()?.offered.get(id)?, &mut Decided::default())
     }
 
-    /// The offer of that id on that dataset, if the caller may see it.
+    /// The offer of that id on that dataset, if the caller may see it. One that its own policy refuses is found too: who asks for it
+    /// is told why.
     pub(super) fn find(&self, id: &str, target: Option<&str>) -> Option<&Offered> {
         let named = self.shelf()?.by_offer.get(&id.into())?;
         let mut fitting = named.iter().filter(|o| target.is_none_or(|target| o.dataset.as_str() == target));
         let found = fitting.next()?;
         // Without a target an id must say it all.
-        (fitting.next().is_none() && self.may_see(found, &mut Decided::new())).then_some(found)
+        (fitting.next().is_none() && self.may_see(found, &mut Decided::default())).then_some(found)
     }
 
     /// Whether the participant's services are still to be looked up for the first time, so that more may come.
@@ -67,7 +78,7 @@ impl Sight {
 
     fn view(&self, id: &DatasetId, offers: &[Arc<Offered>], decided: &mut Decided) -> Option<DatasetView> {
         let dataset = self.snapshot.datasets.get(id)?.clone();
-        let seen = offers.iter().filter(|offer| self.may_see(offer, decided));
+        let seen = offers.iter().filter(|offer| self.may_see(offer, decided) && !self.is_refused(offer, decided));
         let view =
             |offer: &Arc<Offered>| OfferView { id: offer.id.clone(), policy: offer.contract.offer(offer.id.as_str()) };
         let offers: Vec<OfferView> = seen.map(view).collect();
@@ -80,13 +91,38 @@ impl Sight {
             let world = World { target: Some(offer.dataset.to_string()), ..self.world.clone() };
             return policy.compiled.decide(&world).permit;
         }
-        if let Some(known) = decided.get(name) {
+        if let Some(known) = decided.seen.get(name) {
             return *known;
         }
         let permit = policy.compiled.decide(&self.world).permit;
-        decided.insert(name.clone(), permit);
+        decided.seen.insert(name.clone(), permit);
         permit
     }
+
+    /// Whether the offer's own policy would never permit the caller anything, by what is certain now and stays so.
+    fn is_refused(&self, offer: &Offered, decided: &mut Decided) -> bool {
+        let policy = &offer.contract;
+        if policy.targeted {
+            return never_permits(policy, World { target: Some(offer.dataset.to_string()), ..self.world.clone() });
+        }
+        let key = Arc::as_ptr(policy).addr();
+        *decided.refused.entry(key).or_insert_with(|| never_permits(policy, self.world.clone()))
+    }
+}
+
+/// Whether a policy certainly refuses now and at every later moment, whatever credentials, calls and duties performed may bring.
+fn never_permits(policy: &PublishedPolicy, mut world: World) -> bool {
+    world.hear(Reported::all_done(&policy.compiled, world.now.plus_millis(-1)));
+    for _ in 0..MOST_MOMENTS {
+        if !policy.certainly_refuses(&world) {
+            return false;
+        }
+        match policy.compiled.outlook(&world).next {
+            Some(next) => world.now = next,
+            None => return true,
+        }
+    }
+    false
 }
 
 /// What a consumer declares with each call.

@@ -133,6 +133,44 @@ fn the_access_policy_decides_who_sees_an_offer() {
 }
 
 #[test]
+fn an_offer_that_could_never_permit_the_caller_is_not_shown() {
+    let catalog = catalog();
+    let atom = |left: &str, operator: &str, right: &str| json!({"leftOperand": left, "operator": operator, "rightOperand": right});
+    let claim = atom("spatial", "eq", "FI");
+    let later = atom("dateTime", "gteq", "2030-01-01T00:00:00Z");
+    let over = atom("dateTime", "lt", "1960-01-01T00:00:00Z");
+    let call = atom("count", "lteq", "3");
+    let mine = atom("recipient", "eq", CONSUMER);
+    let duty = json!([{"action": "compensate"}]);
+    for (name, constraints, stranger_sees, consumer_sees) in [
+        ("mine", json!([mine, call]), false, true),
+        ("mine or claimed", json!([{"or": [mine, claim]}]), true, true),
+        ("mine and claimed", json!([mine, claim]), false, true),
+        ("some day", json!([later]), true, true),
+        ("some day for me", json!([later, mine]), false, true),
+        ("no more", json!([over]), false, false),
+        (
+            "not me",
+            json!([{"leftOperand": "recipient", "operator": "isNoneOf", "rightOperand": [CONSUMER]}]),
+            true,
+            false,
+        ),
+    ] {
+        let policy = json!({"permission": [{"action": "use", "constraint": constraints, "duty": duty}]});
+        catalog.put_policy("p", &policy).unwrap();
+        catalog.put_asset(asset("land", "DEV/GOV/2000/landregister/land"));
+        catalog.put_offer(offer("o", &["land"], "p", None)).unwrap();
+        let sees = |caller: ParticipantId| view(&catalog, &caller, "land").is_some();
+        assert_eq!((sees(stranger()), sees(consumer())), (stranger_sees, consumer_sees), "{name}");
+        assert_eq!(seen(&catalog, &stranger()).is_empty(), !stranger_sees, "{name}");
+    }
+    let barred = json!({"conflict": "prohibit", "permission": [{"action": "use"}],
+        "prohibition": [{"action": "use", "constraint": [mine]}]});
+    catalog.put_policy("p", &barred).unwrap();
+    assert_eq!((seen(&catalog, &stranger()).len(), seen(&catalog, &consumer()).len()), (1, 0));
+}
+
+#[test]
 fn an_access_policy_may_tell_datasets_apart() {
     let catalog = catalog();
     let only = json!({"permission": [{"action": "use", "target": "a"}]});
