@@ -66,6 +66,7 @@ pub use consent::{
 pub use counters::{Counter, CounterError, Counters, Rate, Reservation, TokenBucket};
 pub use filter::{Filter, Veil};
 pub use release::{ReleaseError, Released};
+pub use request::Slowest;
 
 use exchange::Ongoing;
 use live::{Live, LiveIndex};
@@ -84,6 +85,8 @@ pub struct DataPlaneSettings {
     pub tokens: u64,
     /// The largest body of a request, in bytes.
     pub largest_request: u64,
+    /// How slowly it may come.
+    pub slowest_request: Slowest,
     /// Up to how many bytes of a request's body are read for values that a policy asks for; in a larger one they are not known.
     pub largest_inspected: usize,
     /// Largest answer of which only some fields are released, bytes.
@@ -108,6 +111,7 @@ impl Default for DataPlaneSettings {
             token_life: Duration::from_secs(3600),
             tokens: 100_000,
             largest_request: 64 * 1024 * 1024,
+            slowest_request: Slowest { pause: Duration::from_secs(30), per_second: 1024 },
             largest_inspected: 256 * 1024,
             largest_filtered: 1024 * 1024,
             inspection: Duration::from_secs(10),
@@ -267,6 +271,7 @@ impl DataPlane {
         path::check_method(&head.method, body.is_end_stream())?;
         path::check_offered(&*plane.assets, &contract.dataset, &head.method, &path)?;
         request::check_length(&body.size_hint(), plane.settings.largest_request)?;
+        request::check_head(&contract, (&head.method, &path), &head.headers)?;
         let purpose = purpose::declared(&head.headers)?;
         let (told, body) = operands::read(&contract.asked, &head, body, &plane.settings).await?;
         let shown = if contract.consent.is_some() { consent::shown(&head.headers)? } else { None };
@@ -279,8 +284,8 @@ impl DataPlane {
         }
         let sent = exchange.sent.clone();
         let call = (head.method, path);
-        let limit = plane.settings.largest_request;
-        let mut request = request::build(&contract, call, &head.headers, exchange.trace, (body, &sent), limit);
+        let settings = &plane.settings;
+        let mut request = request::build(&contract, call, &head.headers, exchange.trace, (body, &sent), settings);
         if exchange.filter().is_some() {
             Filter::ask_for_the_whole(&mut request.headers);
         }
@@ -291,7 +296,8 @@ impl DataPlane {
                 if never_arrived(&error) {
                     exchange.never_arrived();
                 }
-                Err(if sent.grew_too_large() { request::too_large(limit) } else { forward::failed(&error) })
+                let objection = sent.objection(&error, settings.largest_request);
+                Err(objection.unwrap_or_else(|| forward::failed(&error)))
             }
             Err(refusal) => {
                 exchange.not_forwarded();

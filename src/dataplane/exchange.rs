@@ -226,7 +226,11 @@ impl Ongoing {
     /// Records the refusal or failure, durably, and answers it.
     pub(super) async fn refuse(mut self, refusal: Refusal) -> Response<Released> {
         let forwarded = self.times.forwarded.is_some() || self.unreached;
-        let outcome = if forwarded { Outcome::Failed } else { Outcome::Refused };
+        let outcome = match (forwarded, refusal.abandoned) {
+            (true, true) => Outcome::Aborted,
+            (true, false) => Outcome::Failed,
+            (false, _) => Outcome::Refused,
+        };
         self.inner().meters.ended(outcome, self.age(), 0);
         if forwarded {
             let (request_id, request_hash) =

@@ -29,6 +29,8 @@ pub(super) struct Reason {
     pub(super) facts: Option<Facts>,
     /// The call was made, and its answer may not be released.
     pub(super) withheld: bool,
+    /// The call was made, and it is the consumer who did not bring it to its end.
+    pub(super) abandoned: bool,
     /// The X-Road fault code, when the call was permitted and X-Road failed it.
     pub(super) fault: Option<String>,
     /// What lies behind it, for the operator's log only.
@@ -47,6 +49,7 @@ impl Refusal {
             clauses: None,
             facts: None,
             withheld: false,
+            abandoned: false,
             fault: None,
             cause: None,
             retry_after: None,
@@ -88,6 +91,11 @@ impl Refusal {
 
     pub(super) fn withholding(mut self) -> Self {
         self.0.withheld = true;
+        self
+    }
+
+    pub(super) fn abandoning(mut self) -> Self {
+        self.0.abandoned = true;
         self
     }
 

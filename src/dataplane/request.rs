@@ -1,22 +1,27 @@
 //! Step 7: the X-Road request. Of the caller's headers only those on a list pass; everything X-Road reads is ours.
 
-use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Method};
-use http_body::{Body, Frame, SizeHint};
-use sha2::{Digest as _, Sha256};
+use http_body::{Body, SizeHint};
 
+use super::DataPlaneSettings;
 use super::contract::Contract;
 use super::refusal::Refusal;
-use crate::model::exchange::{BodyDigest, Digest};
+use crate::model::exchange::BodyDigest;
 use crate::net::trace::Traceparent;
 use crate::xroad::body::{BoxError, RequestBody};
 use crate::xroad::client::XRoadRequest;
+use crate::xroad::failure::{CallError, XRoadFailure};
 use crate::xroad::path::AssetPath;
+
+mod digested;
+
+use digested::Digested;
 
 /// Headers of a caller that pass to the service.
 const PASSING: [HeaderName; 15] = [
@@ -37,23 +42,72 @@ const PASSING: [HeaderName; 15] = [
     HeaderName::from_static("prefer"),
 ];
 
+/// How much the security server reads of a request before its body; it answers 431 to more, without saying that it is X-Road.
+const LARGEST_HEAD: usize = 8192;
+/// How much of that is kept for headers of ours that are not counted one by one.
+const OURS: usize = 512;
+
+/// How slowly a consumer may send the body of its request.
+#[derive(Clone, Copy, Debug)]
+pub struct Slowest {
+    /// For how long its next piece is waited for.
+    pub pause: Duration,
+    /// With how many bytes a second it has to come in the long run. Time in which nobody takes them does not count.
+    pub per_second: u32,
+}
+
+impl Slowest {
+    /// For how long so many bytes may be waited for in all.
+    fn allows(self, size: u64) -> Duration {
+        self.pause.saturating_add(Duration::from_secs(size / u64::from(self.per_second.max(1))))
+    }
+}
+
 /// What became of a request's body.
 #[derive(Clone, Default)]
-pub(super) struct SentBody(Arc<OnceLock<Option<BodyDigest>>>);
+pub(super) struct SentBody(Arc<Sent>);
+
+#[derive(Default)]
+struct Sent {
+    ended: OnceLock<Ended>,
+    /// The consumer is waited for.
+    awaited: AtomicBool,
+}
+
+#[derive(Clone, Copy)]
+enum Ended {
+    Whole(BodyDigest),
+    TooLarge,
+    TooSlow,
+}
 
 impl SentBody {
     /// Its digest, once it has been read to its end.
     pub(super) fn digest(&self) -> Option<BodyDigest> {
-        self.0.get().copied().flatten()
+        match self.0.ended.get() {
+            Some(Ended::Whole(digest)) => Some(*digest),
+            _ => None,
+        }
     }
 
-    /// Whether it was cut off at the limit.
-    pub(super) fn grew_too_large(&self) -> bool {
-        self.0.get() == Some(&None)
+    /// The refusal of a call that failed because the consumer did not send its body as it should.
+    pub(super) fn objection(&self, error: &CallError, largest: u64) -> Option<Refusal> {
+        let refusal = match (self.0.ended.get(), error) {
+            (Some(Ended::TooLarge), _) => too_large(largest),
+            (Some(Ended::TooSlow), _) => too_slow(),
+            (_, CallError::Failure(XRoadFailure::NoAnswer)) if self.0.awaited.load(Ordering::Acquire) => too_slow(),
+            (_, CallError::Failure(XRoadFailure::RequestBody(_))) => super::forward::failed(error),
+            _ => return None,
+        };
+        Some(refusal.abandoning())
     }
 
-    fn ended(&self, digest: Option<BodyDigest>) {
-        let _ = self.0.set(digest);
+    fn ended(&self, ended: Ended) {
+        let _ = self.0.ended.set(ended);
+    }
+
+    fn awaited(&self, awaited: bool) {
+        self.0.awaited.store(awaited, Ordering::Release);
     }
 }
 
@@ -64,17 +118,17 @@ pub(super) fn build<B>(
     headers: &HeaderMap,
     trace: Traceparent,
     (body, sent): (B, &SentBody),
-    largest: u64,
+    settings: &DataPlaneSettings,
 ) -> XRoadRequest
 where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<BoxError>,
 {
     let body = if body.is_end_stream() {
-        sent.ended(Some(BodyDigest::EMPTY));
+        sent.ended(Ended::Whole(BodyDigest::EMPTY));
         RequestBody::Empty
     } else {
-        RequestBody::stream(Digested { body, sha256: Sha256::new(), size: 0, largest, sent: sent.clone() })
+        RequestBody::stream(Digested::new(body, settings.largest_request, settings.slowest_request, sent.clone()))
     };
     XRoadRequest {
         message_id: contract.route.message_id(),
@@ -103,6 +157,35 @@ pub(super) fn too_large(largest: u64) -> Refusal {
     Refusal::new(http::StatusCode::PAYLOAD_TOO_LARGE, "request.too-large", sentence)
 }
 
+fn too_slow() -> Refusal {
+    let sentence = "the body of the request did not come in time, or came too slowly; send it faster";
+    Refusal::new(http::StatusCode::REQUEST_TIMEOUT, "request.too-slow", sentence)
+}
+
+/// Refuses a call whose path and headers are more than the security server reads.
+///
+/// # Errors
+/// 431.
+pub(super) fn check_head(
+    contract: &Contract,
+    (method, path): (&Method, &AssetPath),
+    headers: &HeaderMap,
+) -> Result<(), Refusal> {
+    let length = |name: &HeaderName| -> usize {
+        headers.get_all(name).iter().map(|value| name.as_str().len() + value.len() + 4).sum()
+    };
+    let passing: usize = PASSING.iter().map(length).sum();
+    let size = method.as_str().len() + contract.route.size(path) + contract.issue.len() + passing + OURS;
+    if size <= LARGEST_HEAD {
+        return Ok(());
+    }
+    let sentence = format!(
+        "the path and the headers to be passed on come to {size} bytes, and the security server takes {LARGEST_HEAD}; send fewer or \
+         shorter ones"
+    );
+    Err(Refusal::new(http::StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "request.head-too-large", sentence))
+}
+
 fn passing(headers: &HeaderMap) -> HeaderMap {
     let mut passed = HeaderMap::with_capacity(16);
     for name in PASSING {
@@ -111,66 +194,4 @@ fn passing(headers: &HeaderMap) -> HeaderMap {
         }
     }
     passed
-}
-
-/// A body on its way that is digested as it passes.
-struct Digested<B> {
-    body: B,
-    sha256: Sha256,
-    size: u64,
-    largest: u64,
-    sent: SentBody,
-}
-
-/// A body grew larger than the limit.
-#[derive(Debug, thiserror::Error)]
-#[error("the body of the request is larger than {0} bytes")]
-struct TooLarge(u64);
-
-impl<B> Digested<B> {
-    fn ended(&mut self) {
-        let sha256 = Digest(std::mem::take(&mut self.sha256).finalize().into());
-        self.sent.ended(Some(BodyDigest { sha256, size: self.size }));
-    }
-}
-
-impl<B> Body for Digested<B>
-where
-    B: Body<Data = Bytes> + Unpin,
-    B::Error: Into<BoxError>,
-{
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let this = self.get_mut();
-        let Some(frame) = ready!(Pin::new(&mut this.body).poll_frame(cx)) else {
-            this.ended();
-            return Poll::Ready(None);
-        };
-        let frame = match frame {
-            Ok(frame) => frame,
-            Err(error) => return Poll::Ready(Some(Err(error.into()))),
-        };
-        if let Some(data) = frame.data_ref() {
-            this.sha256.update(data);
-            this.size += data.len() as u64;
-            if this.size > this.largest {
-                this.sent.ended(None);
-                return Poll::Ready(Some(Err(TooLarge(this.largest).into())));
-            }
-            if this.body.is_end_stream() {
-                this.ended();
-            }
-        }
-        Poll::Ready(Some(Ok(frame)))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }

@@ -161,7 +161,7 @@ pub enum Outcome {
     Open,
     /// The whole answer was given to the consumer.
     Complete,
-    /// The consumer went away before the whole answer was given.
+    /// The consumer went away before the whole answer was given, or did not send its whole request.
     Aborted,
     /// The X-Road side did not answer, failed, or broke off.
     Failed,

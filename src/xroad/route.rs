@@ -63,6 +63,13 @@ impl Route {
         MessageId::fresh(&self.client)
     }
 
+    /// How many bytes of a call's head the route makes: its target, and the headers that say from where it comes and to where it goes.
+    #[must_use]
+    pub fn size(&self, path: &AssetPath) -> usize {
+        let server = self.server_header.as_ref().map_or(0, HeaderValue::len);
+        self.prefix.len() + path.as_str().len() + self.client_header.len() + server
+    }
+
     /// The request target of a call.
     pub(super) fn target(&self, path: &AssetPath) -> Result<PathAndQuery, InvalidUri> {
         let mut target = BytesMut::with_capacity(self.prefix.len() + path.as_str().len());

@@ -156,6 +156,44 @@ async fn a_body_that_is_too_large_is_refused() {
 }
 
 #[tokio::test]
+async fn a_body_that_does_not_come_is_the_consumers_failure() {
+    let slowest_request = Slowest { pause: std::time::Duration::from_millis(50), per_second: 1 };
+    let stage = Stage::with(DataPlaneSettings { slowest_request, ..DataPlaneSettings::default() }).await;
+    let token = stage.start(json!([])).await;
+    let first = Ok::<_, std::io::Error>(http_body::Frame::data(Bytes::from("1")));
+    let pieces = futures_util::StreamExt::chain(futures_util::stream::iter([first]), futures_util::stream::pending());
+    let call = Request::builder().method("POST").uri(format!("{PATH}/a")).header("authorization", &token);
+    let answer = stage.plane.provide(call.body(http_body_util::StreamBody::new(pieces)).unwrap()).await;
+    let (head, body) = answer.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    let answer = Answer { status: head.status, headers: head.headers, body };
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (408, "request.too-slow"));
+    let record = stage.records(answer.exchange()).await.remove(0).exchange;
+    assert_eq!((record.outcome, record.request.body), (Outcome::Aborted, None));
+}
+
+#[tokio::test]
+async fn headers_that_the_security_server_would_not_read_are_refused_first() {
+    let stage = Stage::set().await;
+    let token = stage.start(json!([])).await;
+    let sized = |size: usize| {
+        let mut call = request(&token, "/a");
+        call.headers_mut().insert("accept", "x".repeat(size).parse().unwrap());
+        call
+    };
+    let answer = stage.send(sized(8000)).await;
+    let problem: Value = serde_json::from_slice(&answer.body).unwrap();
+    assert!(problem["detail"].as_str().unwrap().contains("takes 8192"), "{problem}");
+    refused(&stage, &answer, 431, "request.head-too-large").await;
+    let mut both = sized(5000);
+    *both.uri_mut() = format!("{PATH}/a?q={}", "x".repeat(3000)).parse().unwrap();
+    refused(&stage, &stage.send(both).await, 431, "request.head-too-large").await;
+    let mut call = sized(7000);
+    call.headers_mut().insert("x-not-passed-on", "x".repeat(8000).parse().unwrap());
+    assert_eq!(stage.send(call).await.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
 async fn a_refusal_by_policy_names_its_clause_and_keeps_the_rest_for_the_operator() {
     let stage = Stage::set().await;
     let pattern = json!([{"leftOperand": "xroad:datapath", "operator": "eq", "rightOperand": "GET /parcels/*"}]);
