@@ -17,6 +17,7 @@ use crate::evidence::Evidence;
 use crate::store::Store;
 
 mod agreements;
+mod answers;
 mod counterparties;
 mod exchanges;
 mod explanation;

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -11,7 +12,7 @@ use crate::evidence::{Kept, Query};
 use crate::model::exchange::{Effect, ExchangeId};
 
 /// Which exchanges are wanted.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ExchangeQuery {
     /// Older than this record number: `next` of the page before.
@@ -20,6 +21,7 @@ pub(super) struct ExchangeQuery {
     agreement: Option<String>,
     transfer: Option<String>,
     /// `permit` or `refuse`.
+    #[schemars(extend("enum" = ["permit", "refuse"]))]
     decision: Option<String>,
 }
 

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, header};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -14,14 +15,17 @@ use crate::model::negotiation::Role;
 use crate::policy::{Audience, Compiled, Explanation, Language, Phase, ReportOf, Reported, hash};
 
 /// How the explanation is wanted.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     /// `tree` (the default), `report` (Compliance Report Model and W3C states as JSON-LD) or `turtle` (the same).
+    #[schemars(extend("enum" = ["tree", "report", "turtle"]))]
     format: Option<String>,
     /// Who reads it: `operator` (the default), `counterparty` or `public`.
+    #[schemars(extend("enum" = ["operator", "counterparty", "public"]))]
     audience: Option<String>,
     /// In which language: `en`, `et` or `fi`; otherwise the one that `Accept-Language` prefers.
+    #[schemars(extend("enum" = Language::ALL.map(Language::tag)))]
     language: Option<String>,
 }
 

@@ -15,10 +15,11 @@ use crate::model::time::Timestamp;
 use crate::store::ObligationQuery;
 
 /// Which obligations are wanted.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     agreement: Option<String>,
+    #[schemars(with = "Option<ObligationState>")]
     state: Option<String>,
     after: Option<String>,
     limit: Option<u32>,

@@ -2,15 +2,16 @@
 
 use axum::Json;
 use schemars::SchemaGenerator;
+use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+use super::answers;
 use super::obligations::Confirmation;
 use super::peers::CatalogRequest;
 use super::processes::{Action, NegotiationRequest, TransferRequest};
 use super::routes::{ROUTES, Route};
 use crate::catalog::{AssetDefinition, CounterpartyDefinition, OfferDefinition};
-use crate::model::obligation::ObligationState;
-use crate::policy::Language;
+use crate::model::agreement::Agreement;
 
 pub(super) async fn serve() -> Json<Value> {
     Json(document())
@@ -51,48 +52,19 @@ fn operation(route: &Route) -> Value {
         .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
         .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}))
         .collect();
-    if route.paged {
-        for (name, kind) in [("after", "string"), ("limit", "integer")] {
-            parameters.push(json!({"name": name, "in": "query", "schema": {"type": kind}}));
-        }
+    parameters.extend(route.query.into_iter().flat_map(|query| asked(&query().to_value())));
+    let mut responses = Map::new();
+    responses.insert(route.status.to_string(), answer(route));
+    if route.path == "/ready" {
+        responses.insert("503".to_owned(), json!({"description": "Starting or draining", "content": of("Health")}));
     }
-    if route.answer == "Obligations" {
-        let states = ObligationState::ALL.map(ObligationState::as_str);
-        for (name, schema) in [("agreement", json!({"type": "string"})), ("state", json!({"enum": states}))] {
-            parameters.push(json!({"name": name, "in": "query", "schema": schema}));
-        }
-    }
-    if route.path.ends_with("/explanation") {
-        for (name, values) in [
-            ("format", json!(["tree", "report", "turtle"])),
-            ("audience", json!(["operator", "counterparty", "public"])),
-        ] {
-            parameters.push(json!({"name": name, "in": "query", "schema": {"enum": values}}));
-        }
-        let tags = Language::ALL.map(Language::tag);
-        parameters.push(json!({"name": "language", "in": "query", "schema": {"enum": tags}}));
-    }
-    if route.method == "get" && route.path.ends_with("/{pid}") {
-        for (name, kind) in [("waitState", "string"), ("waitSeconds", "integer")] {
-            parameters.push(json!({"name": name, "in": "query", "schema": {"type": kind}}));
-        }
-    }
-    let answer = match (route.status, route.answer) {
-        (204, _) => json!({"description": "Done"}),
-        (_, "Text") => json!({"description": "OK", "content": {"text/plain": {"schema": {"type": "string"}}}}),
-        (_, name) => json!({"description": "OK", "content": {"application/json": {"schema": reference(name)}}}),
-    };
+    let problem = json!({"application/problem+json": {"schema": reference("Problem")}});
+    responses.insert("default".to_owned(), json!({"description": "A problem (RFC 9457)", "content": problem}));
     let mut operation = json!({
         "summary": route.summary,
         "operationId": format!("{}{}", route.method, route.path.replace(['/', '{', '}', '.'], "_")),
         "parameters": parameters,
-        "responses": {
-            route.status.to_string(): answer,
-            "default": {
-                "description": "A problem (RFC 9457)",
-                "content": {"application/problem+json": {"schema": reference("Problem")}},
-            },
-        },
+        "responses": responses,
         "security": if route.guarded { json!([{"key": []}, {"bearer": []}]) } else { json!([]) },
     });
     if let (Some(body), Some(map)) = (route.body, operation.as_object_mut()) {
@@ -102,46 +74,70 @@ fn operation(route: &Route) -> Value {
     operation
 }
 
+/// Query parameters out of the schema of their type.
+fn asked(query: &Value) -> Vec<Value> {
+    let properties = query.get("properties").and_then(Value::as_object);
+    let parameter = |(name, schema): (&String, &Value)| {
+        let mut schema = schema.clone();
+        let description = schema.as_object_mut().and_then(|map| map.remove("description"));
+        let mut parameter = json!({"name": name, "in": "query", "schema": never_null(schema)});
+        if let (Some(description), Some(map)) = (description, parameter.as_object_mut()) {
+            map.insert("description".to_owned(), description);
+        }
+        parameter
+    };
+    properties.into_iter().flatten().map(parameter).collect()
+}
+
+/// What is left out of a query is absent, not null.
+fn never_null(mut schema: Value) -> Value {
+    let Some(map) = schema.as_object_mut() else { return schema };
+    if let Some(Value::Array(either)) = map.get("anyOf")
+        && let [one, Value::Object(other)] = either.as_slice()
+        && other.get("type") == Some(&json!("null"))
+    {
+        return one.clone();
+    }
+    if let Some(Value::Array(types)) = map.get_mut("type") {
+        types.retain(|name| name != "null");
+        if let [one] = types.as_slice() {
+            let one = one.clone();
+            map.insert("type".to_owned(), one);
+        }
+    }
+    schema
+}
+
+/// What a route answers when all is well.
+fn answer(route: &Route) -> Value {
+    match (route.status, route.answer) {
+        (204, _) => json!({"description": "Done"}),
+        (_, "Text") => json!({"description": "OK", "content": {"text/plain": {"schema": {"type": "string"}}}}),
+        (_, "Explanation") => {
+            let mut content = of("Explanation");
+            if let Some(map) = content.as_object_mut() {
+                map.insert("application/ld+json".to_owned(), json!({"schema": {"type": "object"}}));
+                map.insert("text/turtle".to_owned(), json!({"schema": {"type": "string"}}));
+            }
+            json!({"description": "OK", "content": content})
+        }
+        (_, name) => json!({"description": "OK", "content": of(name)}),
+    }
+}
+
+fn of(name: &str) -> Value {
+    json!({"application/json": {"schema": reference(name)}})
+}
+
 fn reference(name: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{name}")})
 }
 
-/// What answers hold: texts, by the answer's name.
-const ANSWERS: [(&str, &[&str]); 12] = [
-    ("Health", &["status", "version"]),
-    ("Endpoint", &["endpoint", "authorization", "authType"]),
-    ("Process", &["pid", "peerPid", "kind", "role", "state", "participant", "counterparty", "dataset", "agreementId"]),
-    ("Agreement", &["id", "role", "participant", "counterparty", "dataset", "negotiation", "peerAddress", "signed"]),
-    (
-        "Obligation",
-        &[
-            "id",
-            "agreement",
-            "participant",
-            "role",
-            "counterparty",
-            "clause",
-            "uid",
-            "follows",
-            "timing",
-            "deadline",
-            "state",
-        ],
-    ),
-    ("Asset", &["id", "service", "title", "description", "version", "license"]),
-    ("Exchange", &["exchange", "agreement", "transfer"]),
-    ("Decision", &["exchange", "agreement", "policy"]),
-    ("Explanation", &["exchange", "agreement", "recorded", "text"]),
-    ("Counterparty", &["id"]),
-    ("PeerCatalog", &["participantId"]),
-    ("Problem", &["type", "title", "code", "detail", "traceId"]),
-];
-
 /// Lists, and what they are of.
 const LISTS: [(&str, &str); 9] = [
-    ("Participants", "Json"),
+    ("Participants", "Participant"),
     ("Assets", "Asset"),
-    ("Policies", "Json"),
+    ("Policies", "PolicyEntry"),
     ("Counterparties", "Counterparty"),
     ("Offers", "OfferDefinition"),
     ("Processes", "Process"),
@@ -151,7 +147,10 @@ const LISTS: [(&str, &str); 9] = [
 ];
 
 fn schemas() -> Value {
-    let settings = schemars::generate::SchemaSettings::openapi3();
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.definitions_path = "/components/schemas".into();
+        settings.meta_schema = None;
+    });
     let mut generator = SchemaGenerator::new(settings);
     let mut all = Map::new();
     let roots = [
@@ -163,6 +162,21 @@ fn schemas() -> Value {
         ("AssetDefinition", generator.subschema_for::<AssetDefinition>()),
         ("CounterpartyDefinition", generator.subschema_for::<CounterpartyDefinition>()),
         ("OfferDefinition", generator.subschema_for::<OfferDefinition>()),
+        ("Agreement", generator.subschema_for::<Agreement>()),
+        ("Health", generator.subschema_for::<answers::Health>()),
+        ("Process", generator.subschema_for::<answers::Process<'_>>()),
+        ("Endpoint", generator.subschema_for::<answers::Endpoint>()),
+        ("Participant", generator.subschema_for::<answers::Participant>()),
+        ("PolicyEntry", generator.subschema_for::<answers::PolicyEntry>()),
+        ("Asset", generator.subschema_for::<answers::Asset>()),
+        ("Counterparty", generator.subschema_for::<answers::Counterparty>()),
+        ("PeerCatalog", generator.subschema_for::<answers::PeerCatalog>()),
+        ("Obligation", generator.subschema_for::<answers::Obligation>()),
+        ("Exchange", generator.subschema_for::<answers::Exchange>()),
+        ("ExchangeRecords", generator.subschema_for::<answers::ExchangeRecords>()),
+        ("Decision", generator.subschema_for::<answers::Decision>()),
+        ("Explanation", generator.subschema_for::<answers::Explanation>()),
+        ("Problem", generator.subschema_for::<answers::Problem>()),
     ];
     for (name, schema) in generator.take_definitions(true) {
         all.insert(name, schema);
@@ -170,14 +184,11 @@ fn schemas() -> Value {
     for (name, schema) in roots {
         all.entry(name).or_insert_with(|| schema.to_value());
     }
-    for (name, properties) in ANSWERS {
-        let properties: Map<String, Value> =
-            properties.iter().map(|name| ((*name).to_owned(), json!({"type": ["string", "null"]}))).collect();
-        all.insert(name.to_owned(), json!({"type": "object", "properties": properties}));
-    }
     for (name, of) in LISTS {
         let items = json!({"type": "array", "items": reference(of)});
-        let properties = json!({"items": items, "next": {}});
+        let next =
+            json!({"type": ["string", "integer", "null"], "description": "`after` of the next page, if there is one"});
+        let properties = json!({"items": items, "next": next});
         all.insert(name.to_owned(), json!({"type": "object", "required": ["items"], "properties": properties}));
     }
     all.insert("Json".to_owned(), json!({"type": "object"}));

@@ -1,5 +1,6 @@
 //! Keyset pages: `after` is the key of the last entry of the page before.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -8,10 +9,12 @@ const USUAL: u32 = 100;
 const MOST: u32 = 500;
 
 /// Which page is wanted.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PageQuery {
+    /// `next` of the page before.
     after: Option<String>,
+    /// 100 when absent, never more than 500.
     limit: Option<u32>,
 }
 

@@ -9,11 +9,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::ManagementState;
 use super::page::PageQuery;
 use super::peers::speaker;
 use super::problem::{ApiError, ApiResult, Body, Parameters, Segment};
 use super::traced::Carried;
+use super::{ManagementState, answers};
 use crate::engine;
 use crate::model::ids::{AgreementId, ParticipantId, Pid};
 use crate::model::message::Reasons;
@@ -72,10 +72,12 @@ pub(super) struct Action {
 }
 
 /// Waiting for a state.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Wait {
+    /// States, separated by commas; a final one ends the wait too.
     wait_state: Option<String>,
+    /// At most so long; 30 when absent, never more than 60.
     wait_seconds: Option<u64>,
 }
 
@@ -172,11 +174,7 @@ async fn show(state: &ManagementState, kind: ProcessKind, pid: &Pid, wait: Wait)
         }
     };
     let history = state.store.history(pid).await?;
-    let mut shown = to_json(&process);
-    if let Some(map) = shown.as_object_mut() {
-        map.insert("history".to_owned(), json!(history));
-    }
-    Ok(Json(shown))
+    Ok(Json(json!(answers::Process { history: Some(json!(history)), ..view(&process) })))
 }
 
 async fn find(state: &ManagementState, kind: ProcessKind, pid: &Pid) -> ApiResult<Process> {
@@ -238,28 +236,34 @@ fn reasons(action: &Action) -> Reasons {
     Reasons { code: action.code.clone(), reason: action.reason.clone().into_iter().collect() }
 }
 
-/// A process as the operator sees it; tokens are shown by the endpoint operation only.
+/// A process as the operator sees it in a list.
 fn to_json(process: &Process) -> Value {
-    json!({
-        "pid": process.pid,
-        "peerPid": process.peer_pid,
-        "kind": process.kind().as_str(),
-        "role": process.role,
-        "state": process.state.as_str(),
-        "participant": process.participant,
-        "counterparty": process.counterparty,
-        "peerAddress": process.peer_address,
-        "dataset": process.dataset,
-        "agreementId": process.agreement,
-        "format": process.detail.format,
-        "offer": process.detail.offer,
-        "held": process.detail.held,
-        "objection": process.detail.objection,
-        "refusal": process.detail.refusal,
-        "reasons": process.detail.reasons,
-        "deliveryFailure": process.delivery_failure,
-        "traceId": process.detail.trace.as_deref().and_then(Traceparent::parse).map(Traceparent::trace_id),
-        "created": process.created,
-        "updated": process.updated,
-    })
+    json!(view(process))
+}
+
+fn view(process: &Process) -> answers::Process<'_> {
+    let detail = &process.detail;
+    answers::Process {
+        pid: &process.pid,
+        peer_pid: process.peer_pid.as_ref(),
+        kind: process.kind().as_str(),
+        role: process.role,
+        state: process.state.as_str(),
+        participant: &process.participant,
+        counterparty: &process.counterparty,
+        peer_address: &process.peer_address,
+        dataset: &process.dataset,
+        agreement_id: process.agreement.as_ref(),
+        format: detail.format.as_deref(),
+        offer: detail.offer.as_ref(),
+        held: detail.held,
+        objection: detail.objection.as_ref(),
+        refusal: detail.refusal.as_ref(),
+        reasons: detail.reasons.as_ref(),
+        delivery_failure: process.delivery_failure.as_deref(),
+        trace_id: detail.trace.as_deref().and_then(Traceparent::parse).map(Traceparent::trace_id),
+        created: process.created,
+        updated: process.updated,
+        history: None,
+    }
 }

@@ -3,6 +3,10 @@
 use axum::Router;
 use axum::routing::{delete, get, post, put};
 
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
+
+use super::page::PageQuery;
 use super::{
     ManagementState, agreements, counterparties, exchanges, explanation, health, obligations, offering, openapi, peers,
     processes,
@@ -18,14 +22,14 @@ pub(super) struct Route {
     /// The schema of what it answers, by name.
     pub(super) answer: &'static str,
     pub(super) status: u16,
-    /// Whether it is a page of a list.
-    pub(super) paged: bool,
+    /// The schema of its query parameters.
+    pub(super) query: Option<fn() -> Schema>,
     /// Whether it needs the key.
     pub(super) guarded: bool,
 }
 
 const fn route(method: &'static str, path: &'static str, summary: &'static str, answer: &'static str) -> Route {
-    Route { method, path, summary, body: None, answer, status: 200, paged: false, guarded: true }
+    Route { method, path, summary, body: None, answer, status: 200, query: None, guarded: true }
 }
 
 impl Route {
@@ -42,12 +46,22 @@ impl Route {
     }
 
     const fn paged(self) -> Self {
-        Self { paged: true, ..self }
+        self.asks(query_of::<PageQuery>)
+    }
+
+    const fn asks(self, query: fn() -> Schema) -> Self {
+        Self { query: Some(query), ..self }
     }
 
     const fn open(self) -> Self {
         Self { guarded: false, ..self }
     }
+}
+
+/// The query parameters of a type, all in one place.
+fn query_of<T: JsonSchema>() -> Schema {
+    let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    settings.into_generator().into_root_schema_for::<T>()
 }
 
 /// Every operation of the API.
@@ -78,25 +92,35 @@ pub(super) const ROUTES: &[Route] = &[
     route("post", "/api/v1/negotiations", "Negotiate as consumer, or offer as provider", "Process")
         .takes("NegotiationRequest")
         .creates(),
-    route("get", "/api/v1/negotiations/{pid}", "One negotiation; may wait for a state", "Process"),
+    route("get", "/api/v1/negotiations/{pid}", "One negotiation; may wait for a state", "Process")
+        .asks(query_of::<processes::Wait>),
     route("post", "/api/v1/negotiations/{pid}/actions", "Take a step by hand", "Process").takes("Action"),
     route("get", "/api/v1/agreements", "Agreements", "Agreements").paged(),
     route("post", "/api/v1/agreements", "Import an agreement made elsewhere", "Agreement").takes("Agreement").creates(),
-    route("get", "/api/v1/agreements/{id}", "One agreement", "Agreement"),
+    route(
+        "get",
+        "/api/v1/agreements/{id}",
+        "One agreement; by role and participant where several keep it",
+        "Agreement",
+    )
+    .asks(query_of::<agreements::CopyQuery>),
     route("get", "/api/v1/obligations", "What agreements ask to be done; by agreement, by state", "Obligations")
-        .paged(),
+        .asks(query_of::<obligations::Wanted>),
     route("get", "/api/v1/obligations/{id}", "One obligation with its history", "Obligation"),
     route("post", "/api/v1/obligations/{id}/confirm", "Confirm that an obligation was performed", "Obligation")
         .takes("Confirmation"),
     route("get", "/api/v1/transfers", "Transfers, oldest first", "Processes").paged(),
     route("post", "/api/v1/transfers", "Start a transfer as consumer", "Process").takes("TransferRequest").creates(),
-    route("get", "/api/v1/transfers/{pid}", "One transfer; may wait for a state", "Process"),
+    route("get", "/api/v1/transfers/{pid}", "One transfer; may wait for a state", "Process")
+        .asks(query_of::<processes::Wait>),
     route("post", "/api/v1/transfers/{pid}/actions", "Take a step by hand", "Process").takes("Action"),
     route("get", "/api/v1/transfers/{pid}/endpoint", "Where and with what token to call", "Endpoint"),
-    route("get", "/api/v1/exchanges", "Exchanges, newest first", "Exchanges").paged(),
-    route("get", "/api/v1/exchanges/{id}", "One exchange with all its records", "Exchange"),
+    route("get", "/api/v1/exchanges", "Exchanges, newest first", "Exchanges")
+        .asks(query_of::<exchanges::ExchangeQuery>),
+    route("get", "/api/v1/exchanges/{id}", "One exchange with all its records", "ExchangeRecords"),
     route("get", "/api/v1/decisions/{id}", "Why an exchange was permitted or refused", "Decision"),
-    route("get", "/api/v1/decisions/{id}/explanation", "The same in full, also as a report for others", "Explanation"),
+    route("get", "/api/v1/decisions/{id}/explanation", "The same in full, also as a report for others", "Explanation")
+        .asks(query_of::<explanation::Wanted>),
 ];
 
 type Routes = Router<ManagementState>;

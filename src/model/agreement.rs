@@ -8,7 +8,7 @@ use super::obligation::AgreementKey;
 use super::time::Timestamp;
 
 /// A contract agreement as kept by one of its parties.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Agreement {
     /// Its identifier, chosen by the provider.
@@ -29,6 +29,7 @@ pub struct Agreement {
     /// The counterparty's base URL that messages about transfers go to, when known.
     pub peer_address: Option<String>,
     /// When it was signed (its `timestamp`).
+    #[schemars(with = "String")]
     pub signed: Timestamp,
     /// Whether transfers may use it: set when the negotiation is FINALIZED, cleared when it was ended since.
     pub live: bool,

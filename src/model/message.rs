@@ -125,7 +125,7 @@ impl TransferBody {
 }
 
 /// Why a process was suspended, terminated or refused: the protocol's `code` and `reason`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Reasons {
     /// A stable, implementation-specific code.

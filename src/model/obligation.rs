@@ -8,7 +8,7 @@ use super::odrl::DutyTiming;
 use super::time::Timestamp;
 
 /// Where an obligation stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ObligationState {
     /// To be done, if it is called for at all.
@@ -61,7 +61,7 @@ pub struct AgreementKey {
 }
 
 /// One duty or obligation of an agreement.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Obligation {
     /// Our own name for it.
@@ -83,23 +83,28 @@ pub struct Obligation {
     /// What is to be done, such as `delete`.
     pub actions: Vec<String>,
     /// When, seen from a use of the data; absent for what is due at any time.
+    #[schemars(with = "Option<String>")]
     pub timing: Option<DutyTiming>,
     /// The last moment to do it, where the policy names one.
+    #[schemars(with = "Option<String>")]
     pub deadline: Option<Timestamp>,
     /// Where it stands.
     pub state: ObligationState,
     /// When it was done, as last confirmed.
+    #[schemars(with = "Option<String>")]
     pub performed: Option<Timestamp>,
     /// What was said with the last confirmation.
     pub note: Option<String>,
     /// When it began to be followed.
+    #[schemars(with = "String")]
     pub created: Timestamp,
     /// When it changed last.
+    #[schemars(with = "String")]
     pub updated: Timestamp,
 }
 
 /// One past change of an obligation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ObligationEntry {
     /// `begun`, `confirmed`, `missed` or `fulfilled`.
@@ -107,10 +112,12 @@ pub struct ObligationEntry {
     /// The state reached.
     pub state: ObligationState,
     /// When it was done, as confirmed.
+    #[schemars(with = "Option<String>")]
     pub performed: Option<Timestamp>,
     /// What was said with it.
     pub note: Option<String>,
     /// When.
+    #[schemars(with = "String")]
     pub at: Timestamp,
 }
 

@@ -245,7 +245,7 @@ async fn a_negotiation_that_the_provider_began_or_that_was_ended_survives_a_cras
 #[tokio::test]
 async fn kills_at_any_moment_lose_nothing_and_repeat_nothing() {
     use rand::{RngExt as _, SeedableRng as _};
-    const SEED: u64 = 0x5_11b_40ad;
+    const SEED: u64 = 0x511b_40ad;
     let mut random = rand::rngs::StdRng::seed_from_u64(SEED);
     let mut world = Crash::new("").await;
     let agreement = story::negotiate(&world.road, LAND_REGISTER).await.unwrap();

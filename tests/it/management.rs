@@ -140,6 +140,8 @@ async fn every_list_and_entry_is_shaped_as_the_openapi_document_says() {
     let transfer = story::start_transfer(&office.road, &agreement).await.unwrap();
     assert_eq!(story::call(&transfer, "/parcels").await.unwrap().status, 200);
     let provider = &office.road.provider;
+    let vouched = json!({"groups": ["research"]});
+    assert_eq!(send(provider, "PUT", "/api/v1/counterparties/did:web:x", Some(&vouched), &[]).await.status, 200);
     let document = send(provider, "GET", "/openapi.json", None, &[]).await.body;
     let key = |item: &Value, names: &[&str]| {
         names.iter().find_map(|n| item[*n].as_str()).map(|k| k.replace(':', "%3A").replace('/', "%2F"))
@@ -153,6 +155,7 @@ async fn every_list_and_entry_is_shaped_as_the_openapi_document_says() {
         ("agreements", &["id"]),
         ("transfers", &["pid"]),
         ("exchanges", &["exchange"]),
+        ("counterparties", &[]),
     ] {
         let answer = send(provider, "GET", &format!("/api/v1/{list}"), None, &[]).await;
         conforms(&document, &format!("/api/v1/{list}"), &answer.body);
@@ -165,6 +168,15 @@ async fn every_list_and_entry_is_shaped_as_the_openapi_document_says() {
             conforms(&document, &format!("/api/v1/{list}/{{{parameter}}}"), &one.body);
         }
     }
+    let exchanges = send(provider, "GET", "/api/v1/exchanges", None, &[]).await.body;
+    let exchange = exchanges["items"][0]["exchange"].as_str().unwrap();
+    for (path, more) in [("/api/v1/decisions/{id}", ""), ("/api/v1/decisions/{id}/explanation", "?audience=operator")] {
+        let answer = send(provider, "GET", &format!("{}{more}", path.replace("{id}", exchange)), None, &[]).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        conforms(&document, path, &answer.body);
+    }
+    let health = send(provider, "GET", "/health", None, &[]).await.body;
+    conforms(&document, "/health", &health);
     office.close().await;
 }
 
@@ -175,6 +187,59 @@ fn conforms(document: &Value, path: &str, body: &Value) {
     let validator = jsonschema::validator_for(&schema).unwrap();
     let errors: Vec<String> = validator.iter_errors(body).map(|e| e.to_string()).collect();
     assert!(errors.is_empty(), "{path}: {errors:?}\n{body}");
+    let mut untold = Vec::new();
+    all_told(document, schema["allOf"].get(0).unwrap(), body, path, &mut untold);
+    assert!(untold.is_empty(), "{untold:?} are not in the document");
+}
+
+/// Collects the fields of an answer that its schema does not name.
+fn all_told(document: &Value, schema: &Value, body: &Value, place: &str, untold: &mut Vec<String>) {
+    if let Some(named) = schema["$ref"].as_str() {
+        return all_told(document, document.pointer(named.trim_start_matches('#')).unwrap(), body, place, untold);
+    }
+    if let Some(either) = schema["anyOf"].as_array() {
+        return all_told(document, &either[0], body, place, untold);
+    }
+    if let Some(list) = body.as_array() {
+        return list.iter().for_each(|item| all_told(document, &schema["items"], item, place, untold));
+    }
+    let (Some(fields), Some(told)) = (body.as_object(), schema["properties"].as_object()) else { return };
+    for (name, value) in fields {
+        match told.get(name) {
+            Some(inner) => all_told(document, inner, value, &format!("{place}.{name}"), untold),
+            None => untold.push(format!("{place}.{name}")),
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_query_parameter_is_told_in_the_openapi_document_and_no_other() {
+    let office = Office::open("").await;
+    let agreement = story::negotiate(&office.road, LAND_REGISTER).await.unwrap();
+    let transfer = story::start_transfer(&office.road, &agreement).await.unwrap();
+    assert_eq!(story::call(&transfer, "/parcels").await.unwrap().status, 200);
+    let provider = &office.road.provider;
+    let document = send(provider, "GET", "/openapi.json", None, &[]).await.body;
+    let mut asked = 0;
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        let parameters = operations["get"]["parameters"].as_array().into_iter().flatten();
+        let mut told: Vec<&str> =
+            parameters.filter(|p| p["in"] == "query").map(|p| p["name"].as_str().unwrap()).collect();
+        let concrete = path.replace(['{', '}'], "x");
+        let answer = send(provider, "GET", &format!("{concrete}?surplus=1"), None, &[]).await;
+        let said = answer.body["detail"].as_str().unwrap_or_default();
+        let mut known: Vec<&str> = said.split('`').skip(3).step_by(2).collect();
+        told.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(told, known, "{path}: {said}");
+        asked += told.len();
+    }
+    assert!(asked > 20);
+    let explanation = &document["paths"]["/api/v1/decisions/{id}/explanation"]["get"]["responses"]["200"]["content"];
+    let kinds: Vec<_> = explanation.as_object().unwrap().keys().cloned().collect();
+    assert_eq!(kinds, ["application/json", "application/ld+json", "text/turtle"]);
+    assert!(document["paths"]["/ready"]["get"]["responses"]["503"].is_object());
+    office.close().await;
 }
 
 #[tokio::test]
