@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::USAGE;
 use super::api::Connection;
@@ -132,8 +132,7 @@ fn decide(policy: &Path, world: &Path, words: &Registry, as_json: bool) -> Resul
 }
 
 fn check(file: &Path, words: &Registry, as_json: bool) -> Result<u8, String> {
-    let policy: Value =
-        serde_json::from_str(&read(file)?).map_err(|e| format!("{} is not JSON: {e}", file.display()))?;
+    let policy = read_json(&file.display().to_string(), &read(file)?)?;
     let outcome = crate::app::publishable(&policy, words).and_then(|()| Compiled::read(&policy, words));
     let review = outcome.as_ref().ok().map(Compiled::review);
     let invalid = outcome.err().unwrap_or_default();

@@ -1,7 +1,8 @@
 //! Errors as RFC 9457 problems.
 
-use axum::extract::FromRequestParts;
+use axum::body::{Body as HttpBody, Bytes};
 use axum::extract::rejection::JsonRejection;
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
@@ -10,6 +11,7 @@ use super::traced::Told;
 use crate::engine::EngineError;
 use crate::evidence::EvidenceError;
 use crate::net::problem::Problem;
+use crate::policy::read_json;
 use crate::store::StoreError;
 
 /// What went wrong with a request to the API.
@@ -85,15 +87,22 @@ impl From<JsonRejection> for ApiError {
 /// A JSON body; what cannot be read is a problem.
 pub(super) struct Body<T>(pub(super) T);
 
-impl<S, T> axum::extract::FromRequest<S> for Body<T>
+impl<S, T> FromRequest<S> for Body<T>
 where
     S: Send + Sync,
     T: serde::de::DeserializeOwned,
 {
     type Rejection = ApiError;
 
-    async fn from_request(request: axum::extract::Request, state: &S) -> Result<Self, Self::Rejection> {
-        let axum::Json(value) = axum::Json::<T>::from_request(request, state).await?;
+    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
+        let (parts, body) = request.into_parts();
+        let whole = Request::from_parts(parts.clone(), body);
+        let bytes = Bytes::from_request(whole, state).await.map_err(JsonRejection::from)?;
+        let again = Request::from_parts(parts, HttpBody::from(bytes.clone()));
+        let axum::Json(value) = axum::Json::<T>::from_request(again, state).await?;
+        // Two readers of a repeated key may see two policies.
+        let text = std::str::from_utf8(&bytes).unwrap_or_default();
+        read_json("the body", text).map_err(|sentence| ApiError::bad("request.malformed", sentence))?;
         Ok(Self(value))
     }
 }

@@ -1,6 +1,12 @@
 //! The document and the routes are of one piece.
 
+use axum::body::Body as HttpBody;
+use axum::extract::FromRequest as _;
+use axum::response::IntoResponse as _;
+use serde_json::Value;
+
 use super::openapi::document;
+use super::problem::Body;
 use super::routes::ROUTES;
 
 #[test]
@@ -21,4 +27,14 @@ fn every_route_is_served_and_told_once() {
         assert_eq!(source.matches(&served).count(), 1, "{} {}", route.method, route.path);
     }
     assert_eq!(source.matches("        .route(\"").count(), ROUTES.len());
+}
+
+#[tokio::test]
+async fn a_body_that_repeats_a_key_is_refused() {
+    for (body, status) in [(r#"{"a": 1, "b": {"a": 2}}"#, 200), (r#"{"a": {"b": 1, "b": 2}}"#, 400), ("{", 400)] {
+        let request = http::Request::post("/").header("content-type", "application/json").body(HttpBody::from(body));
+        let read = Body::<Value>::from_request(request.unwrap(), &()).await;
+        let told = read.map_or_else(|refused| refused.into_response().status().as_u16(), |_| 200);
+        assert_eq!(told, status, "{body}");
+    }
 }
