@@ -12,6 +12,8 @@ use super::exchanges::records;
 use super::problem::{ApiError, ApiResult, Parameters, Segment};
 use crate::model::exchange::Effect;
 use crate::model::negotiation::Role;
+use crate::model::obligation::{AgreementKey, Obligation};
+use crate::model::time::Timestamp;
 use crate::policy::{Audience, Compiled, Explanation, Language, Phase, ReportOf, Reported, hash};
 
 /// How the explanation is wanted.
@@ -24,7 +26,7 @@ pub(super) struct Wanted {
     /// Who reads it: `operator` (the default), `counterparty` or `public`.
     #[schemars(extend("enum" = ["operator", "counterparty", "public"]))]
     audience: Option<String>,
-    /// In which language: `en`, `et` or `fi`; otherwise the one that `Accept-Language` prefers.
+    /// In which language, by its tag, such as `et`; otherwise the one that `Accept-Language` prefers.
     #[schemars(extend("enum" = Language::ALL.map(Language::tag)))]
     language: Option<String>,
 }
@@ -107,17 +109,31 @@ async fn explained(
         .map_err(|_| not("explanation.not-evaluable", "the agreement's policy cannot be evaluated here any more"))?;
     let mut known = state.catalog.world(Phase::Exchange, &participant, &counterparty);
     known.know("edc:contractAgreement", agreement.signed.to_string());
-    // What was confirmed after the call was not known to its decision.
-    let mut obligations = state.store.obligations_of(&agreement.key()).await?;
-    obligations.retain(|o| o.updated <= exchange.times.received);
-    known.hear(Reported::by(&obligations));
-    let mut known = known.of_exchange(exchange);
+    known.hear(Reported::by(&obligations_at(state, &agreement.key(), exchange.times.received).await?));
+    let mut known = known.as_recorded(exchange);
     known.release_under(&compiled);
     let told = compiled.explain_in(language, &known);
     if told.permit != (exchange.decision.effect == Effect::Permit) {
         tracing::warn!(exchange = %exchange.exchange, "an explanation does not come to the decision that was recorded");
     }
     Ok(told)
+}
+
+/// The obligations of an agreement as they stood then: what was confirmed or missed since was not known to a decision.
+async fn obligations_at(
+    state: &ManagementState,
+    agreement: &AgreementKey,
+    then: Timestamp,
+) -> ApiResult<Vec<Obligation>> {
+    let mut stood = Vec::new();
+    for mut obligation in state.store.obligations_of(agreement).await? {
+        let history = state.store.obligation_history(&obligation.id).await?;
+        if let Some(last) = history.into_iter().rfind(|entry| entry.at <= then) {
+            (obligation.state, obligation.performed) = (last.state, last.performed);
+            stood.push(obligation);
+        }
+    }
+    Ok(stood)
 }
 
 fn typed(media_type: &'static str, body: String) -> Response {

@@ -77,10 +77,10 @@ impl Compiled {
         if let Some(fact) = world.facts.get(&*slot.name).or_else(spelled) {
             facts.begin(at, Known::Values);
             fact.values().iter().for_each(|text| facts.push(at, slot, text));
-            if slot.kind == Kind::FieldPath {
+            if slot.kind == Kind::FieldPath || (slot.from == Told::Groups && world.recorded) {
                 facts.declare(at, Known::Among);
             }
-        } else if slot.from == Told::Groups && !world.member_of.is_empty() {
+        } else if slot.from == Told::Groups && !world.recorded && !world.member_of.is_empty() {
             facts.begin(at, Known::Among);
             groups(world).iter().for_each(|group| facts.push(at, slot, group));
         } else if world.told_by_calls.iter().any(|name| *slot.name == **name) {

@@ -4,6 +4,15 @@ use super::world::{Fact, Phase, World};
 use crate::model::exchange::Exchange;
 
 impl World {
+    /// The world of a decision as its evidence has it, and nothing that became known since: what this world knows otherwise are the
+    /// time of the agreement, duties, taxonomies, and who is a member of which collection.
+    #[must_use]
+    pub fn as_recorded(mut self, exchange: &Exchange<'_>) -> Self {
+        self.facts.retain(|operand, _| operand == "edc:contractAgreement");
+        self.recorded = true;
+        self.of_exchange(exchange)
+    }
+
     /// Puts in what evidence has of an exchange: the parties, the dataset, the time and every fact that the decision rested on. What
     /// this world knows otherwise is kept, and may be of another time than the exchange.
     #[must_use]

@@ -132,6 +132,8 @@ pub struct World {
     pub member_of: Vec<(String, String)>,
     /// Taxonomy: (narrower, broader).
     pub broader: Vec<(String, String)>,
+    /// Whether its facts are the record of a decision: groups are those that the decision saw, not those of the memberships now.
+    pub recorded: bool,
 }
 
 impl World {
