@@ -42,6 +42,10 @@ pub(in crate::cli) enum Spoken {
     Et,
     /// Finnish
     Fi,
+    /// Icelandic
+    Is,
+    /// Ukrainian
+    Uk,
 }
 
 impl Spoken {
@@ -50,6 +54,8 @@ impl Spoken {
             Self::En => Language::English,
             Self::Et => Language::Estonian,
             Self::Fi => Language::Finnish,
+            Self::Is => Language::Icelandic,
+            Self::Uk => Language::Ukrainian,
         }
     }
 }

@@ -6,6 +6,8 @@ use super::Truth;
 mod english;
 mod estonian;
 mod finnish;
+mod icelandic;
+mod ukrainian;
 
 /// Something to be said.
 #[derive(Clone, Copy, Debug)]
@@ -99,11 +101,15 @@ pub enum Language {
     Estonian,
     /// Finnish, `fi`.
     Finnish,
+    /// Icelandic, `is`.
+    Icelandic,
+    /// Ukrainian, `uk`.
+    Ukrainian,
 }
 
 impl Language {
     /// All there are.
-    pub const ALL: [Self; 3] = [Self::English, Self::Estonian, Self::Finnish];
+    pub const ALL: [Self; 5] = [Self::English, Self::Estonian, Self::Finnish, Self::Icelandic, Self::Ukrainian];
 
     /// Its tag (BCP 47).
     #[must_use]
@@ -112,6 +118,8 @@ impl Language {
             Self::English => "en",
             Self::Estonian => "et",
             Self::Finnish => "fi",
+            Self::Icelandic => "is",
+            Self::Ukrainian => "uk",
         }
     }
 
@@ -141,6 +149,8 @@ impl Language {
             Self::English => english::say(message),
             Self::Estonian => estonian::say(message),
             Self::Finnish => finnish::say(message),
+            Self::Icelandic => icelandic::say(message),
+            Self::Ukrainian => ukrainian::say(message),
         }
     }
 }
@@ -162,7 +172,9 @@ mod tests {
         for (accepted, language) in [
             ("et", Language::Estonian),
             ("et-EE,en;q=0.8", Language::Estonian),
-            ("is, fi;q=0.5, en;q=0.4", Language::Finnish),
+            ("lv, fi;q=0.5, en;q=0.4", Language::Finnish),
+            ("is, fi;q=0.5, en;q=0.4", Language::Icelandic),
+            ("ru;q=0.9, uk-UA;q=0.8", Language::Ukrainian),
             ("en;q=0.4, fi;q=0.45", Language::Finnish),
             ("fi;q=0, et;q=0.1", Language::Estonian),
             ("de, *;q=0.1", Language::English),

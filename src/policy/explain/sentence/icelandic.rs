@@ -1,0 +1,62 @@
+//! Icelandic.
+
+use super::{Message, Remedy};
+use crate::policy::truth::Truth;
+
+pub(super) fn say(message: Message<'_>) -> String {
+    match message {
+        Message::Compared { operand, operator, required, observed, state } => match (state, observed) {
+            (Truth::Unknown, None) => {
+                format!("{operand} er ekki þekkt, svo ekki er hægt að sýna fram á að það sé {operator} {required}")
+            }
+            (Truth::Unknown, Some(seen)) => {
+                format!("{operand} er {seen}, sem ekki er hægt að bera saman við {required} með {operator}")
+            }
+            (Truth::True, Some(seen)) => format!("{operand} er {seen}, sem er {operator} {required}"),
+            (Truth::False, Some(seen)) => format!("{operand} er {seen}, sem er ekki {operator} {required}"),
+            (_, None) => format!("{operand} uppfyllir ekki skilyrðið {operator} {required}"),
+        },
+        Message::Ambiguous { path } => {
+            format!("slóðin {path} inniheldur punktahluta eða kóðaða stafi og má skilja á tvo vegu")
+        }
+        Message::Referenced { reference } => format!("samanburðargildið er að finna á {reference} og er ekki þekkt"),
+        Message::Sequence => "ekki er vitað í hvaða röð skilyrðin voru uppfyllt".to_owned(),
+        Message::Prohibited { comparison } => format!("bann á við: {comparison}"),
+        Message::MayBeProhibited { operand } => format!("bann kann að eiga við: {operand} er ekki þekkt"),
+        Message::ProhibitedAction { action } => format!("aðgerðin {action} er bönnuð"),
+        Message::Unfulfilled { action } => format!("skyldan {action} hefur ekki verið uppfyllt"),
+        Message::Violated { action } => format!("skyldan {action} var ekki uppfyllt á réttum tíma"),
+        Message::Offer => "tilboð heimilar ekkert; aðeins samningur veitir heimild".to_owned(),
+        Message::Parent { id } => format!("stefnan erfir reglur frá {id} og þær eru ekki þekktar"),
+        Message::NoPermission => "stefnan veitir enga heimild og því sem ekki er heimilað er hafnað".to_owned(),
+        Message::Withheld { clause, operand, state } => match (clause.starts_with("/prohibition"), state) {
+            (true, Truth::False) => format!("bann samningsins {clause} ({operand}) á ekki við"),
+            (true, _) => format!("bann samningsins {clause} ({operand}) á við eða kann að eiga við"),
+            (false, Truth::True) => format!("ákvæði samningsins {clause} ({operand}) er uppfyllt"),
+            (false, _) => format!("ákvæði samningsins {clause} ({operand}) er ekki uppfyllt"),
+        },
+        Message::Remedy(what) => remedy(what).to_owned(),
+        Message::Fulfil { action } => format!("uppfyllið skylduna {action}, tilkynnið það og sendið beiðnina aftur"),
+        Message::Heal { then: "", .. } => "úr þessu verður ekki bætt; gerið nýjan samning".to_owned(),
+        Message::Heal { action, then } => format!(
+            "uppfyllið skylduna {action} og það sem leiðir af töfinni, {then}, tilkynnið hvort tveggja og sendið beiðnina aftur"
+        ),
+        Message::Negotiate => "gerið fyrst samning á grundvelli þessa tilboðs".to_owned(),
+        Message::Permitted => "heimilað".to_owned(),
+        Message::Refused => "hafnað".to_owned(),
+        Message::Because => "þar sem".to_owned(),
+    }
+}
+
+const fn remedy(what: Remedy) -> &'static str {
+    match what {
+        Remedy::NewAgreement => "umsaminn fjöldi beiðna er uppurinn; gerið nýjan samning",
+        Remedy::Slower => "sendið beiðnir sjaldnar",
+        Remedy::OtherTime => "sendið beiðnina á umsömdum tíma eða gerið nýjan samning",
+        Remedy::OtherPath => "notið aðeins þær aðferðir og slóðir sem samningurinn nær til",
+        Remedy::Consent => "framvísið gildu samþykki hins skráða sem á við þessa beiðni",
+        Remedy::Purpose => "tilgreinið tilgang sem samningurinn nær til",
+        Remedy::OtherAgreement => "notið samning sem nær til þessa",
+        Remedy::Meet => "uppfyllið ákvæðið eða gerið samning án þess",
+    }
+}

@@ -1,0 +1,66 @@
+//! Ukrainian.
+
+use super::{Message, Remedy};
+use crate::policy::truth::Truth;
+
+pub(super) fn say(message: Message<'_>) -> String {
+    match message {
+        Message::Compared { operand, operator, required, observed, state } => match (state, observed) {
+            (Truth::Unknown, None) => {
+                format!("значення {operand} невідоме, тому не можна підтвердити, що воно {operator} {required}")
+            }
+            (Truth::Unknown, Some(seen)) => {
+                format!("{operand} має значення {seen}, яке не можна порівняти оператором {operator} з {required}")
+            }
+            (Truth::True, Some(seen)) => format!("{operand} має значення {seen}, що відповідає {operator} {required}"),
+            (Truth::False, Some(seen)) => {
+                format!("{operand} має значення {seen}, що не відповідає {operator} {required}")
+            }
+            (_, None) => format!("{operand} не відповідає умові {operator} {required}"),
+        },
+        Message::Ambiguous { path } => {
+            format!("шлях {path} містить крапкові сегменти або закодовані символи, і його можна зрозуміти двояко")
+        }
+        Message::Referenced { reference } => {
+            format!("значення для порівняння міститься за адресою {reference} і невідоме")
+        }
+        Message::Sequence => "невідомо, у якому порядку ці умови було виконано".to_owned(),
+        Message::Prohibited { comparison } => format!("діє заборона: {comparison}"),
+        Message::MayBeProhibited { operand } => format!("може діяти заборона: значення {operand} невідоме"),
+        Message::ProhibitedAction { action } => format!("дію {action} заборонено"),
+        Message::Unfulfilled { action } => format!("обов’язок {action} не виконано"),
+        Message::Violated { action } => format!("обов’язок {action} не було виконано вчасно"),
+        Message::Offer => "пропозиція нічого не дозволяє; дозвіл надає лише угода".to_owned(),
+        Message::Parent { id } => format!("політика успадковує правила від {id}, а вони невідомі"),
+        Message::NoPermission => "у політиці немає жодного дозволу, а все, що не дозволено, відхиляється".to_owned(),
+        Message::Withheld { clause, operand, state } => match (clause.starts_with("/prohibition"), state) {
+            (true, Truth::False) => format!("заборона угоди {clause} ({operand}) не діє"),
+            (true, _) => format!("заборона угоди {clause} ({operand}) діє або може діяти"),
+            (false, Truth::True) => format!("умову угоди {clause} ({operand}) виконано"),
+            (false, _) => format!("умову угоди {clause} ({operand}) не виконано"),
+        },
+        Message::Remedy(what) => remedy(what).to_owned(),
+        Message::Fulfil { action } => format!("виконайте обов’язок {action}, повідомте про це й повторіть запит"),
+        Message::Heal { then: "", .. } => "це вже не можна виправити; укладіть нову угоду".to_owned(),
+        Message::Heal { action, then } => format!(
+            "виконайте обов’язок {action} і те, що випливає з прострочення: {then}; повідомте про обидва й повторіть запит"
+        ),
+        Message::Negotiate => "спершу укладіть угоду за цією пропозицією".to_owned(),
+        Message::Permitted => "дозволено".to_owned(),
+        Message::Refused => "відмовлено".to_owned(),
+        Message::Because => "оскільки".to_owned(),
+    }
+}
+
+const fn remedy(what: Remedy) -> &'static str {
+    match what {
+        Remedy::NewAgreement => "узгоджену кількість запитів вичерпано; укладіть нову угоду",
+        Remedy::Slower => "надсилайте запити рідше",
+        Remedy::OtherTime => "надсилайте запит в узгоджений час або укладіть нову угоду",
+        Remedy::OtherPath => "використовуйте лише методи та шляхи, передбачені угодою",
+        Remedy::Consent => "надайте чинну згоду суб’єкта даних, що стосується цього запиту",
+        Remedy::Purpose => "зазначте мету, передбачену угодою",
+        Remedy::OtherAgreement => "скористайтеся угодою, яка це передбачає",
+        Remedy::Meet => "виконайте умову або укладіть угоду без неї",
+    }
+}
