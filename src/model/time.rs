@@ -1,4 +1,4 @@
-//! Points in time, as whole milliseconds since 1970 in UTC.
+//! Points in time, as milliseconds since 1970 in UTC; what policies say is compared to the nanosecond.
 
 use std::fmt;
 
@@ -6,25 +6,35 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A point in time in milliseconds since the Unix epoch; written as RFC 3339 (`xsd:dateTime`) on every wire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(i64);
+pub struct Timestamp {
+    millis: i64,
+    /// What is left over, in nanoseconds; of times that policies and their worlds name only.
+    rest: u32,
+}
 
 impl Timestamp {
     /// From milliseconds since the Unix epoch.
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
-        Self(millis)
+        Self { millis, rest: 0 }
     }
 
     /// Milliseconds since the Unix epoch.
     #[must_use]
     pub const fn millis(self) -> i64 {
-        self.0
+        self.millis
     }
 
     /// This time moved by `millis`, kept within the representable range.
     #[must_use]
     pub const fn plus_millis(self, millis: i64) -> Self {
-        Self(self.0.saturating_add(millis))
+        Self { millis: self.millis.saturating_add(millis), rest: self.rest }
+    }
+
+    /// The first whole millisecond that is not before this time.
+    #[must_use]
+    pub const fn whole(self) -> Self {
+        Self::from_millis(if self.rest == 0 { self.millis } else { self.millis.saturating_add(1) })
     }
 
     /// Reads an `xsd:dateTime` with a time zone, as RFC 3339 has it.
@@ -32,15 +42,25 @@ impl Timestamp {
     /// # Errors
     /// When the text is not such a date and time.
     pub fn parse(text: &str) -> Result<Self, jiff::Error> {
-        text.parse::<jiff::Timestamp>().map(|t| Self(t.as_millisecond()))
+        Self::parse_exact(text).map(|time| Self::from_millis(time.millis))
+    }
+
+    /// The same to the nanosecond.
+    ///
+    /// # Errors
+    /// As [`Timestamp::parse`].
+    pub fn parse_exact(text: &str) -> Result<Self, jiff::Error> {
+        let nanos = text.parse::<jiff::Timestamp>()?.as_nanosecond();
+        let millis = i64::try_from(nanos.div_euclid(1_000_000)).unwrap_or(i64::MAX);
+        Ok(Self { millis, rest: u32::try_from(nanos.rem_euclid(1_000_000)).unwrap_or(0) })
     }
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_millisecond(self.0) {
+        match jiff::Timestamp::from_millisecond(self.millis) {
             Ok(t) => write!(f, "{t:.3}"),
-            Err(_) => write!(f, "{} ms", self.0),
+            Err(_) => write!(f, "{} ms", self.millis),
         }
     }
 }

@@ -12,6 +12,7 @@ use super::world::World;
 use crate::model::odrl::Logic;
 
 mod sentence;
+mod source;
 mod tree;
 
 pub use sentence::Language;
@@ -48,6 +49,8 @@ pub struct Because {
     pub remedy: String,
     /// How far the clause holds the consumer; `null` for what is no constraint.
     pub assurance: Option<Assurance>,
+    /// Where the value seen comes from, such as `clock`, `counter` or `header NAME`; `null` where there is none.
+    pub source: Option<String>,
 }
 
 /// Who reads a decision.
@@ -83,12 +86,18 @@ impl Because {
             Audience::Operator => self.clone(),
             // What is to be done stands in the agreement, which both parties have.
             Audience::Counterparty if self.operand == "duty" => self.clone(),
-            Audience::Counterparty => Self { observed: None, reason: language.say(withheld), ..self.clone() },
+            Audience::Counterparty => Self {
+                observed: None,
+                reason: language.say(withheld),
+                source: self.source.as_deref().map(|source| source::kind(source).to_owned()),
+                ..self.clone()
+            },
             Audience::Public => Self {
                 observed: None,
                 required: String::new(),
                 reason: language.say(withheld),
                 remedy: String::new(),
+                source: None,
                 ..self.clone()
             },
         }
@@ -180,7 +189,8 @@ impl Reasons<'_> {
     fn obligations(&mut self) {
         for duty in &self.eval.policy.obligations {
             if self.eval.violates(duty) {
-                self.found.push(missed(self.language, duty));
+                let seen = self.eval.performances(duty);
+                self.found.push(missed(self.language, duty, seen.as_deref()));
             }
         }
     }
@@ -275,11 +285,12 @@ impl Reasons<'_> {
         self.collect_all(&failing, |mask| !mask.lets());
         for duty in &rule.duties {
             let state = self.eval.duty(duty);
+            let seen = self.eval.performances(duty);
             if !state.lets() && self.eval.is_violated(duty) {
-                self.found.push(missed(self.language, duty));
+                self.found.push(missed(self.language, duty, seen.as_deref()));
             } else if !state.lets() {
                 let action = duty.doing();
-                let entry = entry(self.language, &duty.clause, state.truth(), "duty", "eq", &action, None);
+                let entry = entry(self.language, &duty.clause, state.truth(), "duty", "eq", &action, seen.as_deref());
                 let (message, remedy) = (Message::Unfulfilled { action: &action }, Message::Fulfil { action: &action });
                 self.found.push(said(self.language, entry, message, remedy));
             }
@@ -324,12 +335,12 @@ impl Reasons<'_> {
 
 impl Eval<'_> {
     /// Whether the request is about what is named, refinements left aside.
-    fn named(&self, alternative: &Alternative) -> Mask {
+    pub(super) fn named(&self, alternative: &Alternative) -> Mask {
         self.sheet.background().about.get(alternative.index).copied().unwrap_or(Mask::UNKNOWN)
     }
 
     /// The same for all aspects of a rule.
-    fn names(&self, rule: &CompiledRule) -> Mask {
+    pub(super) fn names(&self, rule: &CompiledRule) -> Mask {
         let any = |all: &[Alternative]| all.iter().map(|one| self.named(one)).reduce(Mask::or).unwrap_or(Mask::TRUE);
         rule.aspects().into_iter().map(|(_, all)| any(all)).fold(Mask::TRUE, Mask::and)
     }
@@ -342,7 +353,9 @@ impl Eval<'_> {
             seen.show(&mut shown);
             return Some(shown);
         }
-        let (table, fact) = self.sheet.fact(atom.slot).filter(|(_, fact)| fact.known.is_told())?;
+        let Some((table, fact)) = self.sheet.fact(atom.slot).filter(|(_, fact)| fact.known.is_told()) else {
+            return self.elapsed(slot.from).map(|since| since.shown());
+        };
         for (n, value) in table.seen(fact).enumerate() {
             shown.push_str(if n > 0 { ", " } else { "" });
             value.show(&mut shown);
@@ -353,8 +366,8 @@ impl Eval<'_> {
 
 /// What is said of a comparison.
 pub(super) fn compared(language: Language, eval: &Eval<'_>, atom: &Atom, mask: Mask) -> Because {
-    let (operand, assurance) =
-        eval.policy.slots.get(atom.slot).map_or(("", None), |slot| (&*slot.name, Some(slot.assurance)));
+    let slot = eval.policy.slots.get(atom.slot);
+    let (operand, assurance) = slot.map_or(("", None), |slot| (&*slot.name, Some(slot.assurance)));
     let required = match &atom.unit {
         Some(unit) => format!("{} {unit}", atom.required),
         None => atom.required.to_string(),
@@ -362,7 +375,8 @@ pub(super) fn compared(language: Language, eval: &Eval<'_>, atom: &Atom, mask: M
     let observed = eval.observed(atom);
     let state = mask.truth();
     let entry = entry(language, &atom.clause, state, operand, atom.operator.as_str(), &required, observed.as_deref());
-    let entry = Because { required: atom.required.to_string(), assurance, ..entry };
+    let source = slot.map(source::of);
+    let entry = Because { required: atom.required.to_string(), assurance, source, ..entry };
     let ambiguous = eval.sheet.seen(atom.slot).find(|seen| seen.typed == Typed::Call { plain: false });
     match ambiguous {
         _ if atom.right.is_empty() => {
@@ -375,10 +389,10 @@ pub(super) fn compared(language: Language, eval: &Eval<'_>, atom: &Atom, mask: M
 }
 
 /// What is said of a duty that was not fulfilled in time.
-fn missed(language: Language, duty: &CompiledRule) -> Because {
+fn missed(language: Language, duty: &CompiledRule, seen: Option<&str>) -> Because {
     let action = duty.doing();
     let then = duty.consequences.iter().map(CompiledRule::doing).collect::<Vec<_>>().join(", ");
-    let entry = entry(language, &duty.clause, Truth::False, "duty", "eq", &action, None);
+    let entry = entry(language, &duty.clause, Truth::False, "duty", "eq", &action, seen);
     said(language, entry, Message::Violated { action: &action }, Message::Heal { action: &action, then: &then })
 }
 
@@ -409,5 +423,6 @@ fn entry(
         reason: language.say(Message::Compared { operand, operator, required, observed, state }),
         remedy: language.say(Message::Remedy(Remedy::of(operand))),
         assurance: None,
+        source: source::of_part(operand).map(str::to_owned),
     }
 }

@@ -17,8 +17,6 @@ pub(super) struct FactTable {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Fact {
     pub(super) known: Known,
-    /// A path among the values may mean two things.
-    pub(super) ambiguous: bool,
     /// Which of the slot's candidates are among the values.
     pub(super) bits: u64,
     first: usize,
@@ -187,7 +185,6 @@ impl Fact {
     fn path(&mut self, slot: &Slot, text: &str) -> bool {
         let call = Call::parse(text);
         self.bits |= call.map_or(0, |call| slot.candidates.of_call(call));
-        self.ambiguous |= call.is_none();
         call.is_some()
     }
 }

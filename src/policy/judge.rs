@@ -177,6 +177,8 @@ impl<'a> Eval<'a> {
                 parts.iter().for_each(|part| xone.add(self.node(*part)));
                 xone.truth()
             }
+            // One step has no order to keep.
+            Logic::AndSequence if parts.len() == 1 => self.all(parts),
             // The order of past events is not known here; what is false now is false in every order.
             Logic::AndSequence => self.all(parts).and(Mask::UNKNOWN),
         }

@@ -59,7 +59,8 @@ impl Compiled {
         // A performance counts from the moment after it on.
         let performed = sheet.background().done.iter().flat_map(|done| done.at.iter().copied());
         let compared = self.moments(sheet.background().agreed).chain(performed);
-        let mut changes: Vec<Timestamp> = compared.flat_map(|at| [at, at.plus_millis(1)]).collect();
+        let mut changes: Vec<Timestamp> =
+            compared.map(Timestamp::whole).flat_map(|at| [at, at.plus_millis(1)]).collect();
         changes.retain(|at| *at > sheet.now);
         changes.sort_unstable();
         changes.dedup();

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::compile::{Atom, Compiled, CompiledRule, Node, NodeId};
+use super::compile::{Alternative, Atom, Compiled, CompiledRule, Node, NodeId};
 use super::judge::{Eval, Ground, Trace};
 use super::vocabulary::Operator;
 use super::world::World;
@@ -27,7 +27,7 @@ impl Compiled {
             return Vec::new();
         }
         let mut eval = Eval::quiet(self, &sheet);
-        let open = self.permissions.iter().filter(|rule| eval.about(rule).lets()).collect::<Vec<_>>();
+        let open = self.permissions.iter().filter(|rule| eval.names(rule).lets()).collect::<Vec<_>>();
         open.into_iter()
             .map(|rule| Residual { clause: rule.clause.to_string(), reason: wanted(&mut eval, rule) })
             .collect()
@@ -35,7 +35,15 @@ impl Compiled {
 }
 
 fn wanted(eval: &mut Eval<'_>, rule: &CompiledRule) -> String {
-    let mut conditions = unmet(eval, &rule.constraints);
+    let mut conditions = Vec::new();
+    for (_, alternatives) in rule.aspects() {
+        if !eval.aspect(alternatives).lets() {
+            let named: Vec<&Alternative> = alternatives.iter().filter(|one| eval.named(one).lets()).collect();
+            let each = named.iter().map(|one| joined(unmet(eval, &one.refinements), " and ")).collect();
+            conditions.push(joined(each, " or "));
+        }
+    }
+    conditions.extend(unmet(eval, &rule.constraints));
     for duty in &rule.duties {
         if !eval.duty(duty).lets() {
             conditions.push(format!("the duty to {} were fulfilled", duty.doing()));

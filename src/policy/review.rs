@@ -2,10 +2,13 @@
 
 use serde::Serialize;
 
-use super::compile::{Alternative, Compiled, CompiledRule};
+use super::compile::{Alternative, Compiled, CompiledRule, Node, NodeId};
 use super::conflict::{conditions, joint, overlap};
-use super::vocabulary::Assurance;
-use crate::model::odrl::Conflict;
+use super::vocabulary::{Assurance, Source};
+use crate::model::odrl::{Conflict, Logic};
+
+/// How many permissions are compared with each other.
+const MOST_COMPARED: usize = 128;
 
 /// The review of one policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -32,7 +35,8 @@ pub struct Held {
 pub struct Warning {
     /// JSON Pointer (RFC 6901) of the rule or constraint.
     pub clause: String,
-    /// Stable code: `rule.never-applies`, `rule.shadowed`, `constraint.not-enforced`.
+    /// Stable code: `rule.never-applies`, `rule.shadowed`, `constraint.not-enforced`, `constraint.unenforceable`,
+    /// `policy.parent-unknown`.
     pub code: &'static str,
     /// One sentence.
     pub reason: String,
@@ -49,13 +53,48 @@ impl Compiled {
         let constraints: Vec<Held> = held.collect();
         let mut warnings = self.never_applying();
         warnings.extend(self.shadowed());
-        warnings.extend(constraints.iter().filter(|held| held.assurance != Assurance::Enforced).map(not_enforced));
+        warnings.extend(self.repeated());
+        warnings.extend(self.unenforceable());
+        let weak = constraints.iter().filter(|held| held.assurance != Assurance::Enforced);
+        warnings.extend(weak.map(not_enforced));
         Review { constraints, warnings }
     }
 
+    /// What can never be shown to hold here, so that a permission that asks for it permits nothing: a left operand that nothing
+    /// supplies, a value that stands elsewhere, steps in an order that nobody keeps, a parent that is not at hand.
+    #[must_use]
+    pub fn unenforceable(&self) -> Vec<Warning> {
+        let code = "constraint.unenforceable";
+        let atoms = self.atoms.iter().filter_map(|atom| {
+            let slot = self.slots.get(atom.slot)?;
+            let reason = if atom.right.is_empty() {
+                format!("the value to compare {} with stands at {} and is not read", slot.name, atom.required)
+            } else if slot.source == Source::Nowhere {
+                format!("nothing here supplies {}, so it is known only where the operator vouches for it", slot.name)
+            } else {
+                return None;
+            };
+            Some(warning(&atom.clause, code, reason))
+        });
+        let sequences = self.nodes.iter().filter_map(|node| match node {
+            Node::Logical { clause, logic: Logic::AndSequence, parts, .. } if parts.len() > 1 => {
+                let reason = "in what order its parts came to hold is not kept here; use and".to_owned();
+                Some(warning(clause, code, reason))
+            }
+            _ => None,
+        });
+        let parents = self.parents.iter().map(|parent| {
+            let reason = format!("the rules of {} are not at hand, so nothing is permitted", parent.id);
+            warning(&parent.clause, "policy.parent-unknown", reason)
+        });
+        atoms.chain(sequences).chain(parents).collect()
+    }
+
     fn never_applying(&self) -> Vec<Warning> {
-        let rules = self.permissions.iter().chain(&self.prohibitions);
-        let never = rules.filter(|rule| !joint::may_hold(self, &[&conditions(rule)]));
+        let mut rules: Vec<&CompiledRule> = Vec::new();
+        let all = self.permissions.iter().chain(&self.prohibitions).chain(&self.obligations);
+        all.for_each(|rule| with_duties(rule, &mut rules));
+        let never = rules.into_iter().filter(|rule| !joint::may_hold(self, &[&conditions(rule)]));
         never
             .map(|rule| {
                 let reason = "its constraints contradict each other, so that it never applies; relax one of them";
@@ -64,32 +103,67 @@ impl Compiled {
             .collect()
     }
 
-    /// Permissions that a prohibition takes away altogether: it applies whenever the permission does.
+    /// Permissions that prohibitions take away altogether: one of them, or some together, apply whenever the permission does.
     fn shadowed(&self) -> Vec<Warning> {
         if self.conflict != Conflict::Prohibitions {
             return Vec::new();
         }
-        let shadow = |rule: &CompiledRule| {
-            let mut all = self.prohibitions.iter();
-            all.find(|by| joint::implies(self, &conditions(rule), &conditions(by)) && self.forbids_all(by, rule))
-        };
-        let found = self.permissions.iter().filter_map(|rule| shadow(rule).map(|by| (rule, by)));
-        found
-            .map(|(rule, by)| {
-                let reason =
-                    format!("the prohibition {} takes all of it away; constrain it or drop one of them", by.clause);
-                warning(&rule.clause, "rule.shadowed", reason)
-            })
-            .collect()
+        let found = self.permissions.iter().filter_map(|rule| {
+            let about: Vec<&CompiledRule> = self.prohibitions.iter().filter(|by| self.takes_in(by, rule)).collect();
+            let shadows = |all: &[&CompiledRule]| {
+                let second: Vec<Vec<NodeId>> = all.iter().map(|by| conditions(by)).collect();
+                joint::implies_one(self, &conditions(rule), &second)
+            };
+            let alone = about.iter().find(|by| shadows(&[by])).map(|by| vec![*by]);
+            let by = alone.or_else(|| (about.len() > 1 && shadows(&about)).then_some(about))?;
+            let by: Vec<&str> = by.iter().map(|by| &*by.clause).collect();
+            let by = by.join(" and ");
+            let reason = format!("the prohibition {by} takes all of it away; constrain it or drop one of them");
+            Some(warning(&rule.clause, "rule.shadowed", reason))
+        });
+        found.collect()
     }
 
-    fn forbids_all(&self, prohibition: &CompiledRule, permission: &CompiledRule) -> bool {
-        let forbidden = |action: &str| prohibition.does.iter().any(|by| self.actions.included(action, by));
-        let all = permission.does.iter().all(|action| forbidden(action));
-        all && covers(self, &prohibition.targets, &permission.targets)
-            && covers(self, &prohibition.assignees, &permission.assignees)
-            && overlap(self, permission, prohibition)
+    /// Permissions that add nothing to another one, which permits all that they do and asks for no duty.
+    fn repeated(&self) -> Vec<Warning> {
+        let within = |one: &CompiledRule, wider: &CompiledRule| {
+            wider.duties.is_empty()
+                && self.takes_in(wider, one)
+                && joint::implies(self, &conditions(one), &conditions(wider))
+        };
+        let all = self.permissions.iter().take(MOST_COMPARED);
+        let found = all.clone().enumerate().filter_map(|(at, rule)| {
+            // Of two that permit the same, the later one is told.
+            let wider = all
+                .clone()
+                .enumerate()
+                .find(|(other, wider)| *other != at && within(rule, wider) && (*other < at || !within(wider, rule)));
+            let (_, wider) = wider?;
+            let reason = format!("the permission {} permits all of it already; drop one of them", wider.clause);
+            Some(warning(&rule.clause, "rule.shadowed", reason))
+        });
+        found.collect()
     }
+
+    /// Whether one rule is about all that another one is about, constraints left aside.
+    fn takes_in(&self, wide: &CompiledRule, narrow: &CompiledRule) -> bool {
+        let within = |action: &str| wide.does.iter().any(|by| self.actions.included(action, by));
+        // Which of several alternatives a refinement narrows is not looked into here.
+        let plain = |all: &[Alternative]| all.len() < 2 || all.iter().all(|one| one.refinements.is_empty());
+        narrow.does.iter().all(|action| within(action))
+            && wide.aspects().into_iter().all(|(_, all)| plain(all))
+            && covers(self, &wide.targets, &narrow.targets)
+            && covers(self, &wide.assigners, &narrow.assigners)
+            && covers(self, &wide.assignees, &narrow.assignees)
+            && overlap(self, narrow, wide)
+    }
+}
+
+/// A rule and what is to be done with it, at any depth.
+fn with_duties<'a>(rule: &'a CompiledRule, found: &mut Vec<&'a CompiledRule>) {
+    found.push(rule);
+    let inner = rule.duties.iter().chain(&rule.consequences).chain(&rule.remedies);
+    inner.for_each(|duty| with_duties(duty, found));
 }
 
 /// Whether a rule about `one` is about all that a rule about `other` is about.

@@ -17,6 +17,7 @@ mod naive;
 mod obligations;
 mod outlook;
 mod properties;
+mod samples;
 mod tracking;
 
 pub(super) fn decide(policy: &Value, world: &Value) -> DocumentDecision {
@@ -101,6 +102,42 @@ fn a_redacted_decision_keeps_the_clause_and_hides_what_was_seen() {
 }
 
 #[test]
+fn every_reason_says_where_the_value_comes_from_and_names_of_ours_are_for_the_operator() {
+    let mut registry = Registry::built_in();
+    let define = |registry: &mut Registry, name: &str, source: Source| {
+        registry.define(name, Operand { source, ..Operand::text() });
+    };
+    define(&mut registry, "urn:header", Source::Header("case-number".into()));
+    define(&mut registry, "urn:claim", Source::Claim("$.role".into()));
+    define(&mut registry, "urn:body", Source::Pointer("/person".into()));
+    let operands = [
+        ("dateTime", "clock", "clock"),
+        ("count", "counter", "counter"),
+        ("xroad:datapath", "request path", "request path"),
+        ("xroad:globalGroupMember", "memberships", "memberships"),
+        ("purpose", "declared by consumer", "declared by consumer"),
+        ("urn:header", "header case-number", "header"),
+        ("urn:claim", "claim $.role", "claim"),
+        ("urn:body", "body /person", "body"),
+    ];
+    for (operand, source, told) in operands {
+        let right = match operand {
+            "dateTime" => "2020-01-01T00:00:00Z",
+            "xroad:datapath" => "GET /a",
+            _ => "1",
+        };
+        let policy = set(json!([atom(operand, "eq", json!(right))]));
+        let compiled = Compiled::read(&policy, &registry).unwrap();
+        let decision = compiled.decide(&World::read(&exchange(json!({}))).unwrap());
+        assert_eq!(decision.because[0].source.as_deref(), Some(source));
+        assert_eq!(decision.redacted().because[0].source.as_deref(), Some(told));
+        assert_eq!(decision.for_audience(Audience::Public).because[0].source, None);
+    }
+    let decided = code(&json!({"permission": [{"action": "sell"}]}), &exchange(json!({})), 1);
+    assert_eq!(decided.because[0].source.as_deref(), Some("request"));
+}
+
+#[test]
 fn an_explanation_tells_of_every_rule_and_constraint() {
     let policy = json!({
         "conflict": "prohibit",
@@ -121,10 +158,10 @@ fn an_explanation_tells_of_every_rule_and_constraint() {
         "  because the duty to compensate is not fulfilled (/permission/0/duty/0)",
         "- permission /permission/0\n",
         "  + or /permission/0/constraint/0\n",
-        "    + constraint /permission/0/constraint/0/or/0: spatial is EE, which is eq EE [attested]",
+        "    + constraint /permission/0/constraint/0/or/0: spatial is EE, which is eq EE [attested: declared by consumer]",
         "    ? constraint /permission/0/constraint/0/or/1: purpose is not known",
         "  - duty /permission/0/duty/0",
-        "  - constraint /prohibition/0/constraint/0: count is 1, which is not gt 5 [enforced]",
+        "  - constraint /prohibition/0/constraint/0: count is 1, which is not gt 5 [enforced: counter]",
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }

@@ -106,6 +106,7 @@ impl Right {
     /// Whether the value seen is this one; `None` where that cannot be told.
     pub(crate) fn equals(&self, seen: &Seen<'_>) -> Option<bool> {
         match (self.typed, seen.typed) {
+            (Typed::Version, Typed::Version) if self.order(seen) == Some(Ordering::Equal) => Some(true),
             (Typed::Text | Typed::Version, Typed::Text | Typed::Version) => Some(self.is_text(seen.text)),
             (_, Typed::Call { .. }) => Some(self.pattern.as_ref().is_some_and(|p| p.covers(seen.text))),
             _ => self.order(seen).map(Ordering::is_eq),

@@ -106,6 +106,8 @@ pub enum Source {
     Pointer(String),
     /// A declaration of the consumer.
     Declaration,
+    /// Nothing here: it is known only where an operator vouches for it.
+    Nowhere,
 }
 
 /// A left operand that can be evaluated.
@@ -231,6 +233,13 @@ impl Registry {
         let known = self.operands.get(name).or_else(|| self.operands.get(&canonical(name)));
         // Gaia-X names its operands by a path into a credential, so there is no end of them.
         known.or_else(|| self.operands.get("ovc:").filter(|_| name.starts_with("ovc:")))
+    }
+
+    /// Whether anything here supplies the values of an operand, so that a constraint on it can be shown to hold; `None` for an
+    /// operand that is not known.
+    #[must_use]
+    pub fn supplies(&self, name: &str) -> Option<bool> {
+        self.operand(name).map(|operand| operand.source != Source::Nowhere)
     }
 
     /// Whether policies may use an action of that name, however it is written.

@@ -50,7 +50,7 @@ async fn explained(exchange: &str, config: &str) {
     assert!(text.starts_with("GET /owners\nrefuse (policy.refused)"), "{text}");
     assert!(text.contains("- permission /permission/0\n"), "{text}");
     assert!(text.contains(": xroad:datapath is GET /owners, which is not"), "{text}");
-    assert!(text.contains("[enforced]"), "{text}");
+    assert!(text.contains("[enforced: request path]"), "{text}");
     let public = printed(&command(&[&explain[..], &["--audience", "public"]].concat()).await, 0);
     assert!(!public.contains("/owners") && !public.contains("/parcels"), "{public}");
     assert!(public.contains("on xroad:datapath is not met"), "{public}");

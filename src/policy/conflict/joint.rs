@@ -32,6 +32,14 @@ pub(in crate::policy) fn implies(policy: &Compiled, first: &[NodeId], second: &[
     })
 }
 
+/// Whether the first conditions cannot hold without some of the others holding too, each of which is a list of conditions; false
+/// where that cannot be told.
+pub(in crate::policy) fn implies_one(policy: &Compiled, first: &[NodeId], others: &[Vec<NodeId>]) -> bool {
+    let none_of = others.iter().map(|other| alternatives(policy, other, Reading::Negated));
+    let ways = together(std::iter::once(alternatives(policy, first, Reading::AsIs)).chain(none_of));
+    ways.is_some_and(|ways| !ways.iter().any(|way| compatible(policy, way)))
+}
+
 /// Comparisons that hold together in one way of satisfying constraints; what cannot be put as a comparison is left out of it, so
 /// that a choice never asks for more than the constraints do.
 type Choice<'a> = Vec<Chosen<'a>>;

@@ -186,8 +186,12 @@ fn line(f: &mut fmt::Formatter<'_>, part: &Part, depth: usize) -> fmt::Result {
     write!(f, "{:depth$}{mark} {} {}", "", part.kind, part.clause, depth = depth * 2)?;
     match &part.compared {
         Some(because) => {
-            let assurance = because.assurance.map(|a| format!(" [{}]", a.as_str())).unwrap_or_default();
-            writeln!(f, ": {}{assurance}", because.reason)?;
+            write!(f, ": {}", because.reason)?;
+            match (because.assurance, &because.source) {
+                (Some(assurance), Some(source)) => writeln!(f, " [{}: {source}]", assurance.as_str())?,
+                (Some(assurance), None) => writeln!(f, " [{}]", assurance.as_str())?,
+                _ => writeln!(f)?,
+            }
         }
         None => writeln!(f)?,
     }

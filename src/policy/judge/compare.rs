@@ -45,8 +45,17 @@ impl Eval<'_> {
                 self.by_taxonomy(at, atom, table.seen(fact))
             }
             Known::Values => values(atom, table.seen(fact)),
+            // As for duties, time runs from the agreement on: the one moment that both sides know.
+            Known::Absent if slot.from == Told::Elapsed && self.sheet.background().agreed.is_some() => {
+                self.within(atom)
+            }
             open => self.open(open, slot.exchange_only),
         }
+    }
+
+    /// The time since the agreement, where nothing else was told of time elapsed.
+    pub(in crate::policy) fn elapsed(&self, from: Told) -> Option<Seen<'static>> {
+        (from == Told::Elapsed).then(|| self.told_by_time(Told::Agreement)).flatten()
     }
 
     /// The truth of a comparison of which no values are known: open where an exchange will tell.
@@ -88,8 +97,6 @@ fn tested(test: &Test, table: &FactTable, fact: &Fact) -> Mask {
     let (bits, one) = (fact.bits, fact.len == 1 || fact.known == Known::Among);
     match test {
         Test::Any(wanted) => Mask::of(bits & *wanted != 0),
-        // A path that no pattern can match says nothing about not being meant.
-        Test::None(_) | Test::Other(_) if fact.ambiguous => Mask::UNKNOWN,
         Test::None(unwanted) => Mask::of(bits & *unwanted == 0),
         Test::All(wanted) => Mask::of(bits & *wanted == *wanted),
         Test::Same(wanted) if one => Mask::of(bits & *wanted != 0),
@@ -108,7 +115,7 @@ fn values<'s>(atom: &Atom, seen: impl Iterator<Item = Seen<'s>> + Clone) -> Mask
     }
     match atom.operator {
         Operator::IsAnyOf => Mask::known(any(atom, seen)),
-        Operator::IsNoneOf => negative(seen.clone(), any(atom, seen)),
+        Operator::IsNoneOf => Mask::known(any(atom, seen)).not(),
         Operator::IsAllOf => every(&atom.right, |right| some(seen.clone(), |value| right.equals(&value))),
         operator => match (only(seen), &*atom.right) {
             (Some(value), [right]) => single(operator, value, right),
@@ -125,7 +132,7 @@ fn single(operator: Operator, value: Seen<'_>, right: &Right) -> Mask {
     let ordered = |wanted: fn(Ordering) -> bool| Mask::known(right.order(&value).map(wanted));
     match operator {
         Operator::Eq => Mask::known(right.equals(&value)),
-        Operator::Neq => negative(std::iter::once(value), right.equals(&value)),
+        Operator::Neq => Mask::known(right.equals(&value)).not(),
         Operator::Lt => ordered(Ordering::is_lt),
         Operator::Lteq => ordered(Ordering::is_le),
         Operator::Gt => ordered(Ordering::is_gt),
@@ -157,14 +164,6 @@ fn some<T>(all: impl IntoIterator<Item = T>, test: impl Fn(T) -> Option<bool>) -
 
 fn every(all: &[Right], test: impl Fn(&Right) -> Option<bool>) -> Mask {
     Mask::known(some(all, |right| test(right).map(|holds| !holds)).map(|missing| !missing))
-}
-
-/// The opposite of a match. A path that no pattern can match says nothing about not being meant.
-fn negative<'s>(mut seen: impl Iterator<Item = Seen<'s>>, matched: Option<bool>) -> Mask {
-    if seen.any(|value| value.typed == Typed::Call { plain: false }) {
-        return Mask::UNKNOWN;
-    }
-    Mask::known(matched.map(|it| !it))
 }
 
 /// Membership: `eq` means "belongs to", because X-Road writes it so.

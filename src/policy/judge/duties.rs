@@ -53,6 +53,12 @@ impl<'a> Eval<'a> {
         self.sheet.background().done.get(duty.index).map_or((&[], false), |done| (done.at.as_slice(), done.violated))
     }
 
+    /// When it is reported done, in time or not, as people read it.
+    pub(in crate::policy) fn performances(&self, duty: &CompiledRule) -> Option<String> {
+        let times: Vec<String> = self.reported(duty).0.iter().map(ToString::to_string).collect();
+        (!times.is_empty()).then(|| times.join(", "))
+    }
+
     /// Done before now, and at a time that its constraints admit.
     pub(in crate::policy) fn fulfilled(&mut self, duty: &CompiledRule) -> bool {
         let (times, _) = self.reported(duty);

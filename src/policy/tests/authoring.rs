@@ -38,6 +38,16 @@ fn a_refusal_for_want_of_a_permission_says_what_would_permit() {
 }
 
 #[test]
+fn refinements_are_part_of_what_would_permit() {
+    let narrowed = |spatial: &str| json!({"@id": "use", "refinement": [atom("spatial", "eq", json!(spatial))]});
+    let policy = json!({"@type": "Set", "permission": [{"action": [narrowed("EE"), narrowed("FI")],
+        "constraint": [atom("count", "lteq", json!(3))]}]});
+    let refused = decided(&policy, json!({"count": 4, "spatial": "SE"}));
+    let reason = "would permit if (spatial were EE or spatial were FI) and count were at most 3";
+    assert_eq!(refused.residual[0].reason, reason);
+}
+
+#[test]
 fn a_duty_left_to_do_is_part_of_what_would_permit() {
     let policy = json!({"@type": "Set", "permission": [{"action": "use", "duty": [{"action": "obtainConsent"}]}]});
     let refused = decided(&policy, json!({}));
@@ -83,4 +93,59 @@ fn rules_that_never_apply_and_permissions_that_are_taken_away_are_warned_of() {
     assert!(!shadowed(json!({"action": "distribute"})));
     assert!(!shadowed(json!({"action": "use", "target": "urn:other"})));
     assert!(!shadowed(json!({"action": "use", "constraint": [atom("spatial", "eq", json!("SE"))]})));
+    assert!(!shadowed(
+        json!({"action": ["print", {"@id": "use", "refinement": [atom("spatial", "eq", json!("SE"))]}]})
+    ));
+}
+
+#[test]
+fn a_permission_within_a_wider_one_and_one_that_prohibitions_take_away_together_are_warned_of() {
+    let warned = |policy: &Value| -> Vec<String> {
+        let warnings = reviewed(policy).warnings.into_iter();
+        warnings.filter(|w| w.code == "rule.shadowed").map(|w| w.clause).collect()
+    };
+    let limited = |most: i64| json!({"action": "use", "constraint": [atom("count", "lteq", json!(most))]});
+    let both = json!({"permission": [limited(3), limited(5)]});
+    assert_eq!(warned(&both), ["/permission/0"]);
+    assert_eq!(warned(&json!({"permission": [limited(3), limited(3)]})), ["/permission/1"]);
+    let mut paid = both;
+    paid["permission"][1]["duty"] = json!([{"action": "compensate"}]);
+    assert!(warned(&paid).is_empty());
+    let barred = |operator: &str, at: i64| json!({"action": "use", "constraint": [atom("count", operator, json!(at))]});
+    let between = |low: i64, high: i64| json!({"conflict": "prohibit", "permission": [{"action": "use"}], "prohibition": [barred("lt", high), barred("gteq", low)]});
+    assert_eq!(warned(&between(5, 5)), ["/permission/0"]);
+    assert!(warned(&between(6, 5)).is_empty());
+}
+
+#[test]
+fn duties_that_can_never_be_called_for_are_warned_of_too() {
+    let never = json!([atom("count", "lt", json!(3)), atom("count", "gt", json!(5))]);
+    let policy = json!({"permission": [{"action": "use", "duty": [{"action": "inform", "constraint": never}]}],
+        "obligation": [{"action": "inform", "consequence": [{"action": "compensate", "constraint": never}]}]});
+    let warned: Vec<_> = reviewed(&policy).warnings.into_iter().filter(|w| w.code == "rule.never-applies").collect();
+    let clauses: Vec<&str> = warned.iter().map(|w| w.clause.as_str()).collect();
+    assert_eq!(clauses, ["/permission/0/duty/0", "/obligation/0/consequence/0"]);
+}
+
+#[test]
+fn what_can_never_be_shown_to_hold_here_is_warned_of() {
+    let referenced =
+        json!({"leftOperand": "spatial", "operator": "eq", "rightOperandReference": "https://example.org/list"});
+    let steps = json!({"andSequence": [atom("spatial", "eq", json!("EE")), atom("spatial", "eq", json!("FI"))]});
+    let one_step = json!({"andSequence": [atom("spatial", "eq", json!("EE"))]});
+    let policy = json!({"inheritFrom": "urn:parent", "permission": [{"action": "use", "constraint": [
+        atom("fileFormat", "eq", json!("text/csv")), referenced, steps, one_step, atom("elapsedTime", "lteq", json!("P1D"))]}]});
+    let compiled = Compiled::read(&policy, &Registry::built_in()).unwrap();
+    let told: Vec<_> = compiled.unenforceable().into_iter().map(|w| (w.code, w.clause)).collect();
+    assert_eq!(
+        told,
+        [
+            ("constraint.unenforceable", "/permission/0/constraint/0".to_owned()),
+            ("constraint.unenforceable", "/permission/0/constraint/1".to_owned()),
+            ("constraint.unenforceable", "/permission/0/constraint/2".to_owned()),
+            ("policy.parent-unknown", "/inheritFrom".to_owned()),
+        ]
+    );
+    assert_eq!(Registry::built_in().supplies("odrl:fileFormat"), Some(false));
+    assert_eq!(Registry::built_in().supplies("mood"), None);
 }

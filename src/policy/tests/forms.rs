@@ -180,3 +180,19 @@ fn dates_relative_to_the_agreement_are_read() {
     code(&policy, &exchange(json!({})), 1);
     code(&policy, &world("negotiation", json!({})), 0);
 }
+
+#[test]
+fn time_elapses_and_delays_run_from_the_agreement_where_nothing_else_is_told() {
+    let elapsed = set(json!([atom("elapsedTime", "lteq", json!("P30D"))]));
+    let delayed = set(json!([atom("delayPeriod", "gteq", json!("P1M"))]));
+    let since = |time: &str| exchange(json!({"edc:contractAgreement": time}));
+    code(&elapsed, &since("2026-11-01T00:00:00Z"), 0);
+    let over = code(&elapsed, &since("2026-10-01T00:00:00Z"), 1);
+    let why = &over.because[0];
+    assert_eq!((why.state, why.source.as_deref()), (Truth::False, Some("agreement")));
+    assert_eq!(why.observed.as_deref(), Some("P53DT36000S"));
+    code(&delayed, &since("2026-11-01T00:00:00Z"), 1);
+    code(&delayed, &since("2026-10-01T00:00:00Z"), 0);
+    code(&elapsed, &exchange(json!({})), 1);
+    code(&elapsed, &exchange(json!({"edc:contractAgreement": "2026-10-01T00:00:00Z", "elapsedTime": "P1D"})), 0);
+}

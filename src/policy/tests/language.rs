@@ -16,6 +16,8 @@ fn logic_is_three_valued() {
         (json!({"xone": [yes, yes]}), Truth::False),
         (json!({"xone": [yes, yes, open]}), Truth::False),
         (json!({"xone": [yes, open]}), Truth::Unknown),
+        (json!({"andSequence": [yes]}), Truth::True),
+        (json!({"andSequence": [open]}), Truth::Unknown),
         (json!({"andSequence": [yes, yes]}), Truth::Unknown),
         (json!({"andSequence": [yes, no]}), Truth::False),
         (json!({"and": {"@list": [yes, {"or": [no, yes]}]}}), Truth::True),
@@ -61,6 +63,24 @@ fn every_left_operand_of_odrl_is_compared_by_its_type() {
         ("virtualLocation", "eq", json!("urn:x"), json!("urn:x")),
     ] {
         assert_eq!(truth(atom(operand, operator, right), json!({operand: fact})), Truth::True, "{operand}");
+    }
+}
+
+#[test]
+fn a_version_is_the_same_however_many_zeros_follow() {
+    for (operator, right, expected) in [
+        ("eq", "1.0", Truth::True),
+        ("neq", "1.0", Truth::False),
+        ("lteq", "1.0", Truth::True),
+        ("lt", "1.0", Truth::False),
+        ("isAnyOf", "1.0.0", Truth::True),
+        ("eq", "1.1", Truth::False),
+    ] {
+        assert_eq!(
+            truth(atom("version", operator, json!(right)), json!({"version": "1"})),
+            expected,
+            "{operator} {right}"
+        );
     }
 }
 
@@ -189,6 +209,20 @@ fn operators_may_define_words_of_their_own() {
     assert!(!asked("derive", "700"));
     assert_eq!(Compiled::read(&policy("lt"), &registry).unwrap_err()[0].code, "operator.not-allowed");
     assert!(Compiled::read(&policy("gteq"), &Registry::built_in()).is_err());
+}
+
+#[test]
+fn a_unit_that_the_operand_does_not_have_may_not_be_published() {
+    let mut registry = Registry::built_in();
+    let distance = Operand { unit: Some("https://example.org/km".into()), ..Operand::of(Kind::Number) };
+    registry.define("https://example.org/distance", distance);
+    let policy = |unit: &str| {
+        json!({"@context": {"ex": "https://example.org/"}, "permission": [{"action": "use", "constraint": [
+            {"leftOperand": "ex:distance", "operator": "lteq", "rightOperand": 5, "unit": unit}]}]})
+    };
+    assert!(Compiled::read(&policy("ex:km"), &registry).is_ok());
+    let refused = Compiled::read(&policy("ex:mi"), &registry).unwrap_err();
+    assert_eq!((refused[0].code, &*refused[0].clause), ("constraint.unit", "/permission/0/constraint/0"));
 }
 
 #[test]

@@ -27,8 +27,9 @@ pub(super) fn permits(policy: &Value, world: &Value) -> bool {
 
 /// Every truth that a rule may have, for each choice of what only an exchange will tell.
 fn outcomes(rule: &Value, world: &Value) -> Vec<Kleene> {
-    let applies = about(rule, world);
     let mut deferred = Vec::new();
+    let actions = actions(rule);
+    actions.iter().flat_map(|(_, refinements)| refinements).for_each(|c| open_atoms(c, world, &mut deferred));
     let constraints = rule.get("constraint").and_then(Value::as_array).cloned().unwrap_or_default();
     constraints.iter().for_each(|c| open_atoms(c, world, &mut deferred));
     let choices = 1_u32 << deferred.len();
@@ -39,6 +40,7 @@ fn outcomes(rule: &Value, world: &Value) -> Vec<Kleene> {
                 next += 1;
                 choice >> (next - 1) & 1 == 1
             };
+            let applies = about(rule, &actions, world, &mut choose);
             let parts: Vec<Kleene> = constraints.iter().map(|c| holds(c, world, &mut choose)).collect();
             all(&[vec![applies], parts].concat())
         })
@@ -62,12 +64,27 @@ fn parts(constraint: &Value) -> Option<(&'static str, &Vec<Value>)> {
     ["and", "or", "xone", "andSequence"].iter().find_map(|name| Some((*name, constraint.get(name)?.as_array()?)))
 }
 
-fn about(rule: &Value, world: &Value) -> Kleene {
+/// The actions of a rule, each with its refinements.
+fn actions(rule: &Value) -> Vec<(String, Vec<Value>)> {
+    let each = rule["action"].as_array().cloned().unwrap_or_else(|| vec![rule["action"].clone()]);
+    let name = |action: &Value| action.as_str().or_else(|| action["rdf:value"]["@id"].as_str()).unwrap().to_owned();
+    let refined = |action: &Value| action["refinement"].as_array().cloned().unwrap_or_default();
+    each.iter().map(|action| (name(action), refined(action))).collect()
+}
+
+fn about(rule: &Value, actions: &[(String, Vec<Value>)], world: &Value, choose: &mut dyn FnMut() -> bool) -> Kleene {
     let request = &world["request"];
-    let action = match (rule["action"].as_str().unwrap(), request["action"].as_str().unwrap()) {
-        ("use", "use" | "read" | "display" | "play") | ("play", "display") => Some(true),
-        (wanted, asked) => Some(wanted == asked),
-    };
+    let asked = request["action"].as_str().unwrap();
+    let mut each = actions.iter().map(|(wanted, refinements)| {
+        let named = match (wanted.as_str(), asked) {
+            ("use", "use" | "read" | "display" | "play") | ("play", "display") => Some(true),
+            (wanted, asked) => Some(wanted == asked),
+        };
+        let refined: Vec<Kleene> = refinements.iter().map(|c| holds(c, world, choose)).collect();
+        all(&[vec![named], refined].concat())
+    });
+    let none = all(&each.by_ref().map(|one| one.map(|it| !it)).collect::<Vec<_>>());
+    let action = none.map(|it| !it);
     let party = |name: &str| match (rule.get(name).and_then(Value::as_str), request.get(name).and_then(Value::as_str)) {
         (None, _) => Some(true),
         (Some(_), None) => None,
@@ -106,6 +123,7 @@ fn holds(constraint: &Value, world: &Value, choose: &mut dyn FnMut() -> bool) ->
         "xone" if count(Some(true)) > 1 => Some(false),
         "xone" if count(None) > 0 => None,
         "xone" => Some(count(Some(true)) == 1),
+        "andSequence" if parts.len() == 1 => parts[0],
         _ if count(Some(false)) > 0 => Some(false),
         _ => None,
     }

@@ -68,6 +68,16 @@ fn rule() -> impl Strategy<Value = Value> {
     )
 }
 
+/// A rule whose action is narrowed, alone or beside another one.
+fn refined() -> impl Strategy<Value = Value> {
+    let other = prop::option::of(select(&["use", "display", "sell"][..]));
+    (rule(), prop::collection::vec(atom(), 0..3), other).prop_map(|(mut rule, refinements, other)| {
+        let narrowed = json!({"rdf:value": {"@id": rule["action"].take()}, "refinement": refinements});
+        rule["action"] = other.map_or(narrowed.clone(), |other| json!([narrowed, other]));
+        rule
+    })
+}
+
 fn duty() -> impl Strategy<Value = Value> {
     let deadline = prop::option::of(select(&TIMES[..]));
     deadline.prop_map(|deadline| match deadline {
@@ -80,7 +90,11 @@ fn duty() -> impl Strategy<Value = Value> {
 }
 
 pub(super) fn policy() -> impl Strategy<Value = Value> {
-    let permission = (rule(), prop::collection::vec(duty(), 0..2)).prop_map(|(mut rule, duties)| {
+    policy_of(rule().boxed())
+}
+
+fn policy_of(rule: BoxedStrategy<Value>) -> impl Strategy<Value = Value> {
+    let permission = (rule.clone(), prop::collection::vec(duty(), 0..2)).prop_map(|(mut rule, duties)| {
         rule["duty"] = json!(duties);
         rule
     });
@@ -88,7 +102,7 @@ pub(super) fn policy() -> impl Strategy<Value = Value> {
         select(&["Set", "Set", "Offer"][..]),
         select(&["perm", "prohibit", "prohibit"][..]),
         prop::collection::vec(permission, 1..3),
-        prop::collection::vec(rule(), 0..3),
+        prop::collection::vec(rule, 0..3),
         prop::collection::vec(duty(), 0..2),
     )
         .prop_map(|(kind, conflict, permissions, prohibitions, obligations)| {
@@ -152,7 +166,9 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_decision_tree_agrees_with_the_naive_evaluator(policy in policy(), world in world()) {
+    fn the_decision_tree_agrees_with_the_naive_evaluator(
+        policy in prop_oneof![policy(), policy_of(refined().boxed())], world in world(),
+    ) {
         prop_assert_eq!(permits(&policy, &world), naive::permits(&policy, &world));
     }
 }
@@ -205,7 +221,7 @@ proptest! {
     }
 
     #[test]
-    fn rules_told_to_be_apart_never_apply_together(one in rule(), other in rule(), world in world()) {
+    fn rules_told_to_be_apart_never_apply_together(one in refined(), other in refined(), world in world()) {
         let policy = json!({"permission": [one], "prohibition": [other]});
         if Compiled::read(&policy, &WORDS).is_ok() && world["phase"] == "exchange" {
             let alone = |rule: &Value| permits(&json!({"permission": [rule]}), &world);

@@ -12,7 +12,7 @@ use crate::model::time::Timestamp;
 
 /// An `xsd:dateTime` or `xsd:date`; without a zone it is read as UTC, without seconds as the full minute, a date as its beginning.
 pub(crate) fn instant(text: &str) -> Option<Timestamp> {
-    if let Ok(time) = Timestamp::parse(text) {
+    if let Ok(time) = Timestamp::parse_exact(text) {
         return Some(time);
     }
     let (day, rest) = text.split_at_checked(10)?;
@@ -27,7 +27,7 @@ pub(crate) fn instant(text: &str) -> Option<Timestamp> {
     };
     let seconds = if clock.len() == 5 { ":00" } else { "" };
     let zone = if zone.is_empty() { "Z" } else { zone };
-    Timestamp::parse(&format!("{day}T{clock}{seconds}{zone}")).ok()
+    Timestamp::parse_exact(&format!("{day}T{clock}{seconds}{zone}")).ok()
 }
 
 const UTC: Offset = Offset::UTC;

@@ -16,7 +16,7 @@ use Told::{Always, AtExchange};
 
 const ODRL: [(&str, Kind, Told, Assurance); 32] = [
     ("absolutePosition", Any, Always, Audited),
-    ("absoluteSize", Number, AtExchange, Enforced),
+    ("absoluteSize", Number, AtExchange, Audited),
     ("absoluteSpatialPosition", Any, Always, Audited),
     ("absoluteTemporalPosition", Any, AtExchange, Audited),
     ("count", Number, AtExchange, Enforced),
@@ -25,11 +25,11 @@ const ODRL: [(&str, Kind, Told, Assurance); 32] = [
     ("deliveryChannel", Text, Always, Attested),
     ("elapsedTime", Duration, AtExchange, Enforced),
     ("event", Any, AtExchange, Audited),
-    ("fileFormat", Text, Always, Enforced),
+    ("fileFormat", Text, Always, Audited),
     ("industry", Text, Always, Attested),
     ("language", Text, Always, Attested),
     ("media", Text, Always, Attested),
-    ("meteredTime", Duration, AtExchange, Enforced),
+    ("meteredTime", Duration, AtExchange, Audited),
     ("payAmount", Number, Always, Attested),
     ("percentage", Number, AtExchange, Audited),
     ("product", Text, Always, Attested),
@@ -44,8 +44,8 @@ const ODRL: [(&str, Kind, Told, Assurance); 32] = [
     ("spatialCoordinates", Any, Always, Attested),
     ("systemDevice", Text, Always, Attested),
     ("timeInterval", Duration, AtExchange, Enforced),
-    ("unitOfCount", Text, AtExchange, Enforced),
-    ("version", Version, Always, Enforced),
+    ("unitOfCount", Text, AtExchange, Audited),
+    ("version", Version, Always, Audited),
     ("virtualLocation", Text, Always, Attested),
 ];
 
@@ -99,10 +99,13 @@ pub(super) fn built_in() -> BTreeMap<String, Operand> {
 
 fn operand(name: &str, kind: Kind, told: Told, assurance: Assurance) -> Operand {
     let source = match name {
-        "dateTime" | "edc:inForceDate" => Source::Clock,
+        "dateTime" | "edc:inForceDate" | "elapsedTime" | "delayPeriod" | SINCE_AGREEMENT => Source::Clock,
         name if COUNTED.contains(&name) => Source::Counter,
-        _ if assurance == Enforced => Source::Call,
-        _ => Source::Declaration,
+        _ => match assurance {
+            Enforced => Source::Call,
+            Attested => Source::Declaration,
+            Audited => Source::Nowhere,
+        },
     };
     let single = SINGLE.contains(&name) || !matches!(kind, Text | FieldPath | Any);
     Operand { exchange_only: told == AtExchange, assurance, source, single, ..Operand::of(kind) }
@@ -120,6 +123,19 @@ mod tests {
         sorted.dedup();
         assert_eq!(names, sorted);
         assert_eq!(names.len(), 32);
+    }
+
+    #[test]
+    fn what_is_enforced_is_supplied_by_something() {
+        let all = built_in();
+        let supplied = |name: &str| all.get(name).map(|operand| operand.source != Source::Nowhere);
+        assert!(all.values().all(|operand| operand.assurance != Enforced || operand.source != Source::Nowhere));
+        for name in ["absoluteSize", "fileFormat", "meteredTime", "unitOfCount", "version", "event"] {
+            assert_eq!(supplied(name), Some(false), "{name}");
+        }
+        for name in ["elapsedTime", "delayPeriod", "count", "purpose", "recipient", "xroad:datapath"] {
+            assert_eq!(supplied(name), Some(true), "{name}");
+        }
     }
 
     #[test]
