@@ -30,7 +30,7 @@ mod writer;
 pub use export::export;
 pub use history::history;
 pub use index::Query;
-pub use verify::{Broken, Reason, Verification, verify};
+pub use verify::{Broken, Expected, Reason, Verification, verify, verify_expecting};
 
 use disk::Disk;
 use index::Index;

@@ -3,11 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
+use credentials::Signer as _;
 use serde_json::json;
 
 use super::USAGE;
 use crate::config::Config;
 use crate::env::Clock;
+use crate::evidence::Expected;
 
 /// What to do with evidence.
 #[derive(clap::Subcommand)]
@@ -25,6 +27,12 @@ pub(super) enum Command {
     Verify {
         /// The export
         directory: PathBuf,
+        /// Thumbprint (RFC 7638) of the key that has to have signed, as the provider's DID document or an earlier export tells it
+        #[arg(long, value_name = "THUMBPRINT")]
+        key: Option<String>,
+        /// An earlier export, or its manifest.json: this one has to go on where that one ended
+        #[arg(long, value_name = "EXPORT")]
+        since: Option<PathBuf>,
         /// Print the whole outcome as JSON
         #[arg(long)]
         json: bool,
@@ -39,14 +47,17 @@ pub(super) async fn run(command: Command) -> anyhow::Result<u8> {
             let log = crate::app::evidence_directory(&config.store.path);
             let records = crate::evidence::export(&log, &out, &signer, Clock::system().now()).await?;
             println!("{records} records exported to {}", out.display());
+            println!("signed by key {}", signer.public_key().thumbprint());
             Ok(0)
         }
-        Command::Verify { directory, json } => Ok(verify(&directory, json)),
+        Command::Verify { directory, key, since, json } => {
+            Ok(verify(&directory, Expected { key: key.as_deref(), since: since.as_deref() }, json))
+        }
     }
 }
 
-fn verify(directory: &Path, as_json: bool) -> u8 {
-    let verification = match crate::evidence::verify(directory) {
+fn verify(directory: &Path, expected: Expected<'_>, as_json: bool) -> u8 {
+    let verification = match crate::evidence::verify_expecting(directory, expected) {
         Ok(verification) => verification,
         Err(error) => {
             eprintln!("sliproad: {error}");
@@ -62,6 +73,7 @@ fn verify(directory: &Path, as_json: bool) -> u8 {
         return 1;
     }
     println!("whole: {} records, head {}", verification.records, verification.head);
+    println!("begins at record {}", verification.first);
     if let Some(key) = &verification.key {
         println!("signed by key {key}");
     }

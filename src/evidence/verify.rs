@@ -15,6 +15,10 @@ use super::segment::{self, Lines, Segment};
 use crate::model::exchange::{Digest, ExchangeId, RecordKind};
 use crate::model::time::Timestamp;
 
+mod earlier;
+
+use earlier::Earlier;
+
 const LARGEST_MANIFEST: u64 = 64 * 1024;
 const MOST_UNFINISHED: usize = 1000;
 
@@ -38,6 +42,19 @@ pub enum Reason {
     Surplus,
     /// The statement of the export's end is not signed by the key it names, or does not agree with the records.
     Statement,
+    /// The statement is signed by another key than the expected one.
+    Key,
+    /// The export does not go on where an earlier one ended: records were cut off or rewritten since.
+    Earlier,
+}
+
+/// What a verifier knows besides the export.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Expected<'a> {
+    /// RFC 7638 thumbprint of the key that has to have signed.
+    pub key: Option<&'a str>,
+    /// An earlier export of the same log, or its manifest, from the verifier's own keeping.
+    pub since: Option<&'a Path>,
 }
 
 /// The first broken record of an export.
@@ -62,6 +79,8 @@ pub struct Broken {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Verification {
+    /// The number of the record that the export begins with; what came before a number above 1 is not in it.
+    pub first: u64,
     /// How many records were found whole, up to the first broken one.
     pub records: u64,
     /// The hash of the last whole record.
@@ -85,23 +104,36 @@ pub struct Verification {
 /// # Errors
 /// When there is no export to be read. Whatever is wrong with the records is in the result.
 pub fn verify(directory: &Path) -> Result<Verification, EvidenceError> {
+    verify_expecting(directory, Expected::default())
+}
+
+/// As [`verify`], against what the verifier knows besides.
+///
+/// # Errors
+/// As [`verify`]; and when there is no earlier export to be read where one is named.
+pub fn verify_expecting(directory: &Path, expected: Expected<'_>) -> Result<Verification, EvidenceError> {
     let unreadable = |e: std::io::Error| EvidenceError::Unreadable(directory.to_owned(), e.to_string());
-    let mut text = Vec::new();
-    let manifest = File::open(directory.join(MANIFEST)).map_err(unreadable)?;
-    manifest.take(LARGEST_MANIFEST).read_to_end(&mut text).map_err(unreadable)?;
+    let earlier = expected.since.map(Earlier::read).transpose()?;
+    let text = manifest_in(directory).map_err(unreadable)?;
     let files = segment::list(directory).map_err(unreadable)?;
     let (stated, objection) = match read_manifest(&text) {
         Ok((statement, key)) => (Some((statement, key)), None),
         Err(sentence) => (None, Some(sentence)),
     };
     let mut walk = Walk::begin(stated.as_ref().map(|(s, _)| s), &files);
+    walk.watched = earlier.as_ref().map(|earlier| (earlier.sequence, None));
     let ended = walk.all(&files).map_err(unreadable)?;
     let broken = match (ended, objection) {
         (Err(broken), _) => Some(broken),
-        (Ok(()), Some(sentence)) => Some(walk.at_statement(sentence)),
-        (Ok(()), None) => stated.as_ref().and_then(|(s, _)| walk.against(s)),
+        (Ok(()), Some(sentence)) => Some(walk.at_statement(Reason::Statement, sentence.to_owned())),
+        (Ok(()), None) => stated.as_ref().and_then(|(statement, key)| {
+            let other = || expected.key.and_then(|expected| walk.signed_by_other(key, expected));
+            let cut = || earlier.as_ref().and_then(|earlier| walk.since(earlier, statement));
+            walk.against(statement).or_else(other).or_else(cut)
+        }),
     };
     Ok(Verification {
+        first: walk.first,
         records: walk.records,
         head: walk.previous,
         created: stated.as_ref().map(|(s, _)| s.created),
@@ -111,6 +143,12 @@ pub fn verify(directory: &Path) -> Result<Verification, EvidenceError> {
         incidents: walk.incidents,
         broken,
     })
+}
+
+fn manifest_in(directory: &Path) -> std::io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    File::open(directory.join(MANIFEST))?.take(LARGEST_MANIFEST).read_to_end(&mut text)?;
+    Ok(text)
 }
 
 /// The statement that the manifest's own key signed, and that key's thumbprint.
@@ -142,6 +180,8 @@ struct Walk {
     stated: Option<u64>,
     open: BTreeMap<u64, ExchangeId>,
     incidents: u64,
+    /// A record that an earlier export ended with, and its hash here.
+    watched: Option<(u64, Option<Digest>)>,
     file: String,
     line: u64,
 }
@@ -157,6 +197,7 @@ impl Walk {
             stated: statement.map(|s| s.records),
             open: BTreeMap::new(),
             incidents: 0,
+            watched: None,
             file: String::new(),
             line: 0,
         }
@@ -208,6 +249,11 @@ impl Walk {
             return Err(self.broken(Reason::Unlinked, sequence, link.exchange, sentence));
         }
         self.note(&link)?;
+        if let Some((watched, hash)) = &mut self.watched
+            && *watched == sequence
+        {
+            *hash = Some(link.hash);
+        }
         self.previous = link.hash;
         self.expected += 1;
         self.records += 1;
@@ -236,14 +282,19 @@ impl Walk {
         Broken { sequence, exchange, file: self.file.clone(), line: self.line, reason, sentence }
     }
 
-    fn at_statement(&self, sentence: &str) -> Broken {
+    fn signed_by_other(&self, key: &str, expected: &str) -> Option<Broken> {
+        let sentence = || format!("the end of the log is signed by the key {key}, and not by {expected}");
+        (key != expected).then(|| self.at_statement(Reason::Key, sentence()))
+    }
+
+    fn at_statement(&self, reason: Reason, sentence: String) -> Broken {
         Broken {
             sequence: self.expected.saturating_sub(1),
             exchange: None,
             file: MANIFEST.to_owned(),
             line: 1,
-            reason: Reason::Statement,
-            sentence: sentence.to_owned(),
+            reason,
+            sentence,
         }
     }
 
@@ -260,7 +311,8 @@ impl Walk {
             });
         }
         let last = if self.records == 0 { statement.previous } else { self.previous };
-        (last != statement.head).then(|| self.at_statement("the last record is not the one that was signed"))
+        let sentence = || "the last record is not the one that was signed".to_owned();
+        (last != statement.head).then(|| self.at_statement(Reason::Statement, sentence()))
     }
 }
 

@@ -37,6 +37,7 @@ use tokio_util::sync::CancellationToken;
 mod consent;
 mod fields;
 mod operands;
+mod proof;
 mod refusals;
 mod trouble;
 
