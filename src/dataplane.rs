@@ -71,6 +71,7 @@ pub use request::Slowest;
 use exchange::Ongoing;
 use live::{Live, LiveIndex};
 use refusal::Refusal;
+use token::Unopened;
 
 /// The transfer format that is provided (DSP 2025-1, HTTP pull).
 pub const FORMAT: &str = "HttpData-PULL";
@@ -232,17 +233,19 @@ impl DataPlane {
         let received = self.0.clock.now();
         let (head, body) = request.into_parts();
         let trace = Traceparent::of_request(&head.headers);
+        let target = head.uri.path_and_query().map_or("", |t| t.as_str());
+        let begin = |live| Ongoing::begin(self, live, trace, (head.method.clone(), target), received);
         let opened = match token::open(&self.0, &head.headers, received).await {
             Ok(opened) => opened,
-            Err(refusal) => {
+            Err(Unopened::ByHolder(live, refusal)) => return begin(&live).refuse(refusal).await,
+            Err(Unopened::ByStranger(refusal)) => {
                 self.0.meters.stranger();
                 let cause = refusal.cause.as_deref();
                 tracing::info!(trace = trace.trace_id(), code = %refusal.code, cause, "a call without a valid token was refused");
                 return refusal.into_response(trace, None);
             }
         };
-        let target = head.uri.path_and_query().map_or("", |t| t.as_str());
-        let mut exchange = Ongoing::begin(self, &opened.live, trace, (head.method.clone(), target), received);
+        let mut exchange = begin(&opened.live);
         match self.forward(&mut exchange, opened.start, head, body).await {
             Ok(answer) => release::release(exchange, answer).await,
             Err(refusal) => exchange.refuse(refusal).await,

@@ -26,11 +26,25 @@ pub(super) struct Opened {
 /// Tokens seen lately, by SHA-256.
 pub(super) type Tokens = Cache<[u8; 32], Arc<Opened>>;
 
+/// Why a token opens nothing.
+pub(super) enum Unopened {
+    /// Nobody is named by it: it is none of ours, or of no transfer that can be looked up.
+    ByStranger(Refusal),
+    /// It was made for this transfer.
+    ByHolder(Arc<Live>, Refusal),
+}
+
+impl From<Refusal> for Unopened {
+    fn from(refusal: Refusal) -> Self {
+        Self::ByStranger(refusal)
+    }
+}
+
 /// What the token of a request opens.
 ///
 /// # Errors
 /// 401 for no token, one that is not ours or one that has expired; 503 when its transfer cannot be looked up.
-pub(super) async fn open(plane: &Inner, headers: &HeaderMap, now: Timestamp) -> Result<Arc<Opened>, Refusal> {
+pub(super) async fn open(plane: &Inner, headers: &HeaderMap, now: Timestamp) -> Result<Arc<Opened>, Unopened> {
     let token = read(headers)?;
     let seconds = now.millis().div_euclid(1000);
     let digest: [u8; 32] = Sha256::digest(token).into();
@@ -38,11 +52,13 @@ pub(super) async fn open(plane: &Inner, headers: &HeaderMap, now: Timestamp) -> 
         if seconds < opened.expires {
             return Ok(opened);
         }
-        plane.tokens.invalidate(&digest);
-        return Err(refuse(TokenError::Expired));
+        return Err(Unopened::ByHolder(Arc::clone(&opened.live), refuse(TokenError::Expired)));
     }
-    let claims = plane.profile.verify(token, seconds).map_err(refuse)?;
+    let claims = plane.profile.genuine(token).map_err(refuse)?;
     let live = find(plane, &claims).await?;
+    if let Err(error) = claims.check(seconds) {
+        return Err(Unopened::ByHolder(live, refuse(error)));
+    }
     let opened = Arc::new(Opened { live, start: claims.start, expires: claims.expires });
     plane.tokens.insert(digest, Arc::clone(&opened));
     Ok(opened)

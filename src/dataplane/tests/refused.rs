@@ -43,8 +43,17 @@ async fn an_expired_token_opens_nothing_remembered_or_not() {
     let token = stage.start(json!([])).await;
     assert_eq!(stage.get(&token, "/a").await.status, StatusCode::CREATED);
     stage.clock.advance(3_600_000);
-    assert_eq!(stage.get(&token, "/a").await.code(), "token.expired");
-    assert_eq!(stage.get(&token, "/a").await.code(), "token.expired");
+    let unknown_to = stage.afresh(&stage.backend.address);
+    for plane in [&stage.plane, &stage.plane, &unknown_to] {
+        let (head, body) = plane.provide(request(&token, "/a")).await.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let answer = Answer { status: head.status, headers: head.headers, body };
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (401, "token.expired"));
+        let records = stage.records(answer.exchange()).await;
+        let record = &records[0].exchange;
+        assert_eq!((records.len(), record.outcome, &*record.decision.code), (1, Outcome::Refused, "token.expired"));
+        assert_eq!((&*record.counterparty, &*record.agreement), ("did:web:consumer", "agreement-1"));
+    }
     assert_eq!(stage.backend.arrived().len(), 1);
 }
 
