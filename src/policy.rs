@@ -44,7 +44,7 @@ mod world;
 pub use background::Background;
 pub use compile::{Commons, Compiled, CounterUse, DutyUse, compile};
 pub use document::{DocumentDecision, decide_document, read_json};
-pub use explain::{Audience, Because, Decision, DutyState, Explanation, Language, Part};
+pub use explain::{Audience, Because, Decision, DutyState, Explanation, HeldClause, Language, Part};
 pub use export::{Export, Lost, for_edc};
 pub use fields::{FIELDS, FieldPath, Pseudonymised};
 pub use hash::hash;

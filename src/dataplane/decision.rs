@@ -4,7 +4,6 @@
 use std::cell::RefCell;
 
 use http::{Method, StatusCode};
-use serde::Serialize;
 use serde_json::json;
 
 use super::consent::{Found, GRANTED, Shown, Used};
@@ -16,7 +15,7 @@ use super::window::{Seen, Slot};
 use crate::env::Clock;
 use crate::model::exchange::{Clauses, Facts};
 use crate::model::time::Timestamp;
-use crate::policy::{Because, Decision, Fact, Sheet, Trace, Truth, Verdict};
+use crate::policy::{Decision, Fact, Sheet, Trace, Verdict};
 use crate::xroad::path::AssetPath;
 
 /// How long ago the call before a first one was, milliseconds: a hundred years.
@@ -113,11 +112,11 @@ async fn decide_counting(
             found = Some(clause.look_up(call.consent, (call.path, call.told.subject.as_deref()), clock).await);
             continue;
         }
-        let Judged { verdict, decision, facts, .. } = made;
-        if !decision.permit {
-            return Err(refuse(&decision, facts, found));
-        }
-        let clauses = Clauses::of(&decision.because.iter().map(Held::from).collect::<Vec<_>>());
+        let Judged { verdict, why, facts, .. } = made;
+        let clauses = match why {
+            Why::Held(clauses) => clauses,
+            Why::Refused(decision) => return Err(refuse(&decision, facts, found)),
+        };
         let Some(taken) = reserve(contract, used, seen, now).await? else { continue };
         let consent = match found {
             Some(Found::Granted(used)) => Some(used),
@@ -139,8 +138,14 @@ struct Judged {
     verdict: Verdict,
     /// Whether it takes for granted a consent that nobody was asked about yet.
     hoped: bool,
-    decision: Decision,
+    why: Why,
     facts: Facts,
+}
+
+/// The reasons of a decision: of a refusal in sentences, for people; of a permit as evidence keeps them.
+enum Why {
+    Held(Clauses),
+    Refused(Decision),
 }
 
 thread_local! {
@@ -165,14 +170,17 @@ fn judged(contract: &Contract, call: Call<'_>, counted: &Counted, found: Option<
         }
         verdict = policy.judge(&sheet, &mut trace);
     }
-    let decision = policy.because(&sheet, verdict);
+    let why = match verdict.permit {
+        true => Why::Held(Clauses::of(&policy.held(&sheet, verdict))),
+        false => Why::Refused(policy.because(&sheet, verdict)),
+    };
     if let (true, Some(clause)) = (hoped, &contract.consent) {
         // Hoped for at most, so not to be told as a fact.
         sheet.forget(clause.place);
     }
     let facts = rested_on(contract, &sheet, call);
     DESK.with(|desk| desk.replace(Some((sheet, trace))));
-    Judged { verdict, hoped, decision, facts }
+    Judged { verdict, hoped, why, facts }
 }
 
 /// What the policy looked at, and what the call declared whether or not it was looked at: a draft of another policy may.
@@ -259,28 +267,4 @@ fn refuse(decision: &Decision, facts: Facts, found: Option<Found>) -> Refusal {
         Some(Found::Granted(_)) | None => Refusal::forbidden("policy.refused", sentence),
     };
     refusal.with("because", shown).refused_by(Clauses::of(&decision.because), facts)
-}
-
-/// A clause that held, as evidence keeps it.
-#[derive(Serialize)]
-struct Held<'a> {
-    clause: &'a str,
-    state: Truth,
-    operand: &'a str,
-    operator: &'a str,
-    required: &'a str,
-    observed: Option<&'a str>,
-}
-
-impl<'a> From<&'a Because> for Held<'a> {
-    fn from(b: &'a Because) -> Self {
-        Self {
-            clause: &b.clause,
-            state: b.state,
-            operand: &b.operand,
-            operator: &b.operator,
-            required: &b.required,
-            observed: b.observed.as_deref(),
-        }
-    }
 }

@@ -11,10 +11,12 @@ use super::vocabulary::Assurance;
 use super::world::World;
 use crate::model::odrl::Logic;
 
+mod held;
 mod sentence;
 mod source;
 mod tree;
 
+pub use held::HeldClause;
 pub use sentence::Language;
 pub(crate) use sentence::{Message, Remedy};
 pub use tree::{DutyState, Explanation, Part};
