@@ -71,6 +71,7 @@ impl FromRef<ManagementState> for Arc<SecretString> {
 /// The whole API.
 pub fn router(state: ManagementState) -> Router {
     let guarded = routes::guarded(Router::new())
+        .layer(axum::middleware::from_fn(problem::ask_for_text))
         .layer(axum::middleware::from_fn_with_state(state.clone(), guard::ask_for_key))
         .layer(axum::extract::DefaultBodyLimit::max(1024 * 1024));
     let routes = routes::open(Router::new()).merge(guarded);

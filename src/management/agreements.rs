@@ -1,7 +1,7 @@
 //! Agreements: listed, shown, imported.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::ManagementState;
 use super::page::PageQuery;
 use super::peers::speaker;
-use super::problem::{ApiError, ApiResult, Body, Parameters, Segment};
+use super::problem::{ApiError, ApiResult, Body, Parameters};
 use crate::model::agreement::Agreement;
 use crate::model::ids::ParticipantId;
 use crate::model::negotiation::Role;
@@ -37,7 +37,7 @@ pub(super) async fn list(
 
 pub(super) async fn one(
     State(state): State<ManagementState>,
-    Segment(id): Segment,
+    Path(id): Path<String>,
     Parameters(wanted): Parameters<CopyQuery>,
 ) -> ApiResult<Json<Agreement>> {
     let participant = wanted.participant.map(|named| speaker(&state, Some(named))).transpose()?;

@@ -1,13 +1,13 @@
 //! What the operator vouches for about consumers, beside the configuration file. A change holds for the very next call.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::ManagementState;
 use super::page::PageQuery;
-use super::problem::{ApiError, ApiResult, Body, Parameters, Segment};
+use super::problem::{ApiError, ApiResult, Body, Parameters};
 use crate::catalog::{Attestation, CounterpartyDefinition};
 use crate::store::DocumentKind;
 
@@ -17,7 +17,7 @@ pub(super) async fn list(State(state): State<ManagementState>, Parameters(page):
 
 pub(super) async fn put(
     State(state): State<ManagementState>,
-    Segment(id): Segment,
+    Path(id): Path<String>,
     Body(definition): Body<CounterpartyDefinition>,
 ) -> ApiResult<Json<Value>> {
     let attestation = definition.attestation(&id, state.catalog.registry());
@@ -28,7 +28,7 @@ pub(super) async fn put(
     Ok(Json(shown(&attestation)))
 }
 
-pub(super) async fn remove(State(state): State<ManagementState>, Segment(id): Segment) -> ApiResult<StatusCode> {
+pub(super) async fn remove(State(state): State<ManagementState>, Path(id): Path<String>) -> ApiResult<StatusCode> {
     // What the file says must not come back with the next start.
     let empty = json!(CounterpartyDefinition::default());
     if !state.catalog.remove_attestation(&id) {

@@ -1,13 +1,13 @@
 //! Exchanges and the decisions made for them, from the evidence log.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::ManagementState;
-use super::problem::{ApiError, ApiResult, Parameters, Segment};
+use super::problem::{ApiError, ApiResult, Parameters};
 use crate::evidence::{Kept, Query};
 use crate::model::exchange::{Effect, ExchangeId};
 
@@ -52,12 +52,12 @@ pub(super) async fn list(
     Ok(Json(json!({"items": items, "next": next})))
 }
 
-pub(super) async fn one(State(state): State<ManagementState>, Segment(id): Segment) -> ApiResult<Json<Value>> {
+pub(super) async fn one(State(state): State<ManagementState>, Path(id): Path<String>) -> ApiResult<Json<Value>> {
     let records = records(&state, &id).await?;
     Ok(Json(json!({"exchange": id, "records": records.iter().map(shown).collect::<Vec<_>>()})))
 }
 
-pub(super) async fn decision(State(state): State<ManagementState>, Segment(id): Segment) -> ApiResult<Json<Value>> {
+pub(super) async fn decision(State(state): State<ManagementState>, Path(id): Path<String>) -> ApiResult<Json<Value>> {
     let records = records(&state, &id).await?;
     let first = records.first().ok_or_else(|| ApiError::not_found("exchange"))?;
     Ok(Json(json!({

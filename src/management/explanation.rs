@@ -1,6 +1,6 @@
 //! Why an exchange was decided as it was, in full: its agreement's policy decided again on the facts that its evidence has.
 
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, header};
 use schemars::JsonSchema;
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::ManagementState;
 use super::exchanges::records;
-use super::problem::{ApiError, ApiResult, Parameters, Segment};
+use super::problem::{ApiError, ApiResult, Parameters};
 use crate::model::exchange::Effect;
 use crate::model::negotiation::Role;
 use crate::model::obligation::{AgreementKey, Obligation};
@@ -33,7 +33,7 @@ pub(super) struct Wanted {
 
 pub(super) async fn of(
     State(state): State<ManagementState>,
-    Segment(id): Segment,
+    Path(id): Path<String>,
     headers: HeaderMap,
     Parameters(wanted): Parameters<Wanted>,
 ) -> ApiResult<Response> {

@@ -1,14 +1,14 @@
 //! What agreements ask to be done: listed, shown, confirmed.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::ManagementState;
 use super::page::PageQuery;
-use super::problem::{ApiError, ApiResult, Body, Parameters, Segment};
+use super::problem::{ApiError, ApiResult, Body, Parameters};
 use crate::model::ids::ObligationId;
 use crate::model::obligation::{Obligation, ObligationState};
 use crate::model::time::Timestamp;
@@ -55,14 +55,14 @@ pub(super) async fn list(
     Ok(Json(page.cut(found, |o| o.id.to_string(), |o| json!(o))))
 }
 
-pub(super) async fn one(State(state): State<ManagementState>, Segment(id): Segment) -> ApiResult<Json<Value>> {
+pub(super) async fn one(State(state): State<ManagementState>, Path(id): Path<String>) -> ApiResult<Json<Value>> {
     let found = state.store.obligation(&id.into()).await?;
     shown(&state, &found.ok_or_else(|| ApiError::not_found("obligation"))?).await
 }
 
 pub(super) async fn confirm(
     State(state): State<ManagementState>,
-    Segment(id): Segment,
+    Path(id): Path<String>,
     Body(said): Body<Confirmation>,
 ) -> ApiResult<Json<Value>> {
     let confirmed = state.engine.confirm(&ObligationId::from(id), said.performed, said.note).await?;

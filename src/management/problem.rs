@@ -3,9 +3,11 @@
 use axum::body::{Body as HttpBody, Bytes};
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
+use percent_encoding::percent_decode_str;
 
 use super::traced::Told;
 use crate::engine::EngineError;
@@ -107,18 +109,6 @@ where
     }
 }
 
-/// The one parameter of a path, decoded; what cannot be is a problem.
-pub(super) struct Segment(pub(super) String);
-
-impl<S: Send + Sync> FromRequestParts<S> for Segment {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        let path = axum::extract::Path::<String>::from_request_parts(parts, state).await;
-        path.map(|p| Self(p.0)).map_err(|e| ApiError::bad("request.path", e.body_text()))
-    }
-}
-
 /// Query parameters; what cannot be read is a problem.
 pub(super) struct Parameters<T>(pub(super) T);
 
@@ -132,6 +122,16 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         let query = axum::extract::Query::<T>::from_request_parts(parts, state).await;
         query.map(|q| Self(q.0)).map_err(|e| ApiError::bad("request.query", e.body_text()))
+    }
+}
+
+/// Lets a request pass whose path can be decoded, before anything is taken out of it.
+pub(super) async fn ask_for_text(request: Request, next: Next) -> Response {
+    match percent_decode_str(request.uri().path()).decode_utf8() {
+        Ok(_) => next.run(request).await,
+        Err(_) => {
+            ApiError::bad("request.path", "the path is not UTF-8 once its percent signs are decoded").into_response()
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::page::PageQuery;
 use super::peers::speaker;
-use super::problem::{ApiError, ApiResult, Body, Parameters, Segment};
+use super::problem::{ApiError, ApiResult, Body, Parameters};
 use super::traced::Carried;
 use super::{ManagementState, answers};
 use crate::engine;
@@ -149,7 +149,7 @@ async fn list(state: &ManagementState, kind: ProcessKind, page: &PageQuery) -> A
 
 pub(super) async fn negotiation(
     State(state): State<ManagementState>,
-    Segment(pid): Segment,
+    Path(pid): Path<String>,
     Parameters(wait): Parameters<Wait>,
 ) -> ApiResult<Json<Value>> {
     show(&state, ProcessKind::Negotiation, &pid.into(), wait).await
@@ -157,7 +157,7 @@ pub(super) async fn negotiation(
 
 pub(super) async fn one_transfer(
     State(state): State<ManagementState>,
-    Segment(pid): Segment,
+    Path(pid): Path<String>,
     Parameters(wait): Parameters<Wait>,
 ) -> ApiResult<Json<Value>> {
     show(&state, ProcessKind::Transfer, &pid.into(), wait).await
@@ -184,7 +184,7 @@ async fn find(state: &ManagementState, kind: ProcessKind, pid: &Pid) -> ApiResul
 
 pub(super) async fn act_in_negotiation(
     State(state): State<ManagementState>,
-    Segment(pid): Segment,
+    Path(pid): Path<String>,
     Body(action): Body<Action>,
 ) -> ApiResult<Json<Value>> {
     let pid = Pid::from(pid);
@@ -203,7 +203,7 @@ pub(super) async fn act_in_negotiation(
 
 pub(super) async fn act_in_transfer(
     State(state): State<ManagementState>,
-    Segment(pid): Segment,
+    Path(pid): Path<String>,
     Body(action): Body<Action>,
 ) -> ApiResult<Json<Value>> {
     let pid = Pid::from(pid);
@@ -214,7 +214,7 @@ pub(super) async fn act_in_transfer(
     Ok(Json(to_json(&process)))
 }
 
-pub(super) async fn endpoint(State(state): State<ManagementState>, Segment(pid): Segment) -> ApiResult<Json<Value>> {
+pub(super) async fn endpoint(State(state): State<ManagementState>, Path(pid): Path<String>) -> ApiResult<Json<Value>> {
     let process = find(&state, ProcessKind::Transfer, &pid.into()).await?;
     let address = process.detail.data_address.as_ref().filter(|_| process.state.as_str() == "STARTED");
     let address = address.ok_or_else(|| {

@@ -443,8 +443,10 @@ async fn problems_belong_to_the_callers_trace_and_metrics_count_what_happened() 
     }
     let malformed = send(provider, "POST", "/api/v1/negotiations", Some(&json!({"surplus": 1})), &parent).await;
     assert_eq!((malformed.status, malformed.body["code"].as_str()), (422, Some("request.malformed")));
-    let undecodable = send(provider, "GET", "/api/v1/negotiations/%FF", None, &parent).await;
-    assert_eq!((undecodable.status, undecodable.body["code"].as_str()), (400, Some("request.path")));
+    for path in ["/api/v1/negotiations/%FF", "/api/v1/assets/%FF"] {
+        let undecodable = send(provider, "GET", path, None, &parent).await;
+        assert_eq!((undecodable.status, undecodable.body["code"].as_str()), (400, Some("request.path")), "{path}");
+    }
     let offer = json!({"counterparty": "did:web:x", "address": "http://127.0.0.1:9", "offer": {"no": "rules"}});
     let malformed = send(provider, "POST", "/api/v1/negotiations", Some(&offer), &parent).await;
     assert_eq!((malformed.status, malformed.body["code"].as_str()), (422, Some("offer.malformed")));
