@@ -3,9 +3,6 @@
 use crate::model::odrl::{Atomic, Constraint, Logic, Policy, Rule};
 use crate::policy::{Invalid, Kind, Registry, Source};
 
-/// Operands that only an exchange tells, and that this program tells of each.
-const TOLD_HERE: [&str; 4] = ["edc:sinceAgreement", "xroad:consent", "xroad:datapath", "xroad:fields"];
-
 /// Every part of a policy that can be evaluated and that no call will ever fulfil.
 pub(super) fn hopeless(policy: &Policy, registry: &Registry) -> Vec<Invalid> {
     let mut search = Search { registry, found: Vec::new() };
@@ -44,7 +41,7 @@ impl Search<'_> {
         match constraint {
             Constraint::Atomic(atomic) => self.atomic(atomic, on_call),
             Constraint::Logical { clause, operator, parts, .. } => {
-                if *operator == Logic::AndSequence {
+                if *operator == Logic::AndSequence && parts.len() > 1 {
                     let reason = "in which order things became true is not known here; write and";
                     self.found.push(Invalid::new(clause, "constraint.sequence", reason));
                 }
@@ -68,11 +65,8 @@ impl Search<'_> {
             self.found.push(Invalid::new(clause, "operator.never-true", reason));
         }
         // What is known before a call may be vouched for.
-        let silent = !matches!(
-            operand.source,
-            Source::Clock | Source::Counter | Source::Claim(_) | Source::Header(_) | Source::Pointer(_)
-        );
-        if on_call && operand.exchange_only && silent && !TOLD_HERE.contains(&left.as_str()) {
+        let silent = matches!(operand.source, Source::Nowhere | Source::Declaration);
+        if on_call && operand.exchange_only && silent {
             let reason = format!("no call here tells {left}; ask for something that it does, such as count");
             self.found.push(Invalid::new(clause, "operand.never-told", reason));
         }

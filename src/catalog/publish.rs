@@ -222,7 +222,10 @@ mod tests {
             (json!({"obligation": [{"action": "inform"}]}), "policy.no-permission"),
             (json!({"permission": [{"action": "read"}]}), "policy.no-use"),
             (json!({"inheritFrom": "urn:other", "permission": [{"action": "use"}]}), "policy.parent-missing"),
-            (with(json!({"andSequence": [atom("count", "lt", "3")]})), "constraint.sequence"),
+            (
+                with(json!({"andSequence": [atom("count", "lt", "3"), atom("purpose", "eq", "urn:x")]})),
+                "constraint.sequence",
+            ),
             (
                 with(json!({"leftOperand": "spatial", "operator": "eq", "rightOperandReference": "urn:x"})),
                 "constraint.reference",
@@ -237,6 +240,8 @@ mod tests {
         }
         for constraint in [
             atom("count", "lt", "5"),
+            atom("elapsedTime", "lteq", "P30D"),
+            json!({"andSequence": [atom("count", "lt", "5")]}),
             atom("purpose", "eq", "urn:x"),
             atom("industry", "isPartOf", "urn:x"),
             atom("recipient", "isNoneOf", "did:web:x"),
