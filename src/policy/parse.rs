@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::Invalid;
-use crate::model::odrl::{Conflict, Constraint, Policy, PolicyKind, Reference, Rule, Shared};
+use crate::model::odrl::{Conflict, Constraint, Policy, PolicyKind, Reference, Shared};
 
 mod constraint;
 mod inherit;
@@ -167,23 +167,9 @@ impl<'a> Reader<'a> {
         }
         // A parent that is not at hand may bring the parties.
         if policy.parents.is_empty() {
-            self.parties_of(policy);
-        }
-    }
-
-    /// An agreement grants something to somebody (ODRL Vocabulary 2.2 §4.1.2): its rules have both parties, and a target.
-    fn parties_of(&mut self, policy: &Policy) {
-        if policy.kind != PolicyKind::Agreement {
-            return;
-        }
-        let granting = policy.permissions.iter().chain(&policy.prohibitions);
-        let all = granting.clone().chain(&policy.obligations);
-        let mut missing: Vec<(&str, &Rule)> = Vec::new();
-        missing.extend(all.clone().filter(|rule| rule.assigners.is_empty()).map(|rule| ("assigner", rule)));
-        missing.extend(all.filter(|rule| rule.assignees.is_empty()).map(|rule| ("assignee", rule)));
-        missing.extend(granting.filter(|rule| rule.targets.is_empty()).map(|rule| ("target", rule)));
-        for (what, rule) in missing {
-            self.refuse(&rule.clause, "rule.incomplete", format!("a rule of an agreement needs an {what}"));
+            for lacking in policy.lacking() {
+                self.refuse(&lacking.clause, lacking.code, lacking.reason);
+            }
         }
     }
 

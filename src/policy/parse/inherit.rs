@@ -3,7 +3,7 @@
 
 use super::object::{Object, many, text};
 use super::{Invalid, Reader};
-use crate::model::odrl::{Constraint, Policy, Reference, Rule};
+use crate::model::odrl::{Constraint, Policy, PolicyKind, Reference, Rule};
 
 impl<'a> Reader<'a> {
     pub(super) fn inherit(&mut self, policy: &mut Policy, object: &Object<'a>) {
@@ -41,7 +41,7 @@ impl Policy {
     /// profiles and, where the child says nothing, its conflict strategy.
     ///
     /// # Errors
-    /// When the parent inherits from the child, or both name a conflict strategy and not the same.
+    /// When the parent inherits from the child, both name a conflict strategy and not the same, or an agreement has no parties even so.
     pub fn inherit(&mut self, parent: &Self) -> Result<(), Invalid> {
         let named = self.parents.iter().position(|p| Some(&p.id) == parent.uid.as_ref());
         let clause = named.map_or_else(String::new, |at| self.parents.remove(at).clause);
@@ -49,7 +49,12 @@ impl Policy {
             let reason = "a policy inherits from itself";
             return Err(Invalid::new(&clause, "policy.inheritance-circle", reason));
         }
-        self.take_rules(parent, &clause)
+        self.take_rules(parent, &clause)?;
+        // What a further parent may bring is not lacking yet.
+        match self.lacking().into_iter().next().filter(|_| self.parents.is_empty()) {
+            Some(lacking) => Err(lacking),
+            None => Ok(()),
+        }
     }
 
     fn take_rules(&mut self, parent: &Self, clause: &str) -> Result<(), Invalid> {
@@ -72,6 +77,24 @@ impl Policy {
         fill(&mut own.assignees, &theirs.assignees);
         self.share();
         Ok(())
+    }
+
+    /// What its rules lack of what those of an agreement have, which grants something to somebody (ODRL Vocabulary 2.2 §4.1.2): both
+    /// parties, and a target.
+    pub(super) fn lacking(&self) -> Vec<Invalid> {
+        if self.kind != PolicyKind::Agreement {
+            return Vec::new();
+        }
+        let granting = self.permissions.iter().chain(&self.prohibitions);
+        let all = granting.clone().chain(&self.obligations);
+        let mut lacking: Vec<(&str, &Rule)> = Vec::new();
+        lacking.extend(all.clone().filter(|rule| rule.assigners.is_empty()).map(|rule| ("assigner", rule)));
+        lacking.extend(all.filter(|rule| rule.assignees.is_empty()).map(|rule| ("assignee", rule)));
+        lacking.extend(granting.filter(|rule| rule.targets.is_empty()).map(|rule| ("target", rule)));
+        let told = lacking.into_iter().map(|(what, rule)| {
+            Invalid::new(&rule.clause, "rule.incomplete", format!("a rule of an agreement needs an {what}"))
+        });
+        told.collect()
     }
 
     /// Takes the permissions of a parent; what either policy asks of all its rules narrows the permissions of both, and no

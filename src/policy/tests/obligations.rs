@@ -188,6 +188,10 @@ fn parties_that_a_child_names_are_those_of_the_rules_it_inherits() {
     let unknown =
         json!({"@type": "Agreement", "uid": "urn:c", "inheritFrom": "urn:p", "permission": [{"action": "use"}]});
     code(&unknown, &exchange(json!({})), 1);
+    let mut child = Policy::parse(&unknown).unwrap();
+    let parent =
+        Policy::parse(&json!({"uid": "urn:p", "assigner": "did:web:p", "permission": [{"action": "read"}]})).unwrap();
+    assert_eq!(child.inherit(&parent).unwrap_err().code, "rule.incomplete");
 }
 
 #[test]
