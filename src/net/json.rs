@@ -1,5 +1,9 @@
-//! JSON from strangers: its depth is bounded before it is parsed.
+//! JSON from strangers: its depth is bounded before it is parsed, and no object may repeat a key.
 
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
 /// How deep protocol messages may nest; policies are the deepest and stay far below.
@@ -19,6 +23,14 @@ pub enum JsonRefusal {
         /// From 1.
         column: usize,
     },
+    /// Two readers of a repeated key see two messages.
+    #[error("an object repeats a key: line {line}, column {column}")]
+    Repeated {
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+    },
 }
 
 /// Parses JSON that nests at most `depth` levels.
@@ -29,7 +41,67 @@ pub fn parse(text: &[u8], depth: usize) -> Result<Value, JsonRefusal> {
     if deepest(text) > depth {
         return Err(JsonRefusal::TooDeep(depth));
     }
-    serde_json::from_slice(text).map_err(|e| JsonRefusal::Syntax { line: e.line(), column: e.column() })
+    serde_json::from_slice::<Once>(text).and_then(|_| serde_json::from_slice(text)).map_err(|e| {
+        let (line, column) = (e.line(), e.column());
+        if e.is_data() { JsonRefusal::Repeated { line, column } } else { JsonRefusal::Syntax { line, column } }
+    })
+}
+
+/// JSON in which every key of an object stands once.
+struct Once;
+
+impl<'de> Deserialize<'de> for Once {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Once {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON without repeated keys")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
+        let mut seen = BTreeSet::new();
+        while let Some(key) = map.next_key::<String>()? {
+            map.next_value::<Self>()?;
+            if !seen.insert(key) {
+                return Err(A::Error::custom("a key is repeated"));
+            }
+        }
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self, A::Error> {
+        while seq.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
 }
 
 /// The deepest nesting of brackets outside strings.
@@ -75,6 +147,13 @@ mod tests {
     #[test]
     fn a_million_brackets_are_refused_without_being_parsed() {
         assert!(matches!(parse(&vec![b'['; 1_000_000], DEPTH), Err(JsonRefusal::TooDeep(DEPTH))));
+    }
+
+    #[test]
+    fn a_repeated_key_is_refused_at_any_depth_with_its_place() {
+        let repeated = parse(br#"{"a": [{"b": 1, "b": 2}]}"#, DEPTH);
+        assert!(matches!(repeated, Err(JsonRefusal::Repeated { line: 1, .. })), "{repeated:?}");
+        assert!(parse(br#"{"a": {"b": 1.5}, "b": [{"a": null}, {"a": -1e3}, true]}"#, DEPTH).is_ok());
     }
 
     #[test]
