@@ -17,7 +17,7 @@ mod naive;
 mod obligations;
 mod outlook;
 mod properties;
-mod samples;
+mod publication;
 mod tracking;
 
 pub(super) fn decide(policy: &Value, world: &Value) -> DocumentDecision {

@@ -22,4 +22,5 @@ mod management;
 mod obligations;
 mod policy;
 mod readme;
+mod samples;
 mod xroad;

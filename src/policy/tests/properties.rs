@@ -171,10 +171,6 @@ proptest! {
     ) {
         prop_assert_eq!(permits(&policy, &world), naive::permits(&policy, &world));
     }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn one_more_prohibition_never_permits_more(policy in policy(), more in rule(), world in world()) {
@@ -194,6 +190,10 @@ proptest! {
         }
         prop_assert!(permits(&policy, &world) || !permits(&stricter, &world));
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn knowing_more_never_turns_a_known_truth(policy in policy(), world in world(), value in value("purpose")) {
