@@ -70,6 +70,8 @@ fn normal(body: &str) -> String {
         if let Some(services) = value["service"].as_array_mut() {
             services.sort_by_key(|service| service["service_code"].to_string());
         }
+        // Members have no order, whatever the features of this build say.
+        value.sort_all_objects();
         return value.to_string();
     }
     let lines: String = body.lines().map(str::trim).collect();
