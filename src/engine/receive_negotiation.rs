@@ -41,15 +41,11 @@ impl Engine {
         if let Some(known) = known {
             return Ok(known);
         }
-        let Judged { dataset, offer, objection, refusal } = if role == Role::Provider {
-            self.judge(&participant, &caller, offer).await?
-        } else {
-            let target = terms::iri(&offer, "target").ok_or_else(|| malformed("a target in its offer"))?;
-            let uncalled =
-                Reasons::new("offer.uncalled", "the provider made an offer that was not asked for; a person decides");
-            let dataset = DatasetId::from(target);
-            Judged { objection: Some(uncalled), ..Judged::unopposed(dataset, offer) }
+        let judged = match role {
+            Role::Provider => self.judge(&participant, &caller, offer).await?,
+            Role::Consumer => Judged::uncalled(offer)?,
         };
+        let Judged { dataset, offer, objection, refusal } = judged;
 
         let mut tx = self.0.store.begin().await?;
         if let Some(known) =
@@ -193,6 +189,15 @@ struct Judged {
 impl Judged {
     const fn unopposed(dataset: DatasetId, offer: Value) -> Self {
         Self { dataset, offer, objection: None, refusal: None }
+    }
+
+    /// An offer that a provider makes unasked.
+    fn uncalled(offer: Value) -> Result<Self, EngineError> {
+        let target = terms::iri(&offer, "target").ok_or_else(|| malformed("a target in its offer"))?;
+        let dataset = DatasetId::from(target);
+        let uncalled =
+            Reasons::new("offer.uncalled", "the provider made an offer that was not asked for; a person decides");
+        Ok(Self { objection: Some(uncalled), ..Self::unopposed(dataset, offer) })
     }
 }
 

@@ -205,7 +205,7 @@ impl World {
         Side { engine, store, told, stop, _dir: dir }
     }
 
-    async fn negotiate(&self, offer: Value) -> Process {
+    async fn ask(&self, offer: Value) -> Process {
         let request = NegotiationRequest {
             participant: CONSUMER.into(),
             counterparty: PROVIDER.into(),
@@ -213,7 +213,11 @@ impl World {
             offer,
             trace: None,
         };
-        let begun = self.consumer.engine.request_negotiation(request).await.unwrap();
+        self.consumer.engine.request_negotiation(request).await.unwrap()
+    }
+
+    async fn negotiate(&self, offer: Value) -> Process {
+        let begun = self.ask(offer).await;
         self.settled(&self.consumer, &begun.pid, |p| p.state.is_final()).await
     }
 
@@ -293,14 +297,7 @@ async fn a_held_negotiation_waits_for_a_person() {
         action: RuleAction::Hold,
     };
     let world = World::new(Vec::new(), vec![hold]).await;
-    let request = NegotiationRequest {
-        participant: CONSUMER.into(),
-        counterparty: PROVIDER.into(),
-        address: "line:provider".into(),
-        offer: offer_json("use"),
-        trace: None,
-    };
-    let begun = world.consumer.engine.request_negotiation(request).await.unwrap();
+    let begun = world.ask(offer_json("use")).await;
     let known = world.settled(&world.consumer, &begun.pid, |p| p.peer_pid.is_some()).await;
     let theirs = world.counterpart(&world.provider, &known).await;
     assert!(theirs.detail.held);

@@ -4,17 +4,6 @@ use super::*;
 
 const EVER: usize = 1000;
 
-async fn ask(world: &World, offer: Value) -> Process {
-    let request = NegotiationRequest {
-        participant: CONSUMER.into(),
-        counterparty: PROVIDER.into(),
-        address: "line:provider".into(),
-        offer,
-        trace: None,
-    };
-    world.consumer.engine.request_negotiation(request).await.unwrap()
-}
-
 /// Returns when nothing of this store waits to be done at any time.
 async fn nothing_waits(store: &Store) {
     let (never, nobody) = (Timestamp::from_millis(0), "nobody");
@@ -44,7 +33,7 @@ async fn an_agreement_has_the_providers_rules_whatever_the_consumers_writing_of_
 #[tokio::test]
 async fn what_is_ended_before_it_reached_anybody_is_not_sent_any_more() {
     let world = World::new(vec![Fate::Lost; EVER], Vec::new()).await;
-    let begun = ask(&world, offer_json("use")).await;
+    let begun = world.ask(offer_json("use")).await;
     let tried = async {
         while world.consumer.store.process(&begun.pid).await.unwrap().unwrap().delivery_failure.is_none() {
             tokio::task::yield_now().await;
