@@ -27,7 +27,7 @@ pub(super) enum Command {
     Verify {
         /// The export
         directory: PathBuf,
-        /// Thumbprint (RFC 7638) of the key that has to have signed, as the provider's DID document or an earlier export tells it
+        /// Thumbprint (RFC 7638) of the key that has to have signed, as the provider or an earlier export told it
         #[arg(long, value_name = "THUMBPRINT")]
         key: Option<String>,
         /// An earlier export, or its manifest.json: this one has to go on where that one ended

@@ -7,7 +7,8 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::ManagementState;
-use super::problem::{ApiError, ApiResult, Body};
+use super::page::PageQuery;
+use super::problem::{ApiError, ApiResult, Body, Parameters};
 use crate::catalog::{AssetDefinition, CatalogError, Dataset, OfferDefinition};
 use crate::store::DocumentKind;
 
@@ -25,9 +26,11 @@ impl From<CatalogError> for ApiError {
     }
 }
 
-pub(super) async fn assets(State(state): State<ManagementState>) -> Json<Value> {
-    let items: Vec<Value> = state.catalog.all().iter().map(|dataset| shown(dataset)).collect();
-    Json(json!({ "items": items }))
+pub(super) async fn assets(
+    State(state): State<ManagementState>,
+    Parameters(page): Parameters<PageQuery>,
+) -> Json<Value> {
+    Json(page.of(state.catalog.all(), |dataset| dataset.id.to_string(), |dataset| shown(dataset)))
 }
 
 pub(super) async fn asset(State(state): State<ManagementState>, Path(id): Path<String>) -> ApiResult<Json<Value>> {
@@ -56,10 +59,11 @@ pub(super) async fn remove_asset(
     Ok(StatusCode::NO_CONTENT)
 }
 
-pub(super) async fn policies(State(state): State<ManagementState>) -> Json<Value> {
-    let all = state.catalog.policies();
-    let items: Vec<Value> = all.into_iter().map(|(id, policy)| json!({"id": id, "policy": policy})).collect();
-    Json(json!({ "items": items }))
+pub(super) async fn policies(
+    State(state): State<ManagementState>,
+    Parameters(page): Parameters<PageQuery>,
+) -> Json<Value> {
+    Json(page.of(state.catalog.policies(), |(id, _)| id.clone(), |(id, policy)| json!({"id": id, "policy": policy})))
 }
 
 pub(super) async fn policy(State(state): State<ManagementState>, Path(id): Path<String>) -> ApiResult<Json<Value>> {
@@ -89,8 +93,11 @@ pub(super) async fn remove_policy(
     Ok(StatusCode::NO_CONTENT)
 }
 
-pub(super) async fn offers(State(state): State<ManagementState>) -> Json<Value> {
-    Json(json!({ "items": state.catalog.offers() }))
+pub(super) async fn offers(
+    State(state): State<ManagementState>,
+    Parameters(page): Parameters<PageQuery>,
+) -> Json<Value> {
+    Json(page.of(state.catalog.offers(), |offer| offer.id.to_string(), |offer| json!(offer)))
 }
 
 pub(super) async fn offer(

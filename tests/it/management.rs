@@ -424,6 +424,15 @@ async fn pages_of_exchanges_and_of_what_is_configured_end_where_nothing_follows(
     assert_eq!((second["items"][0]["id"].as_str(), second.get("next")), (Some("did:web:c"), None));
     let participants = send(provider, "GET", "/api/v1/participants?after=provider", None, &[]).await.body;
     assert_eq!(participants, json!({"items": []}));
+    for (list, key) in [("assets", "id"), ("policies", "id"), ("offers", "id")] {
+        let all = send(provider, "GET", &format!("/api/v1/{list}"), None, &[]).await.body;
+        let first = send(provider, "GET", &format!("/api/v1/{list}?limit=1"), None, &[]).await.body;
+        assert_eq!(first["items"].as_array().unwrap(), &all["items"].as_array().unwrap()[..1], "{list}");
+        let next = first["next"].as_str().unwrap();
+        assert_eq!(next, first["items"][0][key], "{list}");
+        let second = send(provider, "GET", &format!("/api/v1/{list}?limit=1&after={next}"), None, &[]).await.body;
+        assert_eq!(second["items"][0], all["items"][1], "{list}");
+    }
     office.close().await;
 }
 
