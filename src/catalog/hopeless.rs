@@ -64,11 +64,32 @@ impl Search<'_> {
             let reason = format!("values of {left} are not compared by {operator}");
             self.found.push(Invalid::new(clause, "operator.never-true", reason));
         }
+        if left == "spatial" {
+            for right in atomic.right.iter().filter(|right| is_unassigned(&right.text)) {
+                let reason = format!("{} is no country code of ISO 3166-1, so nobody is ever there", right.text);
+                self.found.push(Invalid::new(clause, "spatial.unknown-code", reason));
+            }
+        }
         // What is known before a call may be vouched for.
         let silent = matches!(operand.source, Source::Nowhere | Source::Declaration);
         if on_call && operand.exchange_only && silent {
             let reason = format!("no call here tells {left}; ask for something that it does, such as count");
             self.found.push(Invalid::new(clause, "operand.never-told", reason));
         }
+    }
+}
+
+/// Codes of unions of countries in general use; ISO 3166 reserves the first.
+const UNIONS: [&str; 2] = ["EU", "EEA"];
+
+/// Whether a text is written as a country code (two or three capital letters) and is none. Places may have other names, such as IRIs.
+fn is_unassigned(text: &str) -> bool {
+    if UNIONS.contains(&text) || !text.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        return false;
+    }
+    match text.len() {
+        2 => rust_iso3166::from_alpha2(text).is_none(),
+        3 => rust_iso3166::from_alpha3(text).is_none(),
+        _ => false,
     }
 }

@@ -50,7 +50,9 @@ pub struct DspState {
 pub fn routes(state: DspState) -> Router {
     Router::new()
         .route(VERSION_PATH, get(versions_at_root))
+        .route(&format!("{VERSION_PATH}/"), get(versions_at_root))
         .route(&format!("/{{participant}}{VERSION_PATH}"), get(versions))
+        .route(&format!("/{{participant}}{VERSION_PATH}/"), get(versions))
         .route("/{participant}/dsp/2025-1", any(serve))
         .route("/{participant}/dsp/2025-1/", any(serve))
         .route("/{participant}/dsp/2025-1/{*rest}", any(serve))

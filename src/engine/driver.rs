@@ -121,7 +121,8 @@ impl Engine {
             Ok(_) => Ok(true),
             Err(EngineError::Store(error)) => Err(error),
             Err(EngineError::Refused { sentence, code, .. }) => {
-                tracing::warn!(pid = %process.pid, code, %sentence, "a planned step could not be taken");
+                let trace = &process.detail.trace;
+                tracing::warn!(pid = %process.pid, trace, code, %sentence, "a planned step could not be taken");
                 self.give_up(process, Reasons::new(code, sentence)).await.map(|()| true)
             }
             Err(EngineError::NotFound(what)) => {
@@ -143,7 +144,8 @@ impl Engine {
             Ok(_) => Ok(()),
             Err(EngineError::Store(error)) => Err(error),
             Err(error) => {
-                tracing::error!(pid = %process.pid, %error, "a process is stuck and its plan is dropped");
+                let trace = &process.detail.trace;
+                tracing::error!(pid = %process.pid, trace, %error, "a process is stuck and its plan is dropped");
                 let mut tx = self.0.store.begin().await?;
                 tx.drop_plan(&process.pid).await?;
                 tx.commit().await

@@ -264,6 +264,8 @@ async fn version_documents_need_no_token_and_unknown_places_are_404() {
     assert_eq!(format!("{}{}", world.provider.root, version["path"].as_str().unwrap()), world.provider.base);
     let (_, own) = get("/provider/.well-known/dspace-version").await;
     assert_eq!(own["protocolVersions"][0]["path"], "/dsp/2025-1");
+    assert_eq!(get("/.well-known/dspace-version/").await, (200, at_root), "a trailing slash does no harm");
+    assert_eq!(get("/provider/.well-known/dspace-version/").await, (200, own));
 
     for path in
         ["/nobody/.well-known/dspace-version", "/nobody/dsp/2025-1/catalog/request", "/provider/dsp/2025-1/other"]
