@@ -241,8 +241,8 @@ impl Catalog {
     }
 
     /// Says that a participant will look at the security server: until it did, what is not known of its services may still be there.
-    pub fn expect(&self, participant: &ParticipantId) {
-        self.change(|sources| sources.services.expect(participant));
+    pub fn await_services(&self, participant: &ParticipantId) {
+        self.change(|sources| sources.services.await_of(participant));
     }
 
     /// Takes up what a participant found before a restart, so that the catalogue is as it was last seen. What the participant does

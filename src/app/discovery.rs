@@ -28,9 +28,9 @@ pub(super) async fn recall(config: &Config, catalog: &Catalog, store: &Store) ->
             Some(Ok(found)) => catalog.recall(&participant.id, found),
             Some(Err(error)) => {
                 tracing::error!(participant = %participant.id, %error, "the services kept from before cannot be read");
-                catalog.expect(&participant.id);
+                catalog.await_services(&participant.id);
             }
-            None => catalog.expect(&participant.id),
+            None => catalog.await_services(&participant.id),
         }
     }
     Ok(())

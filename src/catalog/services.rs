@@ -68,7 +68,7 @@ impl Services {
     }
 
     /// Says that a participant will look.
-    pub(super) fn expect(&mut self, participant: &ParticipantId) {
+    pub(super) fn await_of(&mut self, participant: &ParticipantId) {
         if !self.found.contains_key(participant) {
             self.awaited.insert(participant.clone());
         }

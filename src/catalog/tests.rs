@@ -203,7 +203,7 @@ fn a_withdrawn_service_leaves_the_catalogue_and_stays_known() {
 async fn before_the_first_look_nothing_is_said_to_be_missing() {
     let catalog = catalog();
     catalog.put_offer(offer("o", &["*"], "open", None)).unwrap();
-    catalog.expect(&provider());
+    catalog.await_services(&provider());
     let asked = json!({"@id": "o:DEV:GOV:2000:landregister:land", "target": "DEV:GOV:2000:landregister:land"});
     let agreement = agreed(json!({"leftOperand": "count", "operator": "lteq", "rightOperand": "3"}));
     assert!(catalog.sight(&provider(), &consumer()).is_awaited());
@@ -228,7 +228,7 @@ fn what_was_found_is_taken_up_after_a_restart_as_it_was_last_seen() {
     let kept = serde_json::to_string(&before.found(&provider()).unwrap()).unwrap();
     let after = catalog();
     after.put_offer(offer("o", &["*"], "open", None)).unwrap();
-    after.expect(&provider());
+    after.await_services(&provider());
     after.recall(&provider(), serde_json::from_str(&kept).unwrap());
     assert!(!after.is_awaited(&provider()));
     assert_eq!(after.all(), before.all());
