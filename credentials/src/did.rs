@@ -10,7 +10,7 @@ use ssi::dids::document::DIDVerificationMethod;
 use ssi::dids::ssi_json_ld::iref::UriBuf;
 use ssi::dids::{DIDBuf, DIDURLBuf, Document};
 
-use crate::keys::{KeyError, PublicKey};
+use crate::keys::PublicKey;
 
 const LONGEST: usize = 1024;
 
@@ -26,9 +26,6 @@ pub enum DidError {
     /// The document lists no such key for making assertions.
     #[error("the DID document lists no key {0} as assertionMethod")]
     NoKey(String),
-    /// The key it lists is of a kind not used here.
-    #[error(transparent)]
-    Key(#[from] KeyError),
 }
 
 /// A `did:web` (W3C CCG did:web method).
@@ -125,27 +122,33 @@ pub fn document(did: &Did, keys: &[PublicKey], services: &[Service]) -> Result<V
     Ok(value)
 }
 
-/// The key `key_id` (a DID URL, absolute or `#fragment`) that `document` lists for making assertions in the name of `did`.
+/// The public JWK of the key `key_id` (a DID URL, absolute or `#fragment`) with which `document` makes assertions in the name of
+/// `did`. A document that says nothing of assertions, as those of some identity services, makes them with any of its keys.
 ///
 /// # Errors
-/// When the document is not about `did`, lists no such key as `assertionMethod`, or the key belongs to another controller.
-pub fn assertion_key(document: &[u8], did: &Did, key_id: &str) -> Result<PublicKey, DidError> {
+/// When the document is not about `did`, lists no such key, or the key belongs to another controller.
+pub fn assertion_jwk(document: &[u8], did: &Did, key_id: &str) -> Result<Value, DidError> {
     let not_theirs = || DidError::Document(did.to_string());
     let no_key = || DidError::NoKey(key_id.chars().take(200).collect());
-    let document: Document = serde_json::from_slice(document).map_err(|_| not_theirs())?;
+    let document: Value = serde_json::from_slice(document).map_err(|_| not_theirs())?;
+    let declared = document.get("assertionMethod").is_some();
+    let document: Document = serde_json::from_value(document).map_err(|_| not_theirs())?;
     if document.id.as_str() != did.as_str() {
         return Err(not_theirs());
     }
     let wanted = if key_id.starts_with('#') { format!("{did}{key_id}") } else { key_id.to_owned() };
     let wanted = DIDURLBuf::from_string(wanted).map_err(|_| no_key())?;
-    let listed = document.verification_relationships.assertion_method.iter();
-    let entry = listed.into_iter().find(|v| *v.id().resolve(&document.id) == *wanted).ok_or_else(no_key)?;
-    let method = entry
-        .as_value()
-        .or_else(|| document.verification_method.iter().find(|m| m.id == wanted))
-        .filter(|m| m.controller == document.id)
+    let asserting = &document.verification_relationships.assertion_method;
+    let listed = asserting.iter().find(|entry| *entry.id().resolve(&document.id) == *wanted);
+    if listed.is_none() && declared {
+        return Err(no_key());
+    }
+    let embedded = listed.and_then(|entry| entry.as_value());
+    let method = embedded
+        .or_else(|| document.verification_method.iter().find(|method| method.id == wanted))
+        .filter(|method| method.controller == document.id)
         .ok_or_else(no_key)?;
-    Ok(PublicKey::from_jwk(method.properties.get("publicKeyJwk").ok_or_else(no_key)?)?)
+    method.properties.get("publicKeyJwk").cloned().ok_or_else(no_key)
 }
 
 fn is_authority(authority: &str) -> bool {
@@ -174,6 +177,10 @@ mod tests {
     fn key() -> PublicKey {
         let directory = tempfile::tempdir().unwrap();
         FileSigner::open_or_create(&directory.path().join("key.pem")).unwrap().public_key().clone()
+    }
+
+    fn read(document: &[u8], did: &Did, key_id: &str) -> Result<PublicKey, DidError> {
+        assertion_jwk(document, did, key_id).map(|jwk| PublicKey::from_jwk(&jwk).unwrap())
     }
 
     #[test]
@@ -224,20 +231,29 @@ mod tests {
         assert_eq!(published["service"][0]["id"], "did:web:example.org:agency#dsp");
         let bytes = published.to_string().into_bytes();
         let fragment = format!("#{}", key.thumbprint());
-        assert_eq!(assertion_key(&bytes, &did, &fragment).unwrap(), key);
-        assert_eq!(assertion_key(&bytes, &did, &format!("{did}{fragment}")).unwrap(), key);
-        assert!(matches!(assertion_key(&bytes, &did, "#other"), Err(DidError::NoKey(_))));
+        assert_eq!(read(&bytes, &did, &fragment).unwrap(), key);
+        assert_eq!(read(&bytes, &did, &format!("{did}{fragment}")).unwrap(), key);
+        assert!(matches!(read(&bytes, &did, "#other"), Err(DidError::NoKey(_))));
         let other = Did::parse("did:web:example.org:other").unwrap();
-        assert!(matches!(assertion_key(&bytes, &other, &fragment), Err(DidError::Document(_))));
+        assert!(matches!(read(&bytes, &other, &fragment), Err(DidError::Document(_))));
     }
 
     #[test]
     fn a_key_listed_for_something_else_makes_no_assertions() {
         let (did, key) = (Did::parse("did:web:example.org").unwrap(), key());
         let mut published = document(&did, std::slice::from_ref(&key), &[]).unwrap();
-        published.as_object_mut().unwrap().remove("assertionMethod");
-        let found = assertion_key(published.to_string().as_bytes(), &did, &format!("#{}", key.thumbprint()));
+        published["assertionMethod"] = json!([]);
+        let found = read(published.to_string().as_bytes(), &did, &format!("#{}", key.thumbprint()));
         assert!(matches!(found, Err(DidError::NoKey(_))));
+    }
+
+    #[test]
+    fn a_document_that_says_nothing_of_assertions_makes_them_with_any_of_its_keys() {
+        let (did, key) = (Did::parse("did:web:example.org").unwrap(), key());
+        let mut published = document(&did, std::slice::from_ref(&key), &[]).unwrap();
+        published.as_object_mut().unwrap().remove("assertionMethod");
+        let fragment = format!("#{}", key.thumbprint());
+        assert_eq!(read(published.to_string().as_bytes(), &did, &fragment).unwrap(), key);
     }
 
     #[test]
@@ -245,7 +261,7 @@ mod tests {
         let (did, key) = (Did::parse("did:web:example.org").unwrap(), key());
         let mut published = document(&did, std::slice::from_ref(&key), &[]).unwrap();
         published["verificationMethod"][0]["controller"] = json!("did:web:evil.example");
-        let found = assertion_key(published.to_string().as_bytes(), &did, &format!("#{}", key.thumbprint()));
+        let found = read(published.to_string().as_bytes(), &did, &format!("#{}", key.thumbprint()));
         assert!(matches!(found, Err(DidError::NoKey(_))));
     }
 }

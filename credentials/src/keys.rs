@@ -11,13 +11,15 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use josekit::JoseError;
 use josekit::jwk::alg::ec::{EcCurve, EcKeyPair};
 use josekit::jwk::{Jwk, KeyPair};
 use josekit::jws::alg::ecdsa::{EcdsaJwsSigner, EcdsaJwsVerifier};
-use josekit::jws::{ES256, JwsSigner, JwsVerifier};
+use josekit::jws::{ES256, ES384, EdDSA, JwsSigner, JwsVerifier, PS256, RS256};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+const P_256: &str = "elliptic-curve P-256 key";
 const LARGEST_KEY_FILE: u64 = 16 * 1024;
 
 /// Holds a private key and signs with it; a file now, a hardware module or a vault behind the same trait.
@@ -44,9 +46,12 @@ pub enum KeyError {
         "the key file {0} can be read by others; run chmod 600 on it, and replace the key if it may have been seen"
     )]
     Exposed(PathBuf),
-    /// The file or the JWK holds no P-256 key.
-    #[error("{0} holds no elliptic-curve P-256 key")]
-    Unusable(String),
+    /// The file or the JWK holds no key of the kind wanted.
+    #[error("{0} holds no {1}")]
+    Unusable(String, &'static str),
+    /// The algorithm is not one that signatures of others are accepted by.
+    #[error("its algorithm is none of ES256, ES384, EdDSA (Ed25519), PS256 and RS256")]
+    Algorithm,
     /// The holder of the key did not sign.
     #[error("the key could not sign: {0}")]
     Signing(String),
@@ -67,7 +72,7 @@ impl PublicKey {
     /// # Errors
     /// `Unusable` for anything else.
     pub fn from_jwk(jwk: &Value) -> Result<Self, KeyError> {
-        let unusable = || KeyError::Unusable("the JWK".to_owned());
+        let unusable = || KeyError::Unusable("the JWK".to_owned(), P_256);
         let text = |name: &str| jwk.get(name).and_then(Value::as_str);
         if text("kty") != Some("EC") || text("crv") != Some("P-256") {
             return Err(unusable());
@@ -81,7 +86,7 @@ impl PublicKey {
     }
 
     fn from_point(x: String, y: String) -> Result<Self, KeyError> {
-        let unusable = |_| KeyError::Unusable("the JWK".to_owned());
+        let unusable = |_| KeyError::Unusable("the JWK".to_owned(), P_256);
         let mut jwk = Jwk::new("EC");
         jwk.set_curve("P-256");
         jwk.set_parameter("x", Some(json!(x))).map_err(unusable)?;
@@ -125,6 +130,37 @@ impl fmt::Debug for PublicKey {
     }
 }
 
+/// The public half of somebody else's key, for checking what it signed by one algorithm.
+pub struct VerificationKey(Box<dyn JwsVerifier>);
+
+impl VerificationKey {
+    /// Reads a public JWK (RFC 7517) for `algorithm` (RFC 7518 §3.1, RFC 8037): `ES256`, `ES384`, `EdDSA` over Ed25519, `PS256` or
+    /// `RS256` with 2048 bits at least. A `use`, `key_ops` or `alg` in the JWK that says otherwise is heeded.
+    ///
+    /// # Errors
+    /// `Algorithm` for other algorithms, `Unusable` when the key is of another kind.
+    pub fn from_jwk(jwk: &Value, algorithm: &str) -> Result<Self, KeyError> {
+        let unusable = |_| KeyError::Unusable("the JWK".to_owned(), "key for the algorithm named");
+        let members = jwk.as_object().cloned().unwrap_or_default();
+        let jwk = Jwk::from_map(members).map_err(unusable)?;
+        let verifier: Result<Box<dyn JwsVerifier>, JoseError> = match algorithm {
+            "ES256" => ES256.verifier_from_jwk(&jwk).map(|v| Box::new(v) as _),
+            "ES384" => ES384.verifier_from_jwk(&jwk).map(|v| Box::new(v) as _),
+            "EdDSA" if jwk.curve() == Some("Ed25519") => EdDSA.verifier_from_jwk(&jwk).map(|v| Box::new(v) as _),
+            "PS256" => PS256.verifier_from_jwk(&jwk).map(|v| Box::new(v) as _),
+            "RS256" => RS256.verifier_from_jwk(&jwk).map(|v| Box::new(v) as _),
+            _ => return Err(KeyError::Algorithm),
+        };
+        verifier.map(Self).map_err(unusable)
+    }
+
+    /// Whether `signature`, in the form of JWS, over `message` was made with the private half.
+    #[must_use]
+    pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.0.verify(message, signature).is_ok()
+    }
+}
+
 /// A private key in a PEM file (PKCS #8) that only its owner may read.
 pub struct FileSigner {
     public: PublicKey,
@@ -163,7 +199,7 @@ impl FileSigner {
         }
         let mut pem = Vec::new();
         file.take(LARGEST_KEY_FILE).read_to_end(&mut pem).map_err(failed)?;
-        let unusable = || KeyError::Unusable(path.display().to_string());
+        let unusable = || KeyError::Unusable(path.display().to_string(), P_256);
         let pair = EcKeyPair::from_pem(&pem, Some(EcCurve::P256)).map_err(|_| unusable())?;
         let public = PublicKey::from_jwk(&json!(pair.to_jwk_public_key().as_ref())).map_err(|_| unusable())?;
         let signer = ES256.signer_from_pem(&pem).map_err(|_| unusable())?;
@@ -237,7 +273,7 @@ mod tests {
             .unwrap()
             .write_all(b"not a key")
             .unwrap();
-        assert!(matches!(FileSigner::open_or_create(&path), Err(KeyError::Unusable(_))));
+        assert!(matches!(FileSigner::open_or_create(&path), Err(KeyError::Unusable(..))));
         assert_eq!(fs::read(&path).unwrap(), b"not a key");
     }
 
@@ -267,6 +303,48 @@ mod tests {
         let mut jwk = signer.public_key().to_jwk();
         jwk["y"] = jwk["x"].clone();
         assert!(PublicKey::from_jwk(&jwk).is_err());
+    }
+
+    #[test]
+    fn keys_of_others_check_by_the_algorithm_named_and_no_other() {
+        use josekit::jwk::alg::ed::{EdCurve, EdKeyPair};
+        use josekit::jwk::alg::rsa::RsaKeyPair;
+        let (ec, ed) = (EcKeyPair::generate(EcCurve::P384).unwrap(), EdKeyPair::generate(EdCurve::Ed25519).unwrap());
+        let rsa = RsaKeyPair::generate(2048).unwrap();
+        let cases: [(&str, Value, Box<dyn JwsSigner>); 4] = [
+            (
+                "ES384",
+                json!(ec.to_jwk_public_key().as_ref()),
+                Box::new(ES384.signer_from_jwk(&ec.to_jwk_key_pair()).unwrap()),
+            ),
+            (
+                "EdDSA",
+                json!(ed.to_jwk_public_key().as_ref()),
+                Box::new(EdDSA.signer_from_jwk(&ed.to_jwk_key_pair()).unwrap()),
+            ),
+            (
+                "PS256",
+                json!(rsa.to_jwk_public_key().as_ref()),
+                Box::new(PS256.signer_from_jwk(&rsa.to_jwk_key_pair()).unwrap()),
+            ),
+            (
+                "RS256",
+                json!(rsa.to_jwk_public_key().as_ref()),
+                Box::new(RS256.signer_from_jwk(&rsa.to_jwk_key_pair()).unwrap()),
+            ),
+        ];
+        for (algorithm, jwk, signer) in cases {
+            let signature = signer.sign(b"message").unwrap();
+            let key = VerificationKey::from_jwk(&jwk, algorithm).unwrap();
+            assert!(key.verifies(b"message", &signature) && !key.verifies(b"massage", &signature), "{algorithm}");
+            let others = ["ES256", "ES384", "EdDSA", "PS256", "RS256", "HS256", "none"];
+            let mistaken = others.iter().filter(|other| **other != algorithm).any(|other| {
+                VerificationKey::from_jwk(&jwk, other).is_ok_and(|key| key.verifies(b"message", &signature))
+            });
+            assert!(!mistaken, "{algorithm}");
+        }
+        let small = RsaKeyPair::generate(1024).unwrap();
+        assert!(VerificationKey::from_jwk(&json!(small.to_jwk_public_key().as_ref()), "PS256").is_err());
     }
 
     #[test]
