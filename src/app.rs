@@ -27,6 +27,7 @@ use crate::net::problem;
 use crate::net::reach::Network;
 use crate::net::tls::{ServerPem, ServerTls, certificates};
 use crate::store::Store;
+use crate::trust::Trust;
 use crate::xroad::client::XRoadClient;
 
 mod assets;
@@ -38,6 +39,7 @@ mod identities;
 mod offering;
 mod planes;
 mod security_server;
+mod trust;
 
 pub use ending::Ending;
 pub use offering::{automation, known_of, publishable};
@@ -75,6 +77,8 @@ pub struct Rooms {
     pub engine: Engine,
     /// What is offered.
     pub catalog: Catalog,
+    /// The credentials of consumers.
+    pub trust: Trust,
     /// What happened.
     pub evidence: Evidence,
     /// Calls to peers.
@@ -142,6 +146,7 @@ pub async fn build(config: Config, public: SocketAddr) -> Result<Rooms> {
     ));
     let callers = identities::callers(&config)?;
     let outbound = Outbound::new(outbound_policy(&config)?)?;
+    let trust = trust::recall(&config, outbound.clone(), &store, clock.clone()).await?;
     let client = DspClient::new(outbound, Arc::clone(&callers), Arc::clone(&participants));
     let catalog = offering::catalog(&config, &store, clock.clone()).await?;
     discovery::recall(&config, &catalog, &store).await?;
@@ -157,9 +162,23 @@ pub async fn build(config: Config, public: SocketAddr) -> Result<Rooms> {
     let surroundings = Surroundings { peers: Arc::new(client.clone()), offers: Arc::new(catalog.clone()), planes };
     let automation = Automation::new(automation(&config));
     let engine = Engine::new(store.clone(), surroundings, automation, clock.clone(), Pace::default());
+    crate::management::show_credentials(&trust, &catalog, &engine).await?;
     engine.reopen_transfers().await?;
     offering::import_agreements(&config, &engine, &clock).await?;
-    Ok(Rooms { config, clock, store, engine, catalog, evidence, client, participants, callers, plane, security_server })
+    Ok(Rooms {
+        config,
+        clock,
+        store,
+        engine,
+        catalog,
+        trust,
+        evidence,
+        client,
+        participants,
+        callers,
+        plane,
+        security_server,
+    })
 }
 
 async fn data_plane(
@@ -213,12 +232,14 @@ async fn run(
         async move { engine.monitor(on_violation, stop).await }
     });
     let discovering = tokio::spawn(discovery::keep_up(rooms.clone(), ready.clone(), stop.clone()));
+    let following = tokio::spawn(trust::keep_up(rooms.clone(), stop.clone()));
     let limits = listener_limits(&rooms.config);
     let key = rooms.config.management_key().context("the management key cannot be kept")?;
     let operator = crate::management::router(ManagementState {
         engine: rooms.engine.clone(),
         store: rooms.store.clone(),
         catalog: rooms.catalog.clone(),
+        trust: rooms.trust.clone(),
         evidence: rooms.evidence.clone(),
         client: rooms.client.clone(),
         participants: Arc::clone(&rooms.participants),
@@ -236,6 +257,7 @@ async fn run(
     working.await?;
     watching.await?;
     discovering.await?;
+    following.await?;
     operator_stop.cancel();
     managing.await?;
     Ok(())

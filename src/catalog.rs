@@ -4,6 +4,7 @@
 //! change makes a new snapshot, which readers take without waiting. Persisting what came through the API, and what was found, is for
 //! others to do.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -26,7 +27,9 @@ mod snapshot;
 mod tests;
 mod wire;
 
-pub use definition::{AssetDefinition, Attestation, CounterpartyDefinition, Metadata, OfferDefinition, Publisher};
+pub use definition::{
+    AssetDefinition, Attestation, CounterpartyDefinition, Metadata, OfferDefinition, Publisher, ShownByCredentials,
+};
 pub use publish::{OfferCheck, publishable};
 pub use services::{Changes, Found};
 pub use sight::Sight;
@@ -54,6 +57,7 @@ struct Inner {
 struct Sources {
     publishers: Vec<Publisher>,
     attestations: Arc<[Attestation]>,
+    credentials: Arc<HashMap<ParticipantId, ShownByCredentials>>,
     services: Services,
     policies: std::collections::BTreeMap<String, Arc<PublishedPolicy>>,
     assets: std::collections::BTreeMap<DatasetId, AssetDefinition>,
@@ -211,6 +215,15 @@ impl Catalog {
     #[must_use]
     pub fn attestations(&self) -> Arc<[Attestation]> {
         Arc::clone(&self.sources().attestations)
+    }
+
+    /// Takes what credentials show of consumers, in place of what they showed before; whether anything is otherwise now.
+    pub fn show_credentials(&self, shown: HashMap<ParticipantId, ShownByCredentials>) -> bool {
+        if *self.sources().credentials == shown {
+            return false;
+        }
+        self.change(|sources| sources.credentials = Arc::new(shown));
+        true
     }
 
     /// The words that policies may use here.

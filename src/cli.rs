@@ -15,6 +15,7 @@ use crate::config::{Config, LogFormat};
 use crate::demo::{DemoOptions, double};
 
 mod api;
+mod credentials;
 mod evidence;
 mod obligations;
 mod policy;
@@ -71,6 +72,9 @@ enum Command {
     /// List negotiations, transfers, agreements or exchanges, or take a step by hand
     #[command(subcommand)]
     Show(trade::Show),
+    /// Take in credentials that consumers have shown, and see how they stand
+    #[command(subcommand)]
+    Credentials(credentials::Command),
     /// List what agreements ask to be done, or confirm that it was done
     #[command(subcommand)]
     Obligations(obligations::Command),
@@ -153,6 +157,7 @@ async fn run(command: Command) -> anyhow::Result<u8> {
         Command::Negotiate(command) => command.run().await,
         Command::Fetch(command) => command.run().await,
         Command::Show(command) => command.run().await,
+        Command::Credentials(command) => command.run().await,
         Command::Obligations(command) => command.run().await,
         Command::Policy(command) => policy::run(command).await,
         Command::Evidence(command) => evidence::run(command).await,

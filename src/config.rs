@@ -12,6 +12,7 @@ mod automation;
 mod check;
 mod consent;
 mod counterparty;
+mod credential;
 mod enforcement;
 mod listen;
 mod load;
@@ -29,6 +30,7 @@ mod vocabulary;
 pub use automation::{AutomationAction, AutomationRule, AutomationStep};
 pub use consent::{Consent, ConsentDeclaration};
 pub use counterparty::Counterparty;
+pub use credential::Credential;
 pub use enforcement::{DutyReading, Enforcement, ViolationAction};
 pub use listen::{Drain, Limits, Log, LogFormat, Management, Public, StoreSettings, Tls};
 pub use offering::{Asset, ImportedAgreement, Offer, Policy};
@@ -70,6 +72,9 @@ pub struct Config {
     /// What the operator vouches for about other parties.
     #[serde(default)]
     pub counterparty: Vec<Counterparty>,
+    /// Which credentials of other parties are believed.
+    #[serde(default)]
+    pub credential: Vec<Credential>,
     /// Where consents of data subjects are known; absent, no policy may ask for consent.
     #[serde(default)]
     pub consent: Option<Consent>,

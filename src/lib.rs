@@ -21,4 +21,5 @@ pub mod schemas;
 pub mod store;
 pub mod suites;
 pub mod telemetry;
+pub mod trust;
 pub mod xroad;

@@ -15,10 +15,12 @@ use crate::dsp::{DspClient, Participants};
 use crate::engine::Engine;
 use crate::evidence::Evidence;
 use crate::store::Store;
+use crate::trust::Trust;
 
 mod agreements;
 mod answers;
 mod counterparties;
+mod credentials;
 mod exchanges;
 mod explanation;
 mod guard;
@@ -35,6 +37,7 @@ mod routes;
 mod tests;
 mod traced;
 
+pub use credentials::show_credentials;
 pub use openapi::document as openapi_document;
 
 /// What the API works with. Cheap to clone.
@@ -46,6 +49,8 @@ pub struct ManagementState {
     pub store: Store,
     /// What is offered.
     pub catalog: Catalog,
+    /// The credentials of consumers.
+    pub trust: Trust,
     /// What happened.
     pub evidence: Evidence,
     /// Calls to peers.

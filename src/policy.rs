@@ -33,6 +33,7 @@ mod report;
 mod residual;
 mod review;
 mod sheet;
+mod shown;
 #[cfg(test)]
 mod tests;
 mod tracking;

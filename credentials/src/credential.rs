@@ -18,7 +18,7 @@ mod status;
 pub use status::{StatusEntry, StatusError, StatusList, StatusPurpose};
 
 /// The longest compact form that is looked at, in bytes.
-pub const LONGEST_CREDENTIAL: usize = 64 * 1024;
+pub const LONGEST_CREDENTIAL: usize = 512 * 1024;
 
 /// `typ` of credentials as met in practice; some issuers write none.
 const TYPES: [&str; 5] = ["JWT", "vc+jwt", "vc-ld+jwt", "vc+ld+jwt", "vc+ld+json+jwt"];
@@ -114,6 +114,12 @@ impl SignedCredential {
         &self.credential.issuer
     }
 
+    /// What it claims to say; to be believed by nobody who did not check it before.
+    #[must_use]
+    pub const fn claimed(&self) -> &Credential {
+        &self.credential
+    }
+
     /// What it says, once its signature is checked against the DID document of its issuer. Validity in time, revocation, and
     /// whether the issuer is trusted are for the caller to look at.
     ///
@@ -130,6 +136,12 @@ impl SignedCredential {
 }
 
 impl Credential {
+    /// Whether its time has come and is not over, at `now` (seconds since 1970).
+    #[must_use]
+    pub fn is_in_time(&self, now: i64) -> bool {
+        self.valid_from.is_none_or(|from| from <= now) && self.valid_until.is_none_or(|until| now < until)
+    }
+
     /// Whether all that it says is about `holder`.
     #[must_use]
     pub fn is_about(&self, holder: &str) -> bool {

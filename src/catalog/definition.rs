@@ -1,8 +1,10 @@
 //! What the operator says: who publishes, what is known of a service, what is offered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::model::ids::{DatasetId, OfferId, ParticipantId};
 use crate::model::pattern::glob;
@@ -44,6 +46,69 @@ pub struct Attestation {
     pub facts: Vec<(String, Fact)>,
 }
 
+/// What the credentials of one consumer show.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ShownByCredentials {
+    /// Values by left operand.
+    facts: Vec<(String, Fact)>,
+    /// The credentials that hold, as JSON objects.
+    credentials: Vec<Arc<Value>>,
+    /// Left operands that could be shown, but not at the moment: what was permitted on their account is not stopped for good.
+    in_doubt: Vec<String>,
+}
+
+impl ShownByCredentials {
+    /// Reads what is shown: values by left operand, and by the names that claims of the operator's own operands begin with.
+    #[must_use]
+    pub fn new(
+        facts: &BTreeMap<String, Vec<Value>>,
+        credentials: Vec<Arc<Value>>,
+        in_doubt: &BTreeSet<String>,
+        registry: &Registry,
+    ) -> Self {
+        let stated = facts.iter().filter(|(name, _)| registry.operand(name).is_some());
+        let stated = stated.flat_map(|(name, values)| values.iter().map(move |value| (name.clone(), value)));
+        let claimed = claims(registry).flat_map(|(name, path)| {
+            let of = facts.get(path.split('.').next().unwrap_or_default()).into_iter().flatten();
+            of.filter_map(move |value| Some((name.to_owned(), inside(value, path)?)))
+        });
+        let facts = stated.chain(claimed).filter_map(|(name, value)| Some((name, Fact::from_json(value)?)));
+        let doubted =
+            claims(registry).filter(|(_, path)| in_doubt.contains(path.split('.').next().unwrap_or_default()));
+        let mut doubted: Vec<String> = doubted.map(|(name, _)| name.to_owned()).collect();
+        doubted.extend(in_doubt.iter().filter(|name| registry.operand(name).is_some()).cloned());
+        if !in_doubt.is_empty() {
+            doubted.push("ovc:".to_owned());
+        }
+        Self { facts: facts.collect(), credentials, in_doubt: doubted }
+    }
+
+    pub(super) fn tell(&self, world: &mut World) {
+        for (operand, fact) in &self.facts {
+            world.know_also(operand, fact);
+        }
+        world.credentials.extend(self.credentials.iter().cloned());
+    }
+
+    /// What may be told later again, for who decides whether something is over for good.
+    pub(super) fn doubt(&self, world: &mut World) {
+        self.in_doubt.iter().for_each(|operand| world.expect_later(operand));
+    }
+}
+
+/// The operator's own operands that are claims, each with its path.
+fn claims(registry: &Registry) -> impl Iterator<Item = (&str, &str)> {
+    registry.operands().filter_map(|(name, operand)| match &operand.source {
+        Source::Claim(path) if !path.is_empty() => Some((name, path.as_str())),
+        _ => None,
+    })
+}
+
+/// What a path leads to inside a value that its first name stands for.
+fn inside<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
+    path.split('.').skip(1).try_fold(value, |table, key| table.get(key))
+}
+
 /// The same as it comes over the API.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -53,7 +118,7 @@ pub struct CounterpartyDefinition {
     pub groups: Vec<String>,
     /// Values, or lists of values, by left operand; and the claims that operands of the operator's own lead to.
     #[serde(default)]
-    pub facts: BTreeMap<String, serde_json::Value>,
+    pub facts: BTreeMap<String, Value>,
 }
 
 impl CounterpartyDefinition {
@@ -61,10 +126,7 @@ impl CounterpartyDefinition {
     #[must_use]
     pub fn attestation(&self, counterparty: &str, registry: &Registry) -> Attestation {
         let stated = self.facts.iter().map(|(operand, value)| (operand.clone(), value));
-        let claimed = registry.operands().filter_map(|(name, operand)| match &operand.source {
-            Source::Claim(path) if !path.is_empty() => Some((name.to_owned(), self.claim(path)?)),
-            _ => None,
-        });
+        let claimed = claims(registry).filter_map(|(name, path)| Some((name.to_owned(), self.claim(path)?)));
         let facts = stated.chain(claimed).filter_map(|(operand, value)| Some((operand, Fact::from_json(value)?)));
         let mut facts: Vec<(String, Fact)> = facts.collect();
         if !self.groups.is_empty() {
@@ -73,11 +135,9 @@ impl CounterpartyDefinition {
         Attestation { counterparty: counterparty.to_owned(), facts }
     }
 
-    fn claim(&self, path: &str) -> Option<&serde_json::Value> {
-        self.facts.get(path).or_else(|| {
-            let (first, rest) = path.split_once('.')?;
-            rest.split('.').try_fold(self.facts.get(first)?, |table, key| table.get(key))
-        })
+    fn claim(&self, path: &str) -> Option<&Value> {
+        let first = path.split('.').next().unwrap_or_default();
+        self.facts.get(path).or_else(|| inside(self.facts.get(first)?, path))
     }
 }
 

@@ -95,6 +95,11 @@ impl Offers for Catalog {
         let compiled = compile(&policy, &self.0.registry).ok()?;
         let mut world = self.under(agreement, reported);
         world.release_under(&compiled);
+        // What cannot be looked up now refuses calls, but is no reason to stop a transfer for good.
+        let consumer = if agreement.role == Role::Provider { &agreement.counterparty } else { &agreement.participant };
+        if let Some(credentials) = self.0.snapshot.load().credentials.get(consumer) {
+            credentials.doubt(&mut world);
+        }
         Some(compiled.outlook(&world))
     }
 }

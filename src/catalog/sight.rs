@@ -1,5 +1,6 @@
 //! What one caller may see of one participant's offers.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -141,11 +142,14 @@ pub(super) fn world(
         action: "use".to_owned(),
         assigner: Some(participant.to_string()),
         assignee: Some(caller.to_string()),
-        told_by_calls: BY_CALLS.to_vec(),
+        told_later: BY_CALLS.map(Cow::Borrowed).to_vec(),
         ..World::default()
     };
     for attestation in &*snapshot.attestations {
         attestation.tell(caller, &mut world);
+    }
+    if let Some(credentials) = snapshot.credentials.get(caller) {
+        credentials.tell(&mut world);
     }
     world.know("recipient", caller.as_str());
     let shelf = snapshot.shelves.get(participant);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::publish::PublishedPolicy;
-use super::{AssetDefinition, Attestation, Metadata, OfferDefinition, Publisher, Sources};
+use super::{AssetDefinition, Attestation, Metadata, OfferDefinition, Publisher, ShownByCredentials, Sources};
 use crate::model::ids::{DatasetId, OfferId, ParticipantId};
 use crate::model::xroad::{DiscoveredService, Endpoint, Operation, ServiceId};
 
@@ -92,6 +92,8 @@ pub(super) struct Snapshot {
     pub(super) datasets: BTreeMap<DatasetId, Arc<Dataset>>,
     pub(super) shelves: HashMap<ParticipantId, Shelf>,
     pub(super) attestations: Arc<[Attestation]>,
+    /// What credentials show, by consumer.
+    pub(super) credentials: Arc<HashMap<ParticipantId, ShownByCredentials>>,
     /// Who is still to look at the security server for the first time.
     pub(super) awaited: BTreeSet<ParticipantId>,
 }
@@ -124,7 +126,13 @@ impl Snapshot {
             (publisher.participant.clone(), Shelf { publisher: publisher.clone(), offered, by_offer })
         });
         let awaited = sources.services.awaited().clone();
-        Self { shelves: shelves.collect(), datasets, attestations: Arc::clone(&sources.attestations), awaited }
+        Self {
+            shelves: shelves.collect(),
+            datasets,
+            attestations: Arc::clone(&sources.attestations),
+            credentials: Arc::clone(&sources.credentials),
+            awaited,
+        }
     }
 }
 

@@ -34,6 +34,9 @@ const READ: [&str; 22] = [
 /// Properties of a policy that are written from what was read.
 const OF_POLICY: [&str; 7] = ["permission", "prohibition", "obligation", "profile", "conflict", "timestamp", "@graph"];
 
+/// How left operands begin that are places in credentials.
+const CREDENTIAL: &str = "ovc:";
+
 /// Writes the rules of a policy.
 pub(super) struct Writer<'a> {
     /// The policy as its author wrote it, to keep spellings that stand without its context.
@@ -78,7 +81,10 @@ impl<'a> Writer<'a> {
         put(&mut out, "target", self.parties(&rule.targets, "AssetCollection"));
         put(&mut out, "assigner", self.parties(&rule.assigners, "PartyCollection"));
         put(&mut out, "assignee", self.parties(&rule.assignees, "PartyCollection"));
-        put(&mut out, "constraint", self.constraints(&rule.constraints));
+        // On a rule, conditions on credentials stand apart, as Gaia-X has them.
+        let (of_credentials, others): (Vec<_>, Vec<_>) = rule.constraints.iter().partition(|c| place(c).is_some());
+        put(&mut out, "constraint", listed(others.into_iter().map(|constraint| self.constraint(constraint))));
+        put(&mut out, "ovc:constraint", listed(of_credentials.into_iter().filter_map(|c| self.of_credential(c))));
         for (name, timing) in
             [("duty", None), ("ids:preDuty", Some(DutyTiming::Before)), ("ids:postDuty", Some(DutyTiming::After))]
         {
@@ -121,6 +127,7 @@ impl<'a> Writer<'a> {
             Constraint::Atomic(atomic) => {
                 put(&mut out, "@id", atomic.uid.as_ref().map(|uid| json!(uid)));
                 let written = self.written(&atomic.clause, "leftOperand").and_then(Value::as_str);
+                let written = written.filter(|_| !atomic.left.starts_with(CREDENTIAL));
                 out.insert("leftOperand".to_owned(), json!(self.term(written, &atomic.left)));
                 out.insert("operator".to_owned(), json!(atomic.operator));
                 out.insert("rightOperand".to_owned(), self.right(atomic));
@@ -132,6 +139,16 @@ impl<'a> Writer<'a> {
             }
         }
         Value::Object(out)
+    }
+
+    /// A comparison with a place in a credential (Gaia-X OVC).
+    fn of_credential(&self, constraint: &Constraint) -> Option<Value> {
+        let (kind, path) = place(constraint)?;
+        let Value::Object(mut out) = self.constraint(constraint) else { return None };
+        out.remove("leftOperand");
+        out.insert("ovc:leftOperand".to_owned(), json!(path));
+        put(&mut out, "ovc:credentialSubjectType", (!kind.is_empty()).then(|| json!(kind)));
+        Some(Value::Object(out))
     }
 
     fn right(&self, atomic: &Atomic) -> Value {
@@ -184,6 +201,13 @@ impl<'a> Writer<'a> {
         });
         out.extend(others.map(|(key, value)| (key.clone(), value.clone())));
     }
+}
+
+/// The type of credential subject and the path that a comparison with a credential names.
+fn place(constraint: &Constraint) -> Option<(&str, &str)> {
+    let Constraint::Atomic(atomic) = constraint else { return None };
+    let place = atomic.left.strip_prefix(CREDENTIAL)?;
+    Some(place.split_at(place.find('$')?))
 }
 
 /// A right operand; bare numbers are text on the wire, and where their type counts it is said.

@@ -63,6 +63,11 @@ pub(super) async fn post(connection: &Connection, path: &str, body: &Value) -> R
     answer(http()?.post(format!("{base}{path}")).json(body), &key, &base).await
 }
 
+pub(super) async fn delete(connection: &Connection, path: &str) -> Result<()> {
+    let (base, key) = connection.resolve()?;
+    answer(http()?.delete(format!("{base}{path}")), &key, &base).await.map(drop)
+}
+
 /// As [`get`], where the answer is no JSON.
 pub(super) async fn get_text(connection: &Connection, path: &str) -> Result<String> {
     let (base, key) = connection.resolve()?;

@@ -10,6 +10,7 @@ use crate::model::pattern::glob;
 use crate::model::process::{ProcessKind, ProcessState};
 
 mod consent;
+mod credentials;
 mod files;
 mod policies;
 mod vocabulary;
@@ -30,6 +31,7 @@ pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
     consent::check(config, findings);
     vocabulary::check(config, findings);
     vocabulary::counterparties(config, findings);
+    credentials::check(config, findings);
     unique(config.policy.iter().map(|p| p.id.as_str()), "policy", "id", findings);
     policies::check(config, findings);
     assets_and_offers(config, findings);

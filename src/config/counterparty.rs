@@ -36,7 +36,7 @@ impl Counterparty {
     }
 }
 
-fn facts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Value>, D::Error> {
+pub(super) fn facts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Value>, D::Error> {
     let read = BTreeMap::<String, toml::Value>::deserialize(deserializer)?;
     Ok(read.into_iter().map(|(operand, value)| (operand, to_json(value).unwrap_or_default())).collect())
 }

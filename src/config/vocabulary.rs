@@ -35,7 +35,7 @@ pub struct Operand {
     /// JSON Pointer (RFC 6901) to a text, number or boolean in the call's JSON body.
     #[serde(default)]
     pub pointer: Option<String>,
-    /// A fact of `[[counterparty]]`; dots lead into tables.
+    /// A fact of `[[counterparty]]`, or the type of a `[[credential]]` and a place in its subject; dots lead into tables.
     #[serde(default)]
     pub claim: Option<String>,
 }
@@ -138,6 +138,12 @@ impl Config {
         }
         for operand in &self.operand {
             registry.define(&operand.name, operand.operand());
+        }
+        for credential in &self.credential {
+            let stated = credential.facts.keys().map(|operand| (operand, credential.kind.clone()));
+            let claimed =
+                credential.claims.iter().map(|(operand, path)| (operand, format!("{}.{path}", credential.kind)));
+            stated.chain(claimed).for_each(|(operand, place)| registry.show(operand, &place));
         }
         for action in &self.action {
             registry.add_action(&action.name, &action.included_in);

@@ -6,6 +6,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::answers;
+use super::credentials::{Credential, ShownCredential};
 use super::obligations::Confirmation;
 use super::peers::CatalogRequest;
 use super::processes::{Action, NegotiationRequest, TransferRequest};
@@ -134,11 +135,12 @@ fn reference(name: &str) -> Value {
 }
 
 /// Lists, and what they are of.
-const LISTS: [(&str, &str); 9] = [
+const LISTS: [(&str, &str); 10] = [
     ("Participants", "Participant"),
     ("Assets", "Asset"),
     ("Policies", "PolicyEntry"),
     ("Counterparties", "Counterparty"),
+    ("Credentials", "Credential"),
     ("Offers", "OfferDefinition"),
     ("Processes", "Process"),
     ("Agreements", "Agreement"),
@@ -176,6 +178,8 @@ fn schemas() -> Value {
         ("ExchangeRecords", generator.subschema_for::<answers::ExchangeRecords>()),
         ("Decision", generator.subschema_for::<answers::Decision>()),
         ("Explanation", generator.subschema_for::<answers::Explanation>()),
+        ("ShownCredential", generator.subschema_for::<ShownCredential>()),
+        ("Credential", generator.subschema_for::<Credential>()),
         ("Problem", generator.subschema_for::<answers::Problem>()),
     ];
     for (name, schema) in generator.take_definitions(true) {

@@ -8,8 +8,8 @@ use schemars::{JsonSchema, Schema};
 
 use super::page::PageQuery;
 use super::{
-    ManagementState, agreements, counterparties, exchanges, explanation, health, obligations, offering, openapi, peers,
-    processes,
+    ManagementState, agreements, counterparties, credentials, exchanges, explanation, health, obligations, offering,
+    openapi, peers, processes,
 };
 
 /// One operation.
@@ -84,6 +84,13 @@ pub(super) const ROUTES: &[Route] = &[
     route("put", "/api/v1/counterparties/{id}", "Vouch for consumers, from the next call on", "Counterparty")
         .takes("CounterpartyDefinition"),
     route("delete", "/api/v1/counterparties/{id}", "Vouch for nothing more", "Nothing").empties(),
+    route("get", "/api/v1/credentials", "Credentials of consumers, with how they stand", "Credentials").paged(),
+    route("post", "/api/v1/credentials", "Take in a credential that a consumer has shown", "Credential")
+        .takes("ShownCredential")
+        .creates(),
+    route("get", "/api/v1/credentials/{id}", "One credential", "Credential"),
+    route("post", "/api/v1/credentials/{id}/check", "Look its issuer and status up now", "Credential"),
+    route("delete", "/api/v1/credentials/{id}", "Hold a credential no longer", "Nothing").empties(),
     route("get", "/api/v1/offers", "Offers", "Offers").paged(),
     route("get", "/api/v1/offers/{id}", "One offer", "OfferDefinition"),
     route("put", "/api/v1/offers/{id}", "Add or replace an offer", "OfferDefinition").takes("OfferDefinition"),
@@ -150,6 +157,11 @@ pub(super) fn guarded(router: Routes) -> Routes {
         .route("/api/v1/counterparties", get(counterparties::list))
         .route("/api/v1/counterparties/{id}", put(counterparties::put))
         .route("/api/v1/counterparties/{id}", delete(counterparties::remove))
+        .route("/api/v1/credentials", get(credentials::list))
+        .route("/api/v1/credentials", post(credentials::add))
+        .route("/api/v1/credentials/{id}", get(credentials::one))
+        .route("/api/v1/credentials/{id}/check", post(credentials::check))
+        .route("/api/v1/credentials/{id}", delete(credentials::remove))
         .route("/api/v1/offers", get(offering::offers))
         .route("/api/v1/offers/{id}", get(offering::offer))
         .route("/api/v1/offers/{id}", put(offering::put_offer))

@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 
 use super::compile::{Alternative, Compiled, CompiledRule, Slot, Told};
 use super::facts::{FactTable, Known};
+use super::shown::by_credentials;
 use super::truth::Mask;
 use super::value::instant;
 use super::vocabulary::{Kind, Operator, canonical};
@@ -83,7 +84,10 @@ impl Compiled {
         } else if slot.from == Told::Groups && !world.recorded && !world.member_of.is_empty() {
             facts.begin(at, Known::Among);
             groups(world).iter().for_each(|group| facts.push(at, slot, group));
-        } else if world.told_by_calls.iter().any(|name| *slot.name == **name) {
+        } else if let Some(values) = by_credentials(world, &slot.name) {
+            facts.begin(at, Known::Values);
+            values.iter().for_each(|text| facts.push(at, slot, text));
+        } else if world.told_later.iter().any(|name| tells(name, &slot.name)) {
             facts.begin(at, Known::Deferred);
         }
     }
@@ -144,6 +148,11 @@ impl Compiled {
         let inner = rule.duties.iter().chain(&rule.consequences).chain(&rule.remedies);
         inner.for_each(|duty| self.resolve(duty, world, laid));
     }
+}
+
+/// Whether what is told later is this operand.
+fn tells(later: &str, operand: &str) -> bool {
+    operand == later || (later == "ovc:" && operand.starts_with(later))
 }
 
 /// The groups and collections that the client, or else the assignee, belongs to.

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::shown::is_place;
+
 mod actions;
 mod operands;
 mod operators;
@@ -202,6 +204,14 @@ impl Registry {
         self.operands.insert(canonical(name), operand);
     }
 
+    /// Lets credentials show the values of a left operand that is known already: no longer what the consumer only declares.
+    pub fn show(&mut self, name: &str, place: &str) {
+        if let Some(operand) = self.operands.get_mut(&canonical(name)) {
+            operand.source = Source::Claim(place.to_owned());
+            operand.assurance = Assurance::Enforced;
+        }
+    }
+
     /// Takes back a left operand whose value nobody can supply here.
     pub fn withdraw(&mut self, name: &str) {
         self.operands.remove(&canonical(name));
@@ -232,7 +242,7 @@ impl Registry {
     pub fn operand(&self, name: &str) -> Option<&Operand> {
         let known = self.operands.get(name).or_else(|| self.operands.get(&canonical(name)));
         // Gaia-X names its operands by a path into a credential, so there is no end of them.
-        known.or_else(|| self.operands.get("ovc:").filter(|_| name.starts_with("ovc:")))
+        known.or_else(|| self.operands.get("ovc:").filter(|_| is_place(name)))
     }
 
     /// Whether anything here supplies the values of an operand, so that a constraint on it can be shown to hold; `None` for an

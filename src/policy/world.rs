@@ -1,6 +1,8 @@
 //! What is known when a decision is made.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -122,8 +124,11 @@ pub struct World {
     pub assignee: Option<String>,
     /// What is known, by left operand under its registered name ([`World::know`] finds it); what is absent is unknown.
     pub facts: BTreeMap<String, Fact>,
-    /// Left operands, by their registered names, that each call will tell: before an exchange, their absence refuses nothing.
-    pub told_by_calls: Vec<&'static str>,
+    /// The credentials of the assignee that hold, each a JSON object of the VC Data Model: places in them are left operands too.
+    pub credentials: Vec<Arc<Value>>,
+    /// Left operands, by their registered names, that will be told later, by each call or once a credential can be looked up again:
+    /// before an exchange, their absence refuses nothing. `ovc:` stands for all places in credentials.
+    pub told_later: Vec<Cow<'static, str>>,
     /// Duties that were done.
     pub duties: Vec<DutyPerformed>,
     /// Duties that are known not to be done any more, by `uid` or JSON Pointer.
@@ -150,6 +155,11 @@ impl World {
                 known.0.push(value.clone());
             }
         }
+    }
+
+    /// Takes a left operand as one that will be told later, however its name is written.
+    pub fn expect_later(&mut self, operand: &str) {
+        self.told_later.push(canonical(operand).into());
     }
 
     /// Takes over what is reported of duties.

@@ -19,6 +19,8 @@ pub enum DocumentKind {
     Counterparty,
     /// The services that a participant found.
     Services,
+    /// A credential of a consumer.
+    Credential,
 }
 
 impl DocumentKind {
@@ -29,6 +31,7 @@ impl DocumentKind {
             Self::Offer => "offer",
             Self::Counterparty => "counterparty",
             Self::Services => "services",
+            Self::Credential => "credential",
         }
     }
 }
@@ -49,6 +52,20 @@ impl Store {
         .execute(&self.write)
         .await?;
         Ok(())
+    }
+
+    /// Writes a document over an earlier one of that name; nothing happens, and `false` is told, when there is none.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn replace_document(&self, kind: DocumentKind, id: &str, body: &Value) -> Result<bool, StoreError> {
+        let done = sqlx::query("UPDATE document SET body = $3 WHERE kind = $1 AND id = $2")
+            .bind(kind.as_str())
+            .bind(id)
+            .bind(body.to_string())
+            .execute(&self.write)
+            .await?;
+        Ok(done.rows_affected() == 1)
     }
 
     /// Removes a document; whether there was one.

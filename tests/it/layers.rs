@@ -21,6 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("catalog", &["env", "model", "policy", "store", "engine"]),
     ("dataplane", &["engine", "env", "evidence", "model", "net", "policy", "store", "xroad"]),
     ("telemetry", &[]),
+    ("trust", &["env", "model", "net"]),
     ("config", &["model", "policy"]),
     (
         "management",
@@ -38,6 +39,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "policy",
             "store",
             "telemetry",
+            "trust",
             "xroad",
         ],
     ),

@@ -8,6 +8,7 @@ use flate2::read::GzDecoder;
 use serde_json::Value;
 
 use super::{Credential, CredentialError};
+use crate::did::Did;
 
 /// Bytes of a list that are unpacked at most: 16 million credentials.
 const LARGEST: u64 = 2 * 1024 * 1024;
@@ -43,6 +44,9 @@ pub enum StatusError {
     /// It is a list of somebody else, or for another purpose.
     #[error("the status list is of another issuer or for another purpose")]
     Foreign,
+    /// Its own time is over, or has not come.
+    #[error("the status list is out of date")]
+    OutOfDate,
     /// It has no such bit.
     #[error("the status list has no entry of that number")]
     Outside,
@@ -105,14 +109,17 @@ impl StatusEntry {
 }
 
 impl StatusList {
-    /// Unpacks the list that a credential is, for an entry of a credential issued by `issuer`.
+    /// Unpacks the list that a credential is, for an entry of a credential issued by `issuer`, at `now` (seconds since 1970).
     ///
     /// # Errors
-    /// When it is none, of another issuer, or for another purpose.
-    pub fn of(list: &Credential, entry: &StatusEntry, issuer: &crate::Did) -> Result<Self, StatusError> {
+    /// When it is none, out of date, of another issuer, or for another purpose.
+    pub fn of(list: &Credential, entry: &StatusEntry, issuer: &Did, now: i64) -> Result<Self, StatusError> {
         let kinds = ["BitstringStatusListCredential", "StatusList2021Credential"];
         if !list.types.iter().any(|kind| kinds.contains(&kind.as_str())) {
             return Err(StatusError::NoList);
+        }
+        if !list.is_in_time(now) {
+            return Err(StatusError::OutOfDate);
         }
         if list.issuer != *issuer || list.id.as_ref().is_some_and(|id| *id != entry.list) {
             return Err(StatusError::Foreign);

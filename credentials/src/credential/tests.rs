@@ -191,7 +191,7 @@ fn list(purpose: &str, encoded: &str) -> Value {
 
 fn opened(issuer: &Issuer, payload: &Value) -> Result<StatusList, StatusError> {
     let entry = verified(issuer, &issuer.sign(&v2())).unwrap().status.remove(0);
-    StatusList::of(&verified(issuer, &issuer.sign(payload)).unwrap(), &entry, &issuer.did)
+    StatusList::of(&verified(issuer, &issuer.sign(payload)).unwrap(), &entry, &issuer.did, 1_800_000_000)
 }
 
 #[test]
@@ -214,6 +214,8 @@ fn a_list_that_says_nothing_of_the_credential_is_refused() {
     for (pointer, value, error) in [
         ("/credentialSubject/statusPurpose", json!("suspension"), StatusError::Foreign),
         ("/id", json!("https://authority.example/status/2"), StatusError::Foreign),
+        ("/validUntil", json!("2027-01-15T08:00:00Z"), StatusError::OutOfDate),
+        ("/validFrom", json!("2027-01-15T08:00:01Z"), StatusError::OutOfDate),
         ("/type", json!(["VerifiableCredential"]), StatusError::NoList),
         ("/credentialSubject/encodedList", json!("not gzip"), StatusError::NoList),
         ("/credentialSubject/encodedList", json!(packed(&vec![0; 3 * 1024 * 1024])), StatusError::NoList),
@@ -223,7 +225,7 @@ fn a_list_that_says_nothing_of_the_credential_is_refused() {
     let entry =
         StatusEntry { purpose: StatusPurpose::Revocation, index: 0, list: "https://authority.example/status/1".into() };
     let genuine = verified(&issuer, &issuer.sign(&good)).unwrap();
-    let foreign = StatusList::of(&genuine, &entry, &Did::parse("did:web:other.example").unwrap());
+    let foreign = StatusList::of(&genuine, &entry, &Did::parse("did:web:other.example").unwrap(), 1_800_000_000);
     assert_eq!(foreign.unwrap_err(), StatusError::Foreign);
 }
 

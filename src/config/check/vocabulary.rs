@@ -175,6 +175,6 @@ fn claims_in<'c>(config: &'c Config, key: &str) -> impl Iterator<Item = &'c str>
     claims.filter(move |path| path.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
 }
 
-fn is_fact(value: &serde_json::Value) -> bool {
+pub(super) fn is_fact(value: &serde_json::Value) -> bool {
     Fact::from_json(value).is_some_and(|fact| !fact.values().is_empty())
 }

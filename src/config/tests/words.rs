@@ -86,3 +86,37 @@ fn a_fact_that_no_policy_can_ask_for_is_told() {
     let said = about(&format!("{header}[[counterparty]]\nid = \"*\"\nfacts = {{ \"ex:h\" = \"x\" }}\n"));
     assert!(said[0].contains("seen at every call"), "{said:?}");
 }
+
+const MEMBERSHIP: &str = "[[credential]]\ntype = \"Membership\"\nissuers = [\"did:web:a.example\"]\n";
+
+#[test]
+fn what_a_credential_shows_is_enforced_and_no_longer_declared() {
+    let claims = "claims = { spatial = \"address.country\" }\nfacts = { industry = \"energy\" }\n";
+    let registry = Config::from_toml(&format!("{DOZEN}{MEMBERSHIP}{claims}")).unwrap().registry();
+    for (operand, place) in [("spatial", "Membership.address.country"), ("industry", "Membership")] {
+        let known = registry.operand(operand).unwrap();
+        assert_eq!((known.assurance, &known.source), (Assurance::Enforced, &Source::Claim(place.into())));
+    }
+}
+
+#[test]
+fn nonsense_about_credentials_is_told() {
+    for (more, place) in [
+        ("max-age-seconds = 0", "max-age-seconds"),
+        ("claims = { nothing = \"a\" }", "claims.nothing"),
+        ("claims = { count = \"a\" }", "claims.count"),
+        ("claims = { recipient = \"a\" }", "claims.recipient"),
+        ("claims = { spatial = \"a..b\" }", "claims.spatial"),
+        ("facts = { spatial = { a = 1 } }", "facts.spatial"),
+    ] {
+        let said = about(&format!("{MEMBERSHIP}{more}\n"));
+        assert!(said.len() == 1 && said[0].starts_with(&format!("credential[0].{place}: ")), "{more}: {said:?}");
+    }
+    let said = about("[[credential]]\ntype = \"VerifiableCredential\"\nissuers = [\"https://a.example\"]\n");
+    assert!(
+        said[0].starts_with("credential[0].type: ") && said[1].starts_with("credential[0].issuers[0]: "),
+        "{said:?}"
+    );
+    let said = about("[[credential]]\ntype = \"Membership\"\nissuers = []\n");
+    assert!(said[0].starts_with("credential[0].issuers: "), "{said:?}");
+}
