@@ -155,7 +155,7 @@ impl Watch {
 }
 
 impl Trust {
-    /// Accepts these credentials. DID documents are fetched by `https`, or by `http` where `plain_http` says so.
+    /// Accepts these credentials. DID documents are fetched by `https`; with `plain_http`, by `http` from hosts without a domain.
     #[must_use]
     pub fn new(accepted: Vec<Accepted>, outbound: Outbound, plain_http: bool, clock: Clock) -> Self {
         let issuers = Issuers::new(outbound, plain_http);

@@ -7,6 +7,7 @@ use credentials::{
     Credential, CredentialError, Did, SignedCredential, StatusEntry, StatusError, StatusList, StatusPurpose,
 };
 use http::{HeaderMap, HeaderValue, Method, header};
+use url::{Host, Url};
 
 use super::{TrustError, Void};
 use crate::model::time::Timestamp;
@@ -16,12 +17,24 @@ use crate::net::outbound::{Outbound, OutboundRequest};
 #[derive(Debug)]
 pub(super) struct Issuers {
     outbound: Outbound,
-    scheme: &'static str,
+    plain_http: bool,
 }
 
 impl Issuers {
     pub(super) const fn new(outbound: Outbound, plain_http: bool) -> Self {
-        Self { outbound, scheme: if plain_http { "http" } else { "https" } }
+        Self { outbound, plain_http }
+    }
+
+    /// Where the document of an issuer is. Plain http is for hosts of one's own only, by number or by a name without a domain: an
+    /// issuer out there is not asked in the clear whatever is allowed for peers.
+    fn document_of(&self, issuer: &Did) -> String {
+        let safe = issuer.document_url("https");
+        let ours = Url::parse(&safe).is_ok_and(|url| match url.host() {
+            Some(Host::Domain(name)) => !name.contains('.'),
+            Some(Host::Ipv4(_) | Host::Ipv6(_)) => true,
+            None => false,
+        });
+        if self.plain_http && ours { issuer.document_url("http") } else { safe }
     }
 
     async fn fetch(&self, what: &'static str, url: String, accept: &'static str) -> Result<Bytes, TrustError> {
@@ -73,7 +86,7 @@ impl<'a> Lookup<'a> {
         if let Some(document) = self.documents.get(issuer) {
             return Ok(document.clone());
         }
-        let url = issuer.document_url(self.issuers.scheme);
+        let url = self.issuers.document_of(issuer);
         let accept = "application/did+ld+json, application/did+json, application/json;q=0.9";
         let document = self.issuers.fetch("the DID document of the issuer", url, accept).await?;
         self.documents.insert(issuer.clone(), document.clone());
@@ -94,5 +107,24 @@ impl<'a> Lookup<'a> {
         }
         let list = self.lists.get(&entry.list).ok_or(StatusError::NoList)?;
         Ok(entry.is_set(&StatusList::of(list, entry, issuer, self.now.millis().div_euclid(1000))?)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::outbound::OutboundPolicy;
+
+    #[test]
+    fn an_issuer_out_there_is_never_asked_in_the_clear() {
+        let issuers = |plain_http| Issuers::new(Outbound::new(OutboundPolicy::default()).unwrap(), plain_http);
+        for (did, allowed, url) in [
+            ("did:web:authority.example", true, "https://authority.example/.well-known/did.json"),
+            ("did:web:127.0.0.1%3A8080:a", true, "http://127.0.0.1:8080/a/did.json"),
+            ("did:web:localhost%3A8080", true, "http://localhost:8080/.well-known/did.json"),
+            ("did:web:localhost%3A8080", false, "https://localhost:8080/.well-known/did.json"),
+        ] {
+            assert_eq!(issuers(allowed).document_of(&Did::parse(did).unwrap()), url);
+        }
     }
 }
