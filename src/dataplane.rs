@@ -35,6 +35,7 @@ use crate::xroad::body::BoxError;
 use crate::xroad::client::{XRoadClient, XRoadResponse};
 use crate::xroad::failure::{CallError, XRoadFailure};
 
+mod account;
 mod assets;
 mod capacity;
 mod consent;

@@ -8,13 +8,12 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::Inner;
+use super::account::{Account, Compared};
 use super::assets::AssetError;
 use super::consent::ConsentClause;
-use super::counters::Counter;
 use super::filter::{Filter, Veil};
 use super::live::Live;
 use super::operands::Asked;
-use super::pace::Pace;
 use super::refusal::Refusal;
 use crate::model::agreement::Agreement;
 use crate::model::exchange::Digest;
@@ -33,12 +32,10 @@ pub(super) struct Contract {
     pub(super) dataset: DatasetId,
     /// The agreement as `X-Road-Issue`.
     pub(super) issue: HeaderValue,
-    /// Counts every call, when the policy compares `count`.
-    pub(super) count: Option<Arc<Counter>>,
     /// Whether the operator is informed of every call.
     pub(super) informs: bool,
-    /// How fast calls come under the agreement, whatever their transfer.
-    pub(super) pace: Arc<Pace>,
+    /// What calls under the agreement take of its limits, whatever their transfer.
+    pub(super) account: Account,
     /// Where the policy looks for what a call tells.
     pub(super) places: Places,
     /// What else it looks for in a call.
@@ -141,16 +138,8 @@ async fn prepare(plane: &Inner, agreement: &Agreement, news: u64) -> Result<Arc<
     let route = plane.assets.route(agreement).map_err(unavailable)?;
     let consent = ConsentClause::of(&policy, plane.consents.as_ref(), &route, &agreement.dataset)?;
     let compares = |operand: &str| policy.counters().iter().any(|c| c.operand == operand);
-    let count = if compares("count") {
-        let key = format!("{} {}", agreement.participant, agreement.id);
-        Some(plane.counters.counter(&key).await.map_err(|e| not_counted(&e))?)
-    } else {
-        None
-    };
-    let pace = plane.paces.of(agreement, plane.settings.rate, plane.clock.now());
-    if compares("timeInterval") || compares("xroad:callsPerMinute") {
-        pace.recall(plane, agreement).await?;
-    }
+    let lately = compares("timeInterval") || compares("xroad:callsPerMinute");
+    let account = Account::of(plane, agreement, Compared { count: compares("count"), lately }).await?;
     let background = Arc::new(policy.background(&world(plane, &policy, agreement).await?));
     let place = |operand: &str| policy.place(operand);
     let places = Places {
@@ -175,8 +164,7 @@ async fn prepare(plane: &Inner, agreement: &Agreement, news: u64) -> Result<Arc<
         route: Arc::new(route),
         dataset: agreement.dataset.clone(),
         issue: issue(agreement.id.as_str()),
-        count,
-        pace,
+        account,
         agreement: agreement.clone(),
         background: Mutex::new(background),
         heard: AtomicU64::new(news),

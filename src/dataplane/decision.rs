@@ -3,15 +3,15 @@
 
 use std::cell::RefCell;
 
-use http::{Method, StatusCode};
+use http::Method;
 use serde_json::json;
 
+use super::account::{Claim, Taken};
 use super::consent::{Found, GRANTED, Shown, Used};
-use super::contract::{Contract, not_counted};
-use super::counters::Reservation;
+use super::contract::Contract;
 use super::operands::Told;
 use super::refusal::Refusal;
-use super::window::{Seen, Slot};
+use super::window::Lately;
 use crate::env::Clock;
 use crate::model::exchange::{Clauses, Facts};
 use crate::model::time::Timestamp;
@@ -30,26 +30,6 @@ pub(super) struct Permit {
     pub(super) consent: Option<Used>,
     /// The permission that permits, by its place.
     pub(super) permission: Option<usize>,
-}
-
-/// What a permitted call took of its agreement's limits. Dropped, it counts as used.
-#[must_use]
-pub(super) struct Taken {
-    use_of_count: Option<Reservation>,
-    slot: Option<Slot>,
-}
-
-impl Taken {
-    /// Gives everything back: the call never reached the security server.
-    pub(super) fn give_back(self, contract: &Contract) {
-        if let Some(reservation) = self.use_of_count {
-            reservation.release();
-        }
-        if let (Some(window), Some(slot)) = (contract.pace.window(), self.slot) {
-            window.give_back(slot);
-        }
-        put_back_rate(contract);
-    }
 }
 
 /// What a call tells of itself.
@@ -71,45 +51,39 @@ pub(super) struct Call<'a> {
 /// 403 when the policy refuses, 429 when calls come too often, 503 when a use could not be reserved durably or nobody can tell
 /// whether the data subject consents.
 pub(super) async fn decide(clock: &Clock, contract: &Contract, call: Call<'_>) -> Result<Permit, Refusal> {
-    take_rate(contract, clock.now())?;
+    let mut claim = contract.account.claim(clock.now())?;
     let mut looked_up = false;
-    let decided = decide_counting(clock, contract, call, &mut looked_up).await;
+    let decided = decide_counting(clock, contract, call, &mut claim, &mut looked_up).await;
     // Asking about persons is bounded by the rate, whatever comes of it.
     if decided.is_err() && !looked_up {
-        put_back_rate(contract);
+        contract.account.drop_claim();
     }
     decided
-}
-
-/// Gives back what a call took of the configured rate when it was not forwarded.
-fn put_back_rate(contract: &Contract) {
-    if let Some(bucket) = &contract.pace.bucket {
-        bucket.put_back();
-    }
-}
-
-fn take_rate(contract: &Contract, now: Timestamp) -> Result<(), Refusal> {
-    let Some(Err(wait)) = contract.pace.bucket.as_ref().map(|bucket| bucket.take(now)) else { return Ok(()) };
-    let sentence = format!("calls under this agreement come too often; wait {wait} ms");
-    let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "rate.exceeded", sentence);
-    Err(refusal.retry_after(wait.div_ceil(1000)))
 }
 
 async fn decide_counting(
     clock: &Clock,
     contract: &Contract,
     call: Call<'_>,
+    claim: &mut Claim,
     looked_up: &mut bool,
 ) -> Result<Permit, Refusal> {
-    let mut found = None;
+    let (mut found, mut afresh) = (None, false);
     loop {
         let now = clock.now();
-        let used = contract.count.as_ref().map(|counter| counter.used());
-        let seen = contract.pace.window().map(|window| window.look(now));
-        let made = judged(contract, call, &Counted { used, seen, now }, found.as_ref());
-        if let (true, None, Some(clause)) = (made.verdict.permit && made.hoped, &found, &contract.consent) {
-            *looked_up = true;
-            found = Some(clause.look_up(call.consent, (call.path, call.told.subject.as_deref()), clock).await);
+        let seen = contract.account.look(claim, afresh, now).await?;
+        let made = judged(contract, call, &Counted { used: seen.used, lately: seen.lately, now }, found.as_ref());
+        let hopes = made.verdict.permit && made.hoped;
+        if (hopes || !made.verdict.permit) && !seen.is_fresh {
+            afresh = true;
+            continue;
+        }
+        if let (true, None, Some(clause)) = (hopes, &found, &contract.consent) {
+            if contract.account.pay(claim, &seen).await? {
+                *looked_up = true;
+                found = Some(clause.look_up(call.consent, (call.path, call.told.subject.as_deref()), clock).await);
+                claim.renew();
+            }
             continue;
         }
         let Judged { verdict, why, facts, .. } = made;
@@ -117,7 +91,7 @@ async fn decide_counting(
             Why::Held(clauses) => clauses,
             Why::Refused(decision) => return Err(refuse(&decision, facts, found)),
         };
-        let Some(taken) = reserve(contract, used, seen, now).await? else { continue };
+        let Some(taken) = contract.account.reserve(claim, &seen, now).await? else { continue };
         let consent = match found {
             Some(Found::Granted(used)) => Some(used),
             _ => None,
@@ -129,7 +103,7 @@ async fn decide_counting(
 /// What was counted when the call was decided.
 struct Counted {
     used: Option<u64>,
-    seen: Option<Seen>,
+    lately: Option<Lately>,
     now: Timestamp,
 }
 
@@ -210,41 +184,14 @@ fn slot(contract: &Contract, sheet: &mut Sheet, call: Call<'_>, counted: &Counte
     if let Some(used) = counted.used {
         filling.number(places.count, whole(used.saturating_add(1)));
     }
-    if let Some(seen) = counted.seen {
-        filling.number(places.in_minute, whole(seen.in_minute));
-        filling.millis(places.since_last, seen.since_last.unwrap_or(ENDLESS));
+    if let Some(lately) = counted.lately {
+        filling.number(places.in_minute, whole(lately.in_minute));
+        filling.millis(places.since_last, lately.since_last.unwrap_or(ENDLESS));
     }
 }
 
 fn whole(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// Reserves what the decision saw; `None` when another call came first.
-async fn reserve(
-    contract: &Contract,
-    used: Option<u64>,
-    seen: Option<Seen>,
-    now: Timestamp,
-) -> Result<Option<Taken>, Refusal> {
-    let use_of_count = match (&contract.count, used) {
-        (Some(counter), Some(used)) => match counter.reserve(used).await.map_err(|e| not_counted(&e))? {
-            Some(reservation) => Some(reservation),
-            None => return Ok(None),
-        },
-        _ => None,
-    };
-    let (Some(window), Some(seen)) = (contract.pace.window(), seen) else {
-        return Ok(Some(Taken { use_of_count, slot: None }));
-    };
-    let slot = window.reserve(seen, now);
-    if slot.is_none() {
-        if let Some(reservation) = use_of_count {
-            reservation.release();
-        }
-        return Ok(None);
-    }
-    Ok(Some(Taken { use_of_count, slot }))
 }
 
 /// The refusal of a decision; where it is for want of a consent, in the words of that.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use http::{HeaderName, Method, Response, StatusCode};
 
+use super::account::Taken;
 use super::capacity::Place;
 use super::consent::Used;
 use super::contract::Contract;
@@ -44,7 +45,7 @@ pub(super) struct Ongoing {
     pub(super) times: Times,
     permit: Option<(Clauses, Facts)>,
     permission: Option<usize>,
-    taken: Option<decision::Taken>,
+    taken: Option<Taken>,
     consent: Option<Used>,
     message_id: Option<MessageId>,
     /// It was to be forwarded, and the security server could not be reached.
@@ -165,7 +166,7 @@ impl Ongoing {
 
     fn give_back(&mut self) {
         if let (Some(taken), Some(contract)) = (self.taken.take(), &self.contract) {
-            taken.give_back(contract);
+            contract.account.give_back(taken);
         }
     }
 

@@ -29,13 +29,19 @@ struct Calls {
     version: u64,
 }
 
-/// What a decision is made on.
+/// When calls came lately.
 #[derive(Clone, Copy)]
-pub(super) struct Seen {
+pub(super) struct Lately {
     /// Calls in the last minute, this one included.
     pub(super) in_minute: u64,
     /// Milliseconds since the last call; `None` when there was none.
     pub(super) since_last: Option<i64>,
+}
+
+/// What a decision is made on.
+#[derive(Clone, Copy)]
+pub(super) struct Seen {
+    pub(super) lately: Lately,
     version: u64,
 }
 
@@ -85,11 +91,8 @@ impl Window {
             calls.earlier = Some(past);
         }
         let last = calls.minute.back().copied().or(calls.earlier);
-        Seen {
-            in_minute: calls.minute.len() as u64 + 1,
-            since_last: last.map(|last| now.saturating_sub(last).max(0)),
-            version: calls.version,
-        }
+        let since_last = last.map(|last| now.saturating_sub(last).max(0));
+        Seen { lately: Lately { in_minute: calls.minute.len() as u64 + 1, since_last }, version: calls.version }
     }
 
     /// Takes a call down; `None` when another came since `seen`.
@@ -134,12 +137,12 @@ mod tests {
         let take = |now| window.reserve(window.look(at(now)), at(now)).unwrap();
         let (_, second, third) = (take(0), take(10_000), take(20_000));
         window.give_back(second);
-        let seen = window.look(at(30_000));
+        let seen = window.look(at(30_000)).lately;
         assert_eq!((seen.in_minute, seen.since_last), (3, Some(10_000)));
         window.give_back(third);
-        let seen = window.look(at(30_000));
+        let seen = window.look(at(30_000)).lately;
         assert_eq!((seen.in_minute, seen.since_last), (2, Some(30_000)));
-        assert_eq!(window.look(at(70_000)).since_last, Some(70_000), "the last one stays known after its minute");
+        assert_eq!(window.look(at(70_000)).lately.since_last, Some(70_000), "the last one stays known after its minute");
     }
 
     #[test]

@@ -13,14 +13,33 @@ pub struct Rate {
     pub burst: u32,
 }
 
+impl Rate {
+    /// Microseconds between two calls in the long run.
+    pub(in crate::dataplane) fn interval(self) -> i64 {
+        1_000_000 / i64::from(self.per_second.max(1))
+    }
+
+    /// For how many microseconds ahead calls may be taken.
+    fn depth(self) -> i64 {
+        self.interval() * i64::from(self.burst.max(1))
+    }
+
+    /// When a bucket that will be full at `full_at` will be full again after one more call at `now`; all in microseconds.
+    ///
+    /// # Errors
+    /// When there is no call in it: after how many milliseconds there will be one.
+    pub(in crate::dataplane) fn after_one_more(self, full_at: i64, now: i64) -> Result<i64, u64> {
+        let next = full_at.max(now) + self.interval();
+        let wait = next - now - self.depth();
+        if wait > 0 { Err(u64::try_from(wait).unwrap_or_default().div_ceil(1000)) } else { Ok(next) }
+    }
+}
+
 /// A bucket that refills with time. It begins with a single call, as if the others had been used just before: what was taken
 /// before a restart counts.
 #[derive(Debug)]
 pub struct TokenBucket {
-    /// Microseconds between two calls in the long run.
-    interval: i64,
-    /// For how many microseconds ahead calls may be taken.
-    depth: i64,
+    rate: Rate,
     /// When the bucket will be full again, in microseconds since 1970.
     full_at: AtomicI64,
 }
@@ -29,9 +48,7 @@ impl TokenBucket {
     /// A bucket holding one call.
     #[must_use]
     pub fn new(rate: Rate, now: Timestamp) -> Self {
-        let interval = 1_000_000 / i64::from(rate.per_second.max(1));
-        let depth = interval * i64::from(rate.burst.max(1));
-        Self { interval, depth, full_at: AtomicI64::new(micros(now) + depth - interval) }
+        Self { rate, full_at: AtomicI64::new(micros(now) + rate.depth() - rate.interval()) }
     }
 
     /// Takes one call.
@@ -42,11 +59,7 @@ impl TokenBucket {
         let now = micros(now);
         let mut full_at = self.full_at.load(Ordering::Acquire);
         loop {
-            let next = full_at.max(now) + self.interval;
-            let wait = next - now - self.depth;
-            if wait > 0 {
-                return Err(u64::try_from(wait).unwrap_or_default().div_ceil(1000));
-            }
+            let next = self.rate.after_one_more(full_at, now)?;
             match self.full_at.compare_exchange_weak(full_at, next, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return Ok(()),
                 Err(other) => full_at = other,
@@ -56,7 +69,7 @@ impl TokenBucket {
 
     /// Puts one call back: it was never forwarded.
     pub fn put_back(&self) {
-        self.full_at.fetch_sub(self.interval, Ordering::AcqRel);
+        self.full_at.fetch_sub(self.rate.interval(), Ordering::AcqRel);
     }
 }
 
