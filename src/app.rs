@@ -199,6 +199,7 @@ async fn data_plane(
             assets: Arc::new(assets),
             client: client.clone(),
             evidence: evidence.clone(),
+            // Where replicas share a database: Counters::open_shared(options).
             counters: Counters::open(&config.store.path).await?,
             signer,
             former_keys: Vec::new(),

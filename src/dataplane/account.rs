@@ -54,6 +54,8 @@ pub(super) struct Claim {
     came: Option<Instant>,
     /// What it took of a shared rate already.
     paid: Option<postgres::Reservation>,
+    /// It has its turn.
+    turn: Option<postgres::Again>,
 }
 
 /// What a decision is made on.
@@ -110,9 +112,9 @@ impl Account {
         match self {
             Self::Alone(Alone { pace, .. }) => {
                 pace.bucket.as_ref().map_or(Ok(()), |bucket| bucket.take(now)).map_err(too_often)?;
-                Ok(Claim { came: None, paid: None })
+                Ok(Claim { came: None, paid: None, turn: None })
             }
-            Self::Shared(_) => Ok(Claim { came: Some(Instant::now()), paid: None }),
+            Self::Shared(_) => Ok(Claim { came: Some(Instant::now()), paid: None, turn: None }),
         }
     }
 
@@ -146,7 +148,10 @@ impl Account {
     /// 503 when that is not durable.
     pub(super) async fn pay(&self, claim: &mut Claim, seen: &Sighting) -> Result<bool, Refusal> {
         let (Self::Shared(shared), Of::Shared(Some(sight))) = (self, &seen.of) else { return Ok(true) };
-        let (Some(rate), None) = (shared.rate, &claim.paid) else { return Ok(true) };
+        let (Some(rate), None) = (shared.rate, &claim.paid) else {
+            claim.turn = None;
+            return Ok(true);
+        };
         let tokens = Amounts { tokens: rate.interval(), ..Amounts::default() };
         claim.paid = Box::pin(shared.take(claim, *sight, tokens)).await?;
         Ok(claim.paid.is_some())
@@ -265,14 +270,21 @@ impl Shared {
 
     async fn take(
         &self,
-        claim: &Claim,
+        claim: &mut Claim,
         sight: Sight,
         amounts: Amounts,
     ) -> Result<Option<postgres::Reservation>, Refusal> {
         if claim.came.is_some_and(|came| came.elapsed() > PATIENCE) {
             return Err(not_counted(&CounterError::Busy));
         }
-        self.account.take(sight, amounts).await.map_err(|error| not_counted(&error))
+        let taking = self.account.take(sight, amounts, claim.turn.take());
+        match taking.await.map_err(|error| not_counted(&error))? {
+            postgres::Taking::Kept(reservation) => Ok(Some(reservation)),
+            postgres::Taking::Again(turn) => {
+                claim.turn = turn;
+                Ok(None)
+            }
+        }
     }
 }
 

@@ -131,7 +131,10 @@ impl Counter {
                     return Ok(None);
                 }
                 let one = postgres::Amounts { uses: 1, ..postgres::Amounts::default() };
-                account.take(sight, one).await?.map(Taken::Shared)
+                match account.take(sight, one, None).await? {
+                    postgres::Taking::Kept(reservation) => Some(Taken::Shared(reservation)),
+                    postgres::Taking::Again(_) => None,
+                }
             }
         };
         Ok(taken.map(Reservation))
@@ -178,3 +181,6 @@ impl Reservation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

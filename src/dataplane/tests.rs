@@ -21,11 +21,15 @@ use crate::xroad::route::Route;
 
 mod abandoned;
 mod backend;
+pub(in crate::dataplane) mod backing;
+mod cluster;
 mod limits;
+mod outages;
 mod refused;
 mod streamed;
 
 use backend::Backend;
+use backing::Backing;
 
 const AT: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 const PATH: &str = "/provider/data/0193";
@@ -79,7 +83,7 @@ struct Stage {
     evidence: Evidence,
     backend: Backend,
     clock: Clock,
-    directory: TempDir,
+    _directory: TempDir,
 }
 
 /// An answer, read to its end.
@@ -111,6 +115,10 @@ impl Stage {
     }
 
     async fn with(settings: DataPlaneSettings) -> Self {
+        Self::on(&Backing::Alone(tempfile::tempdir().unwrap()), settings).await
+    }
+
+    async fn on(backing: &Backing, settings: DataPlaneSettings) -> Self {
         let backend = Backend::start().await;
         let directory = tempfile::tempdir().unwrap();
         let clock = Clock::standing(AT);
@@ -123,7 +131,7 @@ impl Stage {
             assets: Arc::clone(&shelf) as Arc<dyn Assets>,
             client,
             evidence: evidence.clone(),
-            counters: Counters::open(directory.path()).await.unwrap(),
+            counters: backing.counters().await,
             signer: Arc::new(FileSigner::open_or_create(&directory.path().join("key.pem")).unwrap()),
             former_keys: Vec::new(),
             registry: Registry::built_in(),
@@ -131,7 +139,7 @@ impl Stage {
             pseudonym_key: "a key of tests".into(),
             clock: clock.clone(),
         };
-        Self { plane: DataPlane::new(settings, surroundings), shelf, evidence, backend, clock, directory }
+        Self { plane: DataPlane::new(settings, surroundings), shelf, evidence, backend, clock, _directory: directory }
     }
 
     /// A started transfer under these constraints; its token.
@@ -175,20 +183,25 @@ impl Stage {
 
     /// A data plane that remembers nothing, in front of `server`.
     fn afresh(&self, server: &str) -> DataPlane {
+        self.another(server, self.plane.0.counters.clone(), self.clock.clone())
+    }
+
+    /// A data plane as this one with counters and a clock of its own: another replica.
+    fn another(&self, server: &str, counters: Counters, clock: Clock) -> DataPlane {
         let server = server.parse().unwrap();
         let surroundings = Surroundings {
             assets: Arc::clone(&self.shelf) as Arc<dyn Assets>,
             client: XRoadClient::new(&XRoadConfig { server, tls: None, limits: Limits::default() }).unwrap(),
             evidence: self.evidence.clone(),
-            counters: self.plane.0.counters.clone(),
+            counters,
             signer: Arc::clone(&self.plane.0.signer),
             former_keys: Vec::new(),
             registry: Registry::built_in(),
             consents: None,
             pseudonym_key: "a key of tests".into(),
-            clock: self.clock.clone(),
+            clock,
         };
-        DataPlane::new(DataPlaneSettings::default(), surroundings)
+        DataPlane::new(self.plane.0.settings.clone(), surroundings)
     }
 
     fn restart(&mut self) {
@@ -331,26 +344,4 @@ async fn a_transfer_is_found_in_the_store_after_a_restart() {
     assert_eq!(stage.get(&token, "/a").await.status, StatusCode::CREATED);
     stage.change(TransferState::Terminated, 1, 2);
     assert_eq!(stage.get(&token, "/a").await.code(), "transfer.terminated");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hundred_calls_at_once_never_pass_more_often_than_counted() {
-    let stage = Arc::new(Stage::set().await);
-    let token = stage.start(json!([{"leftOperand": "count", "operator": "lteq", "rightOperand": 37}])).await;
-    let calls: Vec<_> = (0..100)
-        .map(|_| {
-            let (stage, token) = (Arc::clone(&stage), token.clone());
-            tokio::spawn(async move { stage.get(&token, "/a").await.status })
-        })
-        .collect();
-    let mut passed = 0;
-    for call in calls {
-        match call.await.unwrap() {
-            StatusCode::CREATED => passed += 1,
-            status => assert_eq!(status, StatusCode::FORBIDDEN),
-        }
-    }
-    assert_eq!((passed, stage.backend.arrived().len()), (37, 37));
-    let after = Counters::open(stage.directory.path()).await.unwrap();
-    assert_eq!(after.counter("did:web:provider agreement-1").await.unwrap().used(), 37);
 }

@@ -2,15 +2,16 @@
 //!
 //! A replica decides on the account as it last read it, with what its own calls are about to take on top, and takes it in one statement
 //! on the condition that the account has not changed since: all calls that wait take together, in one transaction. When another
-//! replica came first, they decide again on what is read then. Nothing is refused unless the account was read after the call came.
+//! replica came first, they decide again on what is read then, and meanwhile no other replica changes it. Nothing is refused unless the account was read after the call came.
 //! Times are those of the database's clock, so that replicas whose clocks differ agree.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnectOptions;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 use super::CounterError;
 
@@ -21,8 +22,11 @@ mod settlement;
 pub(in crate::dataplane) use ledger::{Amounts, Sight};
 
 use database::{Database, Failure};
-use ledger::Ledger;
+use ledger::{Asked, Ledger, Moved, Standing};
 use settlement::Settlement;
+
+/// For how long one replica holds an account at most while its calls are decided.
+const LONGEST_TURN: Duration = Duration::from_millis(20);
 
 /// The accounts of all agreements. Cheap to clone.
 #[derive(Clone)]
@@ -53,8 +57,24 @@ struct Desk {
 
 struct Take {
     amounts: Amounts,
-    done: Told<Option<Unkept>>,
+    done: Told<Answer>,
 }
+
+enum Answer {
+    Kept(Unkept),
+    Again(Option<Again>),
+}
+
+/// What came of taking.
+pub(in crate::dataplane) enum Taking {
+    Kept(Reservation),
+    /// Others came first: the decision has to be made again, while this is held.
+    Again(Option<Again>),
+}
+
+/// While it is held, no other replica changes the account, for a short time: whoever decides again has a turn.
+#[must_use]
+pub(in crate::dataplane) struct Again(#[expect(dead_code, reason = "dropped, it is heard of")] mpsc::Sender<()>);
 
 /// Who waits is told so.
 type Told<T> = oneshot::Sender<Result<T, CounterError>>;
@@ -109,7 +129,7 @@ impl Account {
         self.desk().ledger.used()
     }
 
-    /// Takes so much, durably, if the account is as seen; `None` when others came first and the decision has to be made again.
+    /// Takes so much, durably, if the account is as seen; in the turn that it was given, if it was.
     ///
     /// # Errors
     /// When it cannot be made durable.
@@ -117,18 +137,23 @@ impl Account {
         self: &Arc<Self>,
         seen: Sight,
         amounts: Amounts,
-    ) -> Result<Option<Reservation>, CounterError> {
+        turn: Option<Again>,
+    ) -> Result<Taking, CounterError> {
         let taken = {
             let mut desk = self.desk();
             if !desk.ledger.take(seen, amounts) {
-                return Ok(None);
+                return Ok(Taking::Again(None));
             }
             let (done, taken) = oneshot::channel();
             desk.takes.push(Take { amounts, done });
             self.attend(&mut desk);
             taken
         };
-        Ok(taken.await.unwrap_or(Err(CounterError::Closed))?.and_then(Unkept::kept))
+        drop(turn);
+        match taken.await.unwrap_or(Err(CounterError::Closed))? {
+            Answer::Kept(unkept) => Ok(unkept.kept().map_or(Taking::Again(None), Taking::Kept)),
+            Answer::Again(again) => Ok(Taking::Again(again)),
+        }
     }
 
     /// Adds an amount and raises to a value, durably, whatever the account is now.
@@ -191,31 +216,70 @@ impl Account {
             decide_again(takes);
             return Ok(());
         };
-        let amounts = takes.iter().fold(Amounts::default(), |all, take| all.and(take.amounts));
+        let amounts = sum(&takes);
         match self.of.database.take(&self.key, ground, amounts).await {
             Ok(Some((moved, asked))) => {
-                self.desk().ledger.kept(amounts, moved, asked);
-                for Take { amounts, done } in takes {
-                    let reservation = Reservation { account: Arc::clone(self), amounts, version: moved.version };
-                    // Who went away gives it back by that.
-                    let _ = done.send(Ok(Some(Unkept(Some(reservation)))));
-                }
+                self.kept(takes, amounts, moved, asked);
+                Ok(())
+            }
+            Ok(None) => self.take_in_turn(takes).await,
+            Err(failure) => self.not_kept(takes, failure),
+        }
+    }
+
+    /// Another replica came first: the account is held while those who wait decide again, as a replica that is farther from the
+    /// database might come second for ever.
+    async fn take_in_turn(self: &Arc<Self>, takes: Vec<Take>) -> Result<(), CounterError> {
+        let (turn, standing, asked) = match self.of.database.turn(&self.key).await {
+            Ok(turn) => turn,
+            Err(failure) => return self.not_kept(takes, failure),
+        };
+        let displaced = self.stands(standing, asked);
+        let (again, mut all_decided) = mpsc::channel(1);
+        for take in takes.into_iter().chain(displaced) {
+            let _ = take.done.send(Ok(Answer::Again(Some(Again(again.clone())))));
+        }
+        drop(again);
+        let _ = timeout(LONGEST_TURN, all_decided.recv()).await;
+        let (takes, ground) = {
+            let mut desk = self.desk();
+            (std::mem::take(&mut desk.takes), desk.ledger.ground())
+        };
+        let amounts = sum(&takes);
+        let Some(ground) = ground.filter(|_| !takes.is_empty()) else {
+            decide_again(takes);
+            return turn.end().await.map_err(Failure::into_error);
+        };
+        match turn.take(&self.key, ground, amounts).await {
+            Ok(Some((moved, asked))) => {
+                self.kept(takes, amounts, moved, asked);
                 Ok(())
             }
             Ok(None) => {
-                let outcome = self.read().await;
-                match &outcome {
-                    Ok(()) => decide_again(takes),
-                    Err(error) => fail(takes, error),
-                }
-                outcome
-            }
-            // If it happened it counts: who decides again finds it counted.
-            Err(Failure::Broken(_)) => {
                 decide_again(takes.into_iter().chain(self.forget()));
                 Ok(())
             }
-            Err(failure) => {
+            Err(failure) => self.not_kept(takes, failure),
+        }
+    }
+
+    fn kept(self: &Arc<Self>, takes: Vec<Take>, amounts: Amounts, moved: Moved, asked: Asked) {
+        self.desk().ledger.kept(amounts, moved, asked);
+        for Take { amounts, done } in takes {
+            let reservation = Reservation { account: Arc::clone(self), amounts, version: moved.version };
+            // Who went away gives it back by that.
+            let _ = done.send(Ok(Answer::Kept(Unkept(Some(reservation)))));
+        }
+    }
+
+    fn not_kept(&self, takes: Vec<Take>, failure: Failure) -> Result<(), CounterError> {
+        match failure {
+            // If it happened it counts: who decides again finds it counted.
+            Failure::Broken(_) => {
+                decide_again(takes.into_iter().chain(self.forget()));
+                Ok(())
+            }
+            failure => {
                 let error = failure.into_error();
                 fail(takes, &error);
                 Err(error)
@@ -261,12 +325,14 @@ impl Account {
     /// Reads the account; who was about to take something of it as it was thought to be decides again.
     async fn read(&self) -> Result<(), CounterError> {
         let (standing, asked) = self.of.database.read(&self.key).await.map_err(Failure::into_error)?;
-        let displaced = {
-            let mut desk = self.desk();
-            if desk.ledger.stands(standing, asked) { std::mem::take(&mut desk.takes) } else { Vec::new() }
-        };
-        decide_again(displaced);
+        decide_again(self.stands(standing, asked));
         Ok(())
+    }
+
+    /// The account is so; those who were about to take something of it as it was thought to be.
+    fn stands(&self, standing: Standing, asked: Asked) -> Vec<Take> {
+        let mut desk = self.desk();
+        if desk.ledger.stands(standing, asked) { std::mem::take(&mut desk.takes) } else { Vec::new() }
     }
 
     /// Forgets how the account is; those who were about to take something of it.
@@ -289,9 +355,13 @@ impl Account {
     }
 }
 
+fn sum(takes: &[Take]) -> Amounts {
+    takes.iter().fold(Amounts::default(), |all, take| all.and(take.amounts))
+}
+
 fn decide_again(takes: impl IntoIterator<Item = Take>) {
     for take in takes {
-        let _ = take.done.send(Ok(None));
+        let _ = take.done.send(Ok(Answer::Again(None)));
     }
 }
 

@@ -4,8 +4,10 @@ use std::future::ready;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use sqlx::Postgres;
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
-use tokio::time::timeout_at;
+use tokio::time::{Instant as Deadline, timeout_at};
 
 use super::ledger::{Amounts, Asked, Calls, Ground, Moved, Standing};
 use super::settlement::Settlement;
@@ -58,6 +60,8 @@ SELECT a.version, a.used, a.full_at, a.earlier,
     ARRAY(SELECT c.calls FROM agreement_call AS c WHERE c.key = a.key ORDER BY c.version) AS numbers
 FROM agreement_account AS a WHERE a.key = $1";
 
+const LOCK: &str = "SELECT FROM agreement_account WHERE key = $1 FOR UPDATE";
+
 const OPEN: &str = "INSERT INTO agreement_account (key) VALUES ($1) ON CONFLICT DO NOTHING";
 
 /// Why a statement had no answer.
@@ -88,7 +92,11 @@ pub(super) struct Database {
 impl Database {
     /// Connects, and makes the tables or brings them up to date.
     pub(super) async fn open(options: PgConnectOptions) -> Result<Self, CounterError> {
-        let options = options.application_name("sliproad limits").options([("statement_timeout", STATEMENT)]);
+        let options = options.application_name("sliproad limits").options([
+            ("statement_timeout", STATEMENT),
+            ("idle_in_transaction_session_timeout", STATEMENT),
+            ("default_transaction_isolation", "read committed"),
+        ]);
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(PATIENCE)
@@ -114,26 +122,30 @@ impl Database {
         ground: Ground,
         amounts: Amounts,
     ) -> Result<Option<(Moved, Asked)>, Failure> {
-        let (moved, asked) = self
-            .ask(async |connection| {
-                let query = sqlx::query_as(TAKE)
-                    .bind(key)
-                    .bind(ground.version)
-                    .bind(signed(amounts.uses))
-                    .bind(ground.earlier)
-                    .bind(amounts.tokens)
-                    .bind(signed(amounts.calls))
-                    .bind(ground.aged);
-                query.fetch_optional(connection).await
-            })
-            .await?;
-        Ok(moved.map(|moved: Moved| (moved, asked)))
+        self.session().await?.take(key, ground, amounts).await
+    }
+
+    /// Waits until nobody else changes the account, and holds it; as it is then.
+    pub(super) async fn turn(&self, key: &str) -> Result<(Turn<'_>, Standing, Asked), Failure> {
+        let mut session = self.session().await?;
+        session.holds = true;
+        session.run(async |connection| sqlx::query("BEGIN").execute(connection).await).await?;
+        let lock = async |connection: &mut PgConnection| sqlx::query(LOCK).bind(key).execute(connection).await;
+        let (locked, _) = session.run(lock).await?;
+        if locked.rows_affected() == 0 {
+            session.run(async |connection| sqlx::query(OPEN).bind(key).execute(connection).await).await?;
+        }
+        match session.read(key).await? {
+            (Some(standing), asked) => Ok((Turn(session), standing, asked)),
+            (None, _) => Err(Failure::Unsent(CounterError::Database("the account is gone".to_owned()))),
+        }
     }
 
     /// Changes an account whatever it is now.
     pub(super) async fn settle(&self, key: &str, settlement: &Settlement) -> Result<(Moved, Asked), Failure> {
         let (versions, numbers): (Vec<_>, Vec<_>) = settlement.calls.iter().map(|(v, n)| (*v, signed(*n))).unzip();
-        self.ask(async |connection| {
+        let mut session = self.session().await?;
+        let settle = async |connection: &mut PgConnection| {
             let query = sqlx::query_as(SETTLE)
                 .bind(key)
                 .bind(signed(settlement.returned.uses))
@@ -143,8 +155,8 @@ impl Database {
                 .bind(versions)
                 .bind(numbers);
             query.fetch_one(connection).await
-        })
-        .await
+        };
+        session.run(settle).await
     }
 
     /// An account as it is now; an unused one when it is not there. A broken connection is replaced, as often as there may be any.
@@ -153,55 +165,37 @@ impl Database {
         loop {
             match self.read_once(key).await {
                 Err(Failure::Broken(_)) if left > 0 => left -= 1,
+                Err(Failure::Broken(error)) => return Err(Failure::Unanswered(self.unanswered(&error))),
                 outcome => return outcome,
             }
         }
     }
 
     async fn read_once(&self, key: &str) -> Result<(Standing, Asked), Failure> {
-        let find = async || {
-            self.ask(async |connection| sqlx::query_as::<_, Row>(READ).bind(key).fetch_optional(connection).await).await
-        };
-        if let (Some(row), asked) = find().await? {
-            return Ok((row.into(), asked));
+        let mut session = self.session().await?;
+        if let (Some(standing), asked) = session.read(key).await? {
+            return Ok((standing, asked));
         }
-        self.ask(async |connection| sqlx::query(OPEN).bind(key).execute(connection).await).await?;
-        match find().await? {
-            (Some(row), asked) => Ok((row.into(), asked)),
+        session.run(async |connection| sqlx::query(OPEN).bind(key).execute(connection).await).await?;
+        match session.read(key).await? {
+            (Some(standing), asked) => Ok((standing, asked)),
             (None, _) => Err(Failure::Unsent(CounterError::Database("the account is gone".to_owned()))),
         }
     }
 
-    async fn ask<T>(
-        &self,
-        run: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
-    ) -> Result<(T, Asked), Failure> {
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        let mut connection = match timeout_at(deadline, self.pool.acquire()).await {
-            Ok(Ok(connection)) => connection,
-            Ok(Err(error)) => return Err(Failure::Unsent(self.unanswered(&error))),
-            Err(late) => return Err(Failure::Unsent(self.unanswered(&late))),
-        };
-        let sent = Instant::now();
-        let outcome = timeout_at(deadline, run(&mut connection)).await;
-        let answer = match outcome {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => {
-                connection.close_on_drop();
-                return Err(match is_broken(&error) {
-                    true => Failure::Broken(CounterError::Database(error.to_string())),
-                    false => Failure::Unanswered(self.unanswered(&error)),
-                });
-            }
-            Err(late) => {
-                connection.close_on_drop();
-                return Err(Failure::Unanswered(self.unanswered(&late)));
-            }
-        };
-        if self.silent.swap(false, Ordering::AcqRel) {
+    async fn session(&self) -> Result<Session<'_>, Failure> {
+        let deadline = Deadline::now() + PATIENCE;
+        match timeout_at(deadline, self.pool.acquire()).await {
+            Ok(Ok(connection)) => Ok(Session { database: self, connection, deadline, holds: false }),
+            Ok(Err(error)) => Err(Failure::Unsent(self.unanswered(&error))),
+            Err(late) => Err(Failure::Unsent(self.unanswered(&late))),
+        }
+    }
+
+    fn answered(&self) {
+        if self.silent.load(Ordering::Acquire) && self.silent.swap(false, Ordering::AcqRel) {
             tracing::info!("the database of the counters answers again");
         }
-        Ok((answer, Asked { sent, answered: Instant::now() }))
     }
 
     /// Told once, until it answers again.
@@ -210,6 +204,97 @@ impl Database {
             tracing::error!(%error, "the database of the counters does not answer");
         }
         CounterError::Database(error.to_string())
+    }
+}
+
+/// A connection, for so long as the database is waited for.
+struct Session<'d> {
+    database: &'d Database,
+    connection: PoolConnection<Postgres>,
+    deadline: Deadline,
+    /// It is within a transaction.
+    holds: bool,
+}
+
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        // Given up half-way: the server lets go of the account when the connection is closed.
+        if self.holds {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
+impl Session<'_> {
+    async fn take(
+        &mut self,
+        key: &str,
+        ground: Ground,
+        amounts: Amounts,
+    ) -> Result<Option<(Moved, Asked)>, Failure> {
+        let take = async |connection: &mut PgConnection| {
+            let query = sqlx::query_as(TAKE)
+                .bind(key)
+                .bind(ground.version)
+                .bind(signed(amounts.uses))
+                .bind(ground.earlier)
+                .bind(amounts.tokens)
+                .bind(signed(amounts.calls))
+                .bind(ground.aged);
+            query.fetch_optional(connection).await
+        };
+        let (moved, asked) = self.run(take).await?;
+        Ok(moved.map(|moved: Moved| (moved, asked)))
+    }
+
+    async fn read(&mut self, key: &str) -> Result<(Option<Standing>, Asked), Failure> {
+        let read = async |connection: &mut PgConnection| {
+            sqlx::query_as::<_, Row>(READ).bind(key).fetch_optional(connection).await
+        };
+        let (row, asked) = self.run(read).await?;
+        Ok((row.map(Standing::from), asked))
+    }
+
+    async fn run<T>(
+        &mut self,
+        statement: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<(T, Asked), Failure> {
+        let sent = Instant::now();
+        let failure = match timeout_at(self.deadline, statement(&mut self.connection)).await {
+            Ok(Ok(answer)) => {
+                self.database.answered();
+                return Ok((answer, Asked { sent, answered: Instant::now() }));
+            }
+            Ok(Err(error)) if is_broken(&error) => Failure::Broken(CounterError::Database(error.to_string())),
+            Ok(Err(error)) => Failure::Unanswered(self.database.unanswered(&error)),
+            Err(late) => Failure::Unanswered(self.database.unanswered(&late)),
+        };
+        self.connection.close_on_drop();
+        Err(failure)
+    }
+}
+
+/// An account that nobody else changes meanwhile. Dropped, it is let go.
+pub(super) struct Turn<'d>(Session<'d>);
+
+impl Turn<'_> {
+    /// As [`Database::take`], and lets go.
+    pub(super) async fn take(
+        mut self,
+        key: &str,
+        ground: Ground,
+        amounts: Amounts,
+    ) -> Result<Option<(Moved, Asked)>, Failure> {
+        let taken = self.0.take(key, ground, amounts).await?;
+        self.end().await?;
+        Ok(taken)
+    }
+
+    /// Lets go.
+    pub(super) async fn end(mut self) -> Result<(), Failure> {
+        self.0.run(async |connection| sqlx::query("COMMIT").execute(connection).await).await?;
+        self.0.holds = false;
+        Ok(())
     }
 }
 
