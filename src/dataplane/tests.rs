@@ -119,6 +119,11 @@ impl Stage {
     }
 
     async fn on(backing: &Backing, settings: DataPlaneSettings) -> Self {
+        Self::asking(backing, settings, None).await
+    }
+
+    /// One that asks about consents.
+    async fn asking(backing: &Backing, settings: DataPlaneSettings, consents: Option<Consents>) -> Self {
         let backend = Backend::start().await;
         let directory = tempfile::tempdir().unwrap();
         let clock = Clock::standing(AT);
@@ -135,7 +140,7 @@ impl Stage {
             signer: Arc::new(FileSigner::open_or_create(&directory.path().join("key.pem")).unwrap()),
             former_keys: Vec::new(),
             registry: Registry::built_in(),
-            consents: None,
+            consents,
             pseudonym_key: "a key of tests".into(),
             clock: clock.clone(),
         };

@@ -404,3 +404,6 @@ impl Drop for Unkept {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,10 @@
 //! How often calls may come, whatever happens between them.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::*;
 use crate::dataplane::counters::Rate;
+use crate::model::xroad::ClientId;
 
 fn per_minute(limit: u32) -> Value {
     json!([{"leftOperand": "xroad:callsPerMinute", "operator": "lteq", "rightOperand": limit}])
@@ -96,6 +99,49 @@ async fn calls_that_come_too_often_wait() {
         assert_eq!(answer.headers["retry-after"], "1");
         backing.pass(&stage.clock, 1000).await;
         assert_eq!(stage.get(&token, "/a").await.status, StatusCode::CREATED);
+    }
+}
+
+/// Says of nobody that he consents, and counts how often it is asked.
+#[derive(Default)]
+struct Declining(AtomicUsize);
+
+#[async_trait]
+impl ConsentValidator for Declining {
+    async fn validate(&self, _: &ClientId, _: &ConsentReference) -> Result<Option<Consent>, ConsentUnavailable> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(None)
+    }
+
+    async fn report(&self, _: &ClientId, _: &ConsentReference, _: Timestamp) -> Result<(), ConsentUnavailable> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_asked_about_persons_more_often_than_the_rate_lets_calls_pass() {
+    for backing in Backing::each() {
+        let validator = Arc::new(Declining::default());
+        let subject = SubjectPlace::Declared;
+        let declaration = ConsentDeclaration { id: "SD".to_owned(), assets: vec!["*".to_owned()], subject };
+        let settings = ConsentSettings { bound: Duration::ZERO, client: None, declarations: vec![declaration] };
+        let consents = Consents::new(Arc::clone(&validator) as Arc<dyn ConsentValidator>, settings);
+        let stage = Stage::asking(&backing, limited(1, 1), Some(consents)).await;
+        let asking = json!([{"leftOperand": "xroad:consent", "operator": "eq", "rightOperand": "granted"}]);
+        let token = stage.start(asking).await;
+        let call = |path| {
+            let mut call = request(&token, path);
+            call.headers_mut().insert("sliproad-consent", "c-1".parse().unwrap());
+            call.headers_mut().insert("sliproad-consent-subject", "60001019906".parse().unwrap());
+            call
+        };
+        assert_eq!(stage.send(call("/../a")).await.code(), "path.dot-segment");
+        assert_eq!(stage.send(call("/a")).await.code(), "consent.refused");
+        assert_eq!(stage.send(call("/a")).await.code(), "rate.exceeded");
+        assert_eq!(validator.0.load(Ordering::SeqCst), 1);
+        backing.pass(&stage.clock, 1000).await;
+        assert_eq!(stage.send(call("/a")).await.code(), "consent.refused");
+        assert_eq!(validator.0.load(Ordering::SeqCst), 2);
     }
 }
 
