@@ -202,12 +202,7 @@ impl Claim {
 }
 
 impl Alone {
-    async fn reserve(
-        &self,
-        used: Option<u64>,
-        seen: Option<Seen>,
-        now: Timestamp,
-    ) -> Result<Option<Taken>, Refusal> {
+    async fn reserve(&self, used: Option<u64>, seen: Option<Seen>, now: Timestamp) -> Result<Option<Taken>, Refusal> {
         let use_of_count = match (&self.count, used) {
             (Some(counter), Some(used)) => match counter.reserve(used).await.map_err(|e| not_counted(&e))? {
                 Some(reservation) => Some(reservation),

@@ -142,7 +142,11 @@ mod tests {
         window.give_back(third);
         let seen = window.look(at(30_000)).lately;
         assert_eq!((seen.in_minute, seen.since_last), (2, Some(30_000)));
-        assert_eq!(window.look(at(70_000)).lately.since_last, Some(70_000), "the last one stays known after its minute");
+        assert_eq!(
+            window.look(at(70_000)).lately.since_last,
+            Some(70_000),
+            "the last one stays known after its minute"
+        );
     }
 
     #[test]

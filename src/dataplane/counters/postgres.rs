@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnectOptions;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -124,7 +125,7 @@ impl Account {
         }
     }
 
-    /// Uses taken, as last seen from here; 0 when it was never looked at.
+    /// Uses taken, as last seen from here; 0 when the account was never read.
     pub(super) fn used(&self) -> u64 {
         self.desk().ledger.used()
     }
@@ -177,8 +178,12 @@ impl Account {
 
     /// Sees to it that what waits is asked.
     fn attend(self: &Arc<Self>, desk: &mut Desk) {
-        if !std::mem::replace(&mut desk.attended, true) {
-            tokio::spawn(Arc::clone(self).ask());
+        // Without a runtime the program is stopping: what is not given back counts.
+        if !desk.attended
+            && let Ok(runtime) = Handle::try_current()
+        {
+            desk.attended = true;
+            runtime.spawn(Arc::clone(self).ask());
         }
     }
 

@@ -23,7 +23,11 @@ async fn status(plane: &DataPlane, request: Request<Full<Bytes>>) -> StatusCode 
 }
 
 /// Two replicas with one transfer, started on the first, and its token; without a shared database, one replica twice.
-async fn replicas(backing: &Backing, settings: DataPlaneSettings, limits: Value) -> (Arc<Stage>, [DataPlane; 2], String) {
+async fn replicas(
+    backing: &Backing,
+    settings: DataPlaneSettings,
+    limits: Value,
+) -> (Arc<Stage>, [DataPlane; 2], String) {
     let stage = Stage::on(backing, settings).await;
     let token = stage.start(limits).await;
     let other = match backing {

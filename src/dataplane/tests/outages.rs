@@ -50,7 +50,8 @@ async fn connections_that_were_ended_cost_no_call_and_no_use() {
     let (stage, token, backing) = counted(cluster, 9).await;
     for _ in 0..3 {
         assert_eq!(stage.get(&token, "/a").await.status, StatusCode::CREATED);
-        let end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'sliproad limits'";
+        let end =
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'sliproad limits'";
         let ended: Vec<bool> = sqlx::query_scalar(end).fetch_all(&mut operator).await.unwrap();
         assert!(ended.contains(&true));
     }

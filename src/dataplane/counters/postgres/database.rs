@@ -4,9 +4,9 @@ use std::future::ready;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use sqlx::Postgres;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::{Connection as _, Postgres};
 use tokio::time::{Instant as Deadline, timeout_at};
 
 use super::ledger::{Amounts, Asked, Calls, Ground, Moved, Standing};
@@ -92,6 +92,7 @@ pub(super) struct Database {
 impl Database {
     /// Connects, and makes the tables or brings them up to date.
     pub(super) async fn open(options: PgConnectOptions) -> Result<Self, CounterError> {
+        migrate(&options).await?;
         let options = options.application_name("sliproad limits").options([
             ("statement_timeout", STATEMENT),
             ("idle_in_transaction_session_timeout", STATEMENT),
@@ -105,13 +106,10 @@ impl Database {
                 if of.idle_for < STALE {
                     return Box::pin(ready(Ok(true)));
                 }
-                Box::pin(async { Ok(sqlx::Connection::ping(connection).await.is_ok()) })
+                Box::pin(async { Ok(connection.ping().await.is_ok()) })
             })
             .connect_with(options)
             .await?;
-        let mut migrator = sqlx::migrate!("src/dataplane/counters/postgres/migrations");
-        migrator.dangerous_set_table_name("agreement_account_migrations");
-        migrator.run(&pool).await.map_err(sqlx::Error::from)?;
         Ok(Self { pool, silent: AtomicBool::new(false) })
     }
 
@@ -226,12 +224,7 @@ impl Drop for Session<'_> {
 }
 
 impl Session<'_> {
-    async fn take(
-        &mut self,
-        key: &str,
-        ground: Ground,
-        amounts: Amounts,
-    ) -> Result<Option<(Moved, Asked)>, Failure> {
+    async fn take(&mut self, key: &str, ground: Ground, amounts: Amounts) -> Result<Option<(Moved, Asked)>, Failure> {
         let take = async |connection: &mut PgConnection| {
             let query = sqlx::query_as(TAKE)
                 .bind(key)
@@ -296,6 +289,16 @@ impl Turn<'_> {
         self.0.holds = false;
         Ok(())
     }
+}
+
+/// Brings the tables up to date, on a connection of its own: another replica that does the same is waited for.
+async fn migrate(options: &PgConnectOptions) -> Result<(), CounterError> {
+    let mut connection = PgConnection::connect_with(options).await?;
+    let mut migrator = sqlx::migrate!("src/dataplane/counters/postgres/migrations");
+    // The store may keep its own in the same database.
+    migrator.dangerous_set_table_name("agreement_account_migrations");
+    migrator.run(&mut connection).await.map_err(sqlx::Error::from)?;
+    Ok(connection.close().await?)
 }
 
 /// Whether it is the connection, and not the database, that failed.

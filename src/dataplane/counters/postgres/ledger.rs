@@ -105,6 +105,8 @@ pub(super) struct Ledger {
     /// On top of it, on its way or waiting.
     taken: Amounts,
     aged: i64,
+    /// Uses taken when it was known last.
+    last_used: u64,
     /// Grows whenever a decision made before has to be made again.
     tick: u64,
 }
@@ -138,9 +140,9 @@ impl Ledger {
         })
     }
 
-    /// Uses taken, as last seen; 0 when nothing is known.
+    /// Uses taken, as last seen, also when that may be otherwise now; 0 when the account was never read.
     pub(super) fn used(&self) -> u64 {
-        self.known.as_ref().map_or(0, |(standing, _)| standing.used + self.taken.uses)
+        self.known.as_ref().map_or(self.last_used, |(standing, _)| standing.used + self.taken.uses)
     }
 
     /// Takes more on top, if nothing changed since `seen`.
@@ -205,6 +207,7 @@ impl Ledger {
 
     /// Nobody knows how the account is.
     pub(super) fn forget(&mut self) {
+        self.last_used = self.used();
         (self.known, self.taken, self.aged) = (None, Amounts::default(), 0);
         self.tick += 1;
     }

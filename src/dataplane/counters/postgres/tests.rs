@@ -74,6 +74,7 @@ fn what_was_changed_from_another_version_is_not_known() {
     ledger.settled(&[], Moved { version: 9, used: 1, full_at: 0, now: NOW }, now());
     assert!(ledger.sight(Instant::now()).is_none());
     assert!(ledger.ground().is_none());
+    assert_eq!(ledger.used(), 3, "as last seen");
 }
 
 #[test]
