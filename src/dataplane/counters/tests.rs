@@ -71,7 +71,7 @@ async fn a_use_that_nobody_waited_for_is_given_back() {
         assert!(futures_util::poll!(&mut reserving).is_pending());
         assert_eq!(counter.used(), 1);
         drop(reserving);
-        assert_eq!(take(&counter, 1).await.is_some(), true);
+        assert!(take(&counter, 1).await.is_some());
         assert_eq!(backing.counters().await.counter("a").await.unwrap().used(), 1);
     }
 }
