@@ -143,7 +143,7 @@ impl Counter {
     /// Adds an amount, durably: what is counted afterwards, such as time that was used.
     ///
     /// # Errors
-    /// When it could not be made durable; it may count all the same.
+    /// When it could not be made durable; then it does not count, or nobody knows whether it does in a shared database.
     pub async fn add(&self, amount: u64) -> Result<(), CounterError> {
         match &self.0 {
             Kept::Alone(counter) => counter.add(amount).await,
@@ -154,7 +154,7 @@ impl Counter {
     /// Raises the number to a value, durably, unless it is as high already: how far something has come.
     ///
     /// # Errors
-    /// When it could not be made durable; it may count all the same.
+    /// When it could not be made durable; then it does not count, or nobody knows whether it does in a shared database.
     pub async fn raise_to(&self, value: u64) -> Result<(), CounterError> {
         match &self.0 {
             Kept::Alone(counter) => counter.raise_to(value).await,

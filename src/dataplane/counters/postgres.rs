@@ -2,8 +2,9 @@
 //!
 //! A replica decides on the account as it last read it, with what its own calls are about to take on top, and takes it in one statement
 //! on the condition that the account has not changed since: all calls that wait take together, in one transaction. When another
-//! replica came first, they decide again on what is read then, and meanwhile no other replica changes it. Nothing is refused unless the account was read after the call came.
-//! Times are those of the database's clock, so that replicas whose clocks differ agree.
+//! replica came first, they decide again on what is read then, and meanwhile no other replica changes it. Nothing is refused unless
+//! the account was read after the call came. Times are those of the database's clock, so that replicas whose clocks differ agree.
+//! Why it is so: `docs/decisions/0014-limits-of-replicas.md`.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -143,7 +144,7 @@ impl Account {
         let taken = {
             let mut desk = self.desk();
             if !desk.ledger.take(seen, amounts) {
-                return Ok(Taking::Again(None));
+                return Ok(Taking::Again(turn));
             }
             let (done, taken) = oneshot::channel();
             desk.takes.push(Take { amounts, done });

@@ -89,13 +89,21 @@ impl Counter {
     /// As [`super::Counter::add`].
     pub(super) async fn add(self: &Arc<Self>, amount: u64) -> Result<(), CounterError> {
         self.used.fetch_add(amount, Ordering::AcqRel);
-        self.kept().await
+        let kept = self.kept().await;
+        if kept.is_err() {
+            self.used.fetch_sub(amount, Ordering::AcqRel);
+        }
+        kept
     }
 
     /// As [`super::Counter::raise_to`].
     pub(super) async fn raise_to(self: &Arc<Self>, value: u64) -> Result<(), CounterError> {
-        self.used.fetch_max(value, Ordering::AcqRel);
-        self.kept().await
+        let before = self.used.fetch_max(value, Ordering::AcqRel);
+        let kept = self.kept().await;
+        if kept.is_err() && before < value {
+            let _ = self.used.compare_exchange(value, before, Ordering::AcqRel, Ordering::Acquire);
+        }
+        kept
     }
 
     /// Returns when the number as it is now is durable.
@@ -178,12 +186,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reservation_that_cannot_be_kept_is_not_made() {
+    async fn what_cannot_be_kept_is_not_there() {
         let directory = tempfile::tempdir().unwrap();
         let counters = Counters::open(directory.path()).await.unwrap();
         let counter = counters.counter("a").await.unwrap();
         counters.0.pool.close().await;
         assert!(counter.reserve(0).await.is_err());
+        assert!(counter.add(1).await.is_err() && counter.raise_to(20).await.is_err());
         assert_eq!(counter.used(), 0);
     }
 }
