@@ -15,7 +15,7 @@ use crate::dataplane::counters::CounterError;
 
 /// For how long the database is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// The server gives up sooner than we do, so that nothing of what we gave up happens later.
+/// When the server itself gives up, so that little of what we gave up happens later.
 const STATEMENT: &str = "1500ms";
 /// A connection that idled for so long is tried before it is used.
 const STALE: Duration = Duration::from_secs(5);
