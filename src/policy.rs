@@ -32,6 +32,7 @@ mod rehearse;
 mod report;
 mod residual;
 mod review;
+mod sequence;
 mod sheet;
 mod shown;
 #[cfg(test)]
@@ -57,11 +58,12 @@ pub use rehearse::{Change, Recorded, Recordings, Rehearsal, Rehearsed};
 pub use report::{Report, ReportOf};
 pub use residual::Residual;
 pub use review::{Held, Review, Warning};
+pub use sequence::{Progress, SequenceStep};
 pub use sheet::{Filling, Place, Sheet};
 pub use tracking::ObligationChange;
 pub use truth::Truth;
 pub use vocabulary::{Assurance, DutyReading, Kind, Operand, Registry, Source, profile};
-pub use world::{DutyPerformed, Fact, Phase, Reported, World};
+pub use world::{DutyPerformed, Fact, History, PastCall, Phase, Reported, World};
 
 /// A part of a policy that cannot be evaluated here, so that the policy may not be published.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -1,11 +1,11 @@
 //! What can never be true on a call here, so that nobody should be offered it.
 
-use crate::model::odrl::{Atomic, Constraint, Logic, Policy, Rule};
-use crate::policy::{Invalid, Kind, Registry, Source};
+use crate::model::odrl::{Atomic, Constraint, Policy, Rule};
+use crate::policy::{Compiled, Invalid, Kind, Registry, Source};
 
 /// Every part of a policy that can be evaluated and that no call will ever fulfil.
-pub(super) fn hopeless(policy: &Policy, registry: &Registry) -> Vec<Invalid> {
-    let mut search = Search { registry, found: Vec::new() };
+pub(super) fn hopeless(policy: &Policy, compiled: &Compiled, registry: &Registry) -> Vec<Invalid> {
+    let mut search = Search { registry, found: compiled.unkept_sequences() };
     for parent in &policy.parents {
         let reason = format!("the rules of {} are not in this policy; write them into it", parent.id);
         search.found.push(Invalid::new(&parent.clause, "policy.parent-missing", reason));
@@ -40,13 +40,7 @@ impl Search<'_> {
     fn constraint(&mut self, constraint: &Constraint, on_call: bool) {
         match constraint {
             Constraint::Atomic(atomic) => self.atomic(atomic, on_call),
-            Constraint::Logical { clause, operator, parts, .. } => {
-                if *operator == Logic::AndSequence && parts.len() > 1 {
-                    let reason = "in which order things became true is not known here; write and";
-                    self.found.push(Invalid::new(clause, "constraint.sequence", reason));
-                }
-                parts.iter().for_each(|part| self.constraint(part, on_call));
-            }
+            Constraint::Logical { parts, .. } => parts.iter().for_each(|part| self.constraint(part, on_call)),
         }
     }
 

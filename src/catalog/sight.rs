@@ -8,7 +8,7 @@ use super::publish::PublishedPolicy;
 use super::snapshot::{DatasetView, OfferView, Offered, Shelf, Snapshot};
 use crate::model::ids::{DatasetId, ParticipantId};
 use crate::model::time::Timestamp;
-use crate::policy::{Phase, Reported, World};
+use crate::policy::{History, Phase, Reported, World};
 
 /// The catalogue of one participant as one caller may see it, as it stood when it was asked for.
 pub struct Sight {
@@ -143,6 +143,7 @@ pub(super) fn world(
         assigner: Some(participant.to_string()),
         assignee: Some(caller.to_string()),
         told_later: BY_CALLS.map(Cow::Borrowed).to_vec(),
+        history: Some(History::nothing_yet()),
         ..World::default()
     };
     for attestation in &*snapshot.attestations {

@@ -11,12 +11,14 @@ use crate::model::odrl::{Action, Atomic, Conflict, Constraint, DutyTiming, Liter
 mod counters;
 mod duties;
 mod probe;
+mod sequences;
 mod terms;
 mod tree;
 
 pub use counters::CounterUse;
 pub use duties::DutyUse;
 pub(crate) use probe::{Probe, Test};
+pub(crate) use sequences::{DELAY, Sequence, Step, Taken};
 pub use terms::Commons;
 pub(crate) use terms::Terms;
 pub(crate) use tree::{Alternative, Atom, CompiledRule, Index, Node, NodeId, Slot, Told};
@@ -73,6 +75,7 @@ pub(super) fn compile_rules(policy: &Policy, registry: &Registry) -> Result<Comp
     counters.extend(counters::of(&compiler, of_permissions, false));
     let obligations = compiler.rules(&policy.obligations);
     super::fields::refuse_misplaced(&mut compiler, &permissions);
+    let (sequences, unkept) = sequences::of(&compiler, &permissions, &prohibitions, &obligations);
     if !compiler.invalid.is_empty() {
         // What a compact policy shares between rules is wrong once, not once for each rule.
         let mut told = BTreeSet::new();
@@ -94,6 +97,8 @@ pub(super) fn compile_rules(policy: &Policy, registry: &Registry) -> Result<Comp
         rules: compiler.rules,
         parents: policy.parents.as_slice().into(),
         counters: counters.into(),
+        sequences: sequences.into(),
+        unkept: unkept.into(),
     };
     Ok(Compiled {
         terms: Arc::new(terms),

@@ -1,5 +1,7 @@
 //! One decision from two documents: what `sliproad policy decide` does, without its files.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -8,7 +10,7 @@ use super::explain::Because;
 use super::residual::Residual;
 use super::value::instant;
 use super::vocabulary::{Registry, canonical};
-use super::world::{DutyPerformed, Fact, Phase, World};
+use super::world::{DutyPerformed, Fact, History, PastCall, Phase, World};
 use super::{Invalid, Policy};
 use crate::model::time::Timestamp;
 
@@ -92,14 +94,9 @@ impl World {
             broader: pairs(map, "broader", "narrower", "broader")?,
             ..Self::default()
         };
-        for (operand, value) in object(map, "facts")?.unwrap_or(&none) {
-            let fact = Fact::from_json(value);
-            let fact = fact.ok_or_else(|| format!("the fact {operand} is not a value or a list of values"))?;
-            if out.facts.insert(canonical(operand), fact).is_some() {
-                return Err(format!("the fact {operand} is given twice, in two spellings"));
-            }
-        }
+        out.facts = read_facts(map)?;
         out.read_duties(map)?;
+        out.history = read_history(map)?;
         Ok(out)
     }
 
@@ -116,6 +113,41 @@ impl World {
         }
         Ok(())
     }
+}
+
+fn read_facts(map: &Map<String, Value>) -> Result<BTreeMap<String, Fact>, String> {
+    let none = Map::new();
+    let mut facts = BTreeMap::new();
+    for (operand, value) in object(map, "facts")?.unwrap_or(&none) {
+        let fact = Fact::from_json(value);
+        let fact = fact.ok_or_else(|| format!("the fact {operand} is not a value or a list of values"))?;
+        if facts.insert(canonical(operand), fact).is_some() {
+            return Err(format!("the fact {operand} is given twice, in two spellings"));
+        }
+    }
+    Ok(facts)
+}
+
+/// The calls before; no `history` says that nobody knows of any, an empty one that there were none.
+fn read_history(map: &Map<String, Value>) -> Result<Option<History>, String> {
+    if matches!(map.get("history"), None | Some(Value::Null)) {
+        return Ok(None);
+    }
+    let none = Map::new();
+    let call = |call: &Value| {
+        let call = call.as_object().ok_or("a call of the history is an object")?;
+        let request = object(call, "request")?.unwrap_or(&none);
+        Ok::<PastCall, String>(PastCall {
+            at: time(call, "at")?.ok_or("a call of the history needs at, the time when it was made")?,
+            action: text(request, "action")?.map(canonical),
+            target: text(request, "target")?.map(str::to_owned),
+            assigner: text(request, "assigner")?.map(str::to_owned),
+            assignee: text(request, "assignee")?.map(str::to_owned),
+            facts: read_facts(call)?,
+        })
+    };
+    let calls = list(map, "history")?.iter().map(call).collect::<Result<Vec<_>, _>>()?;
+    Ok(Some(History::Calls(calls)))
 }
 
 fn text<'a>(map: &'a Map<String, Value>, key: &str) -> Result<Option<&'a str>, String> {

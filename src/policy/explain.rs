@@ -14,6 +14,7 @@ use crate::model::odrl::Logic;
 mod held;
 mod sentence;
 mod source;
+mod steps;
 mod tree;
 
 pub use held::HeldClause;
@@ -306,6 +307,12 @@ impl Reasons<'_> {
     /// The atomic constraints below a node whose truth is wanted.
     fn collect(&mut self, id: NodeId, wanted: fn(Mask) -> bool) {
         let policy = self.eval.policy;
+        if let Some(stand) = self.eval.stand(id) {
+            if wanted(self.eval.node(id)) {
+                self.steps(&stand, wanted);
+            }
+            return;
+        }
         match policy.nodes.get(id.0) {
             Some(Node::Atom(at)) => {
                 let mask = self.eval.node(id);
@@ -351,7 +358,7 @@ impl Eval<'_> {
     pub(super) fn observed(&self, atom: &Atom) -> Option<String> {
         let slot = self.policy.slots.get(atom.slot)?;
         let mut shown = String::new();
-        if let Some(seen) = self.told_by_time(slot.from) {
+        if let Some(seen) = self.told_by_time(slot.from).or_else(|| self.delay(atom)) {
             seen.show(&mut shown);
             return Some(shown);
         }

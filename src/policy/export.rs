@@ -182,7 +182,8 @@ impl Writer {
             Constraint::Logical { clause, operator, parts, .. } => {
                 let parts: Vec<Value> = parts.iter().filter_map(|part| self.constraint(part)).collect();
                 if *operator == Logic::AndSequence {
-                    let reason = "EDC does not look at the order in which constraints came to hold";
+                    let reason =
+                        "EDC does not look at earlier calls, nor at the order in which constraints came to hold";
                     self.lose(clause, "sequence.unordered", true, reason);
                 }
                 let name = if *operator == Logic::AndSequence { "and" } else { operator.as_str() };

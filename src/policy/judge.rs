@@ -9,6 +9,9 @@ use crate::model::time::Timestamp;
 
 mod compare;
 mod duties;
+mod sequence;
+
+pub(super) use sequence::Stand;
 
 /// What became of each comparison in one decision; kept between decisions to spare its memory.
 #[derive(Clone, Debug, Default)]
@@ -97,6 +100,8 @@ pub(super) struct Eval<'a> {
     pub(super) now: Timestamp,
     /// Facts of the present are not those of the time looked at.
     pub(super) only_time: bool,
+    /// In a sequence: when the step before was taken, from which delays run.
+    pub(super) since: Option<Timestamp>,
     /// Where states of comparisons go; empty to keep none.
     pub(super) trace: &'a mut [Mask],
 }
@@ -104,7 +109,7 @@ pub(super) struct Eval<'a> {
 impl<'a> Eval<'a> {
     /// An evaluation that keeps no trace.
     pub(super) fn quiet(policy: &'a Compiled, sheet: &'a Sheet) -> Self {
-        Self { policy, terms: policy, sheet, now: sheet.now, only_time: false, trace: &mut [] }
+        Self { policy, terms: policy, sheet, now: sheet.now, only_time: false, since: None, trace: &mut [] }
     }
 
     /// Whether a permission is active and about this request.
@@ -163,12 +168,12 @@ impl<'a> Eval<'a> {
                 }
                 mask
             }
-            Some(Node::Logical { logic, parts, .. }) => self.logical(*logic, parts),
+            Some(Node::Logical { logic, parts, .. }) => self.logical(id, *logic, parts),
             None => Mask::UNKNOWN,
         }
     }
 
-    fn logical(&mut self, logic: Logic, parts: &[NodeId]) -> Mask {
+    fn logical(&mut self, id: NodeId, logic: Logic, parts: &[NodeId]) -> Mask {
         match logic {
             Logic::And => self.all(parts),
             Logic::Or => parts.iter().fold(Mask::FALSE, |any, part| any.or(self.node(*part))),
@@ -179,8 +184,7 @@ impl<'a> Eval<'a> {
             }
             // One step has no order to keep.
             Logic::AndSequence if parts.len() == 1 => self.all(parts),
-            // The order of past events is not known here; what is false now is false in every order.
-            Logic::AndSequence => self.all(parts).and(Mask::UNKNOWN),
+            Logic::AndSequence => self.sequence(id, parts),
         }
     }
 }

@@ -1,7 +1,10 @@
 //! The world of a decision that was made, from its evidence.
 
-use super::world::{Fact, Phase, World};
+use std::collections::BTreeMap;
+
+use super::world::{Fact, History, Phase, World};
 use crate::model::exchange::Exchange;
+use crate::model::time::Timestamp;
 
 impl World {
     /// The world of a decision as its evidence has it, and nothing that became known since: what this world knows otherwise are the
@@ -25,13 +28,22 @@ impl World {
         self.assigner = Some(exchange.participant.clone().into_owned());
         self.assignee = Some(exchange.counterparty.clone().into_owned());
         self.know("xroad:datapath", called(&exchange.request.method, &exchange.request.path));
+        let mut before = BTreeMap::new();
         for (operand, value) in exchange.decision.facts.iter().flat_map(|facts| facts.values()) {
-            if let Some(fact) = Fact::from_json(&value) {
+            if let (true, Some(times)) = (is_clause(&operand), Fact::from_json(&value)) {
+                before.insert(operand, times.values().iter().filter_map(|at| Timestamp::parse(at).ok()).collect());
+            } else if let Some(fact) = Fact::from_json(&value) {
                 self.know(&operand, fact);
             }
         }
+        self.history = Some(History::Steps(before));
         self
     }
+}
+
+/// Whether what evidence keeps among the facts is no left operand, but how far the sequence at this clause had come.
+pub(super) fn is_clause(name: &str) -> bool {
+    name.starts_with('/')
 }
 
 /// A call as `xroad:datapath` has it: the method and the path below the asset, without its query.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::compile::{Alternative, Atom, Compiled, CompiledRule, Node, NodeId};
-use super::judge::{Eval, Ground, Trace};
+use super::judge::{Eval, Ground, Stand, Trace};
 use super::vocabulary::Operator;
 use super::world::World;
 use crate::model::odrl::Logic;
@@ -66,6 +66,9 @@ fn unmet(eval: &mut Eval<'_>, nodes: &[NodeId]) -> Vec<String> {
 
 fn condition(eval: &mut Eval<'_>, id: NodeId) -> String {
     let policy = eval.policy;
+    if let Some(stand) = eval.stand(id) {
+        return next_step(eval, &stand);
+    }
     match policy.nodes.get(id.0) {
         Some(Node::Atom(at)) => policy.atoms.get(*at).map(|atom| comparison(policy, atom)).unwrap_or_default(),
         Some(Node::Logical { logic: Logic::And, parts, .. }) => joined(unmet(eval, parts), " and "),
@@ -79,6 +82,20 @@ fn condition(eval: &mut Eval<'_>, id: NodeId) -> String {
         }
         None => String::new(),
     }
+}
+
+/// The step that is missing, or else what the last one asks of this call.
+fn next_step(eval: &mut Eval<'_>, stand: &Stand<'_>) -> String {
+    let (at, of) = (stand.before.len(), stand.sequence.steps.len());
+    let Some(step) = stand.sequence.steps.get(at) else { return String::new() };
+    if stand.is_at_last_step() {
+        let outer = eval.since_step(stand.last());
+        let condition = condition(eval, step.node);
+        eval.since = outer;
+        return condition;
+    }
+    let condition = condition_whole(eval.policy, step.node);
+    format!("step {} of {of} had come before: {condition}", at + 1)
 }
 
 /// A condition with all of its parts, whether they hold or not: the choice may fall on any.

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::compile::{Alternative, Compiled, CompiledRule, Node, NodeId};
+use super::compile::{Alternative, Compiled, CompiledRule, NodeId};
 use super::conflict::{conditions, joint, overlap};
 use super::vocabulary::{Assurance, Source};
-use crate::model::odrl::{Conflict, Logic};
+use crate::model::odrl::Conflict;
 
 /// How many permissions are compared with each other.
 const MOST_COMPARED: usize = 128;
@@ -61,7 +61,7 @@ impl Compiled {
     }
 
     /// What can never be shown to hold here, so that a permission that asks for it permits nothing: a left operand that nothing
-    /// supplies, a value that stands elsewhere, steps in an order that nobody keeps, a parent that is not at hand.
+    /// supplies, a value that stands elsewhere, a sequence that cannot be kept, a parent that is not at hand.
     #[must_use]
     pub fn unenforceable(&self) -> Vec<Warning> {
         let code = "constraint.unenforceable";
@@ -76,13 +76,7 @@ impl Compiled {
             };
             Some(warning(&atom.clause, code, reason))
         });
-        let sequences = self.nodes.iter().filter_map(|node| match node {
-            Node::Logical { clause, logic: Logic::AndSequence, parts, .. } if parts.len() > 1 => {
-                let reason = "in what order its parts came to hold is not kept here; use and".to_owned();
-                Some(warning(clause, code, reason))
-            }
-            _ => None,
-        });
+        let sequences = self.unkept_sequences().into_iter().map(|unkept| warning(&unkept.clause, code, unkept.reason));
         let parents = self.parents.iter().map(|parent| {
             let reason = format!("the rules of {} are not at hand, so nothing is permitted", parent.id);
             warning(&parent.clause, "policy.parent-unknown", reason)

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use super::background::Background;
 use super::compile::{Compiled, Slot, Told};
 use super::facts::{Fact, FactTable, Known, Mark};
+use super::judge::Eval;
+use super::sequence::Progress;
 use super::value::{Decimal, Duration, Seen, Typed};
 use super::vocabulary::{Kind, Source};
 use super::world::World;
@@ -23,6 +25,8 @@ pub struct Sheet {
     /// What the call tells, in place of what the background has.
     told: FactTable,
     mark: Mark,
+    /// How far sequences have come, where that is known.
+    progress: Option<Progress>,
 }
 
 impl Compiled {
@@ -41,7 +45,11 @@ impl Compiled {
     /// Lays out a world for this policy.
     #[must_use]
     pub fn sheet(&self, world: &World) -> Sheet {
-        Sheet::over(&Arc::new(self.background(world)), world.now)
+        let mut sheet = Sheet::over(&Arc::new(self.background(world)), world.now);
+        if let (true, Some(history)) = (self.has_sequences(), &world.history) {
+            sheet.recall(self.progress(world, history));
+        }
+        sheet
     }
 
     /// What is known of each left operand that the policy looks at, save for what the clock tells: what a decision rested on, for
@@ -51,6 +59,15 @@ impl Compiled {
         self.slots.iter().enumerate().filter(told).filter_map(|(at, slot)| {
             let (table, fact) = sheet.fact(at).filter(|(_, fact)| fact.known.is_told())?;
             Some((&*slot.name, table.seen(fact).map(|seen| seen.shown()).collect()))
+        })
+    }
+
+    /// How far its sequences had come, each by its clause: when its steps were taken, in their order. For keeping with the facts.
+    pub fn steps_before<'a>(&'a self, sheet: &'a Sheet) -> impl Iterator<Item = (&'a str, Vec<String>)> {
+        let eval = Eval::quiet(self, sheet);
+        self.sequences.iter().filter_map(move |sequence| {
+            let stand = eval.stand(sequence.node)?;
+            Some((&*sequence.clause, stand.before.iter().map(ToString::to_string).collect()))
         })
     }
 
@@ -65,16 +82,27 @@ impl Sheet {
     /// A sheet on which no call has told anything yet.
     #[must_use]
     pub fn over(background: &Arc<Background>, now: Timestamp) -> Self {
-        Self { now, background: Arc::clone(background), told: FactTable::default(), mark: Mark::default() }
+        let (told, mark) = (FactTable::default(), Mark::default());
+        Self { now, background: Arc::clone(background), told, mark, progress: None }
     }
 
     /// Begins another decision: forgets what was told, and takes another background.
     pub fn begin(&mut self, background: &Arc<Background>, now: Timestamp) {
         self.told.clear();
         self.now = now;
+        self.progress = None;
         if !Arc::ptr_eq(&self.background, background) {
             self.background = Arc::clone(background);
         }
+    }
+
+    /// Takes over how far the sequences of the policy have come.
+    pub fn recall(&mut self, progress: Progress) {
+        self.progress = Some(progress);
+    }
+
+    pub(super) const fn progress(&self) -> Option<&Progress> {
+        self.progress.as_ref()
     }
 
     /// What is known whatever the call.

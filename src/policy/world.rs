@@ -107,6 +107,40 @@ pub struct Reported {
     pub violated: Vec<String>,
 }
 
+/// What came before a decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum History {
+    /// The calls, each with what was known of it. What the policy permits of them was done.
+    Calls(Vec<PastCall>),
+    /// By the clause of each sequence: when its steps were taken, in their order.
+    Steps(BTreeMap<String, Vec<Timestamp>>),
+}
+
+impl History {
+    /// That nothing has happened yet.
+    #[must_use]
+    pub const fn nothing_yet() -> Self {
+        Self::Calls(Vec::new())
+    }
+}
+
+/// A call that was made before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PastCall {
+    /// When.
+    pub at: Timestamp,
+    /// What was asked, where that was something else than is asked now.
+    pub action: Option<String>,
+    /// For what, likewise.
+    pub target: Option<String>,
+    /// Of whom, likewise.
+    pub assigner: Option<String>,
+    /// By whom, likewise.
+    pub assignee: Option<String>,
+    /// All that was known then, by left operand.
+    pub facts: BTreeMap<String, Fact>,
+}
+
 /// The state of the world and the request to be decided.
 #[derive(Clone, Debug, Default)]
 pub struct World {
@@ -137,6 +171,8 @@ pub struct World {
     pub member_of: Vec<(String, String)>,
     /// Taxonomy: (narrower, broader).
     pub broader: Vec<(String, String)>,
+    /// What came before, for sequences; `None` where nobody knows.
+    pub history: Option<History>,
     /// Whether its facts are the record of a decision: groups are those that the decision saw, not those of the memberships now.
     pub recorded: bool,
 }

@@ -9,8 +9,8 @@ use crate::policy::vocabulary::{Operator, Source};
 pub struct CounterUse {
     /// The constraint that compares it.
     pub clause: String,
-    /// The left operand: `count` (exchanges under the agreement, this one included), `timeInterval` (time since the last one) or
-    /// `xroad:callsPerMinute` (exchanges within the last minute, this one included).
+    /// The left operand: `count` (exchanges under the agreement, this one included), `timeInterval` (time since the last one),
+    /// `xroad:callsPerMinute` (exchanges within the last minute, this one included) or `meteredTime` (what exchanges took together).
     pub operand: String,
     /// The highest permitted whole value, where the constraint sets one.
     pub limit: Option<i64>,

@@ -6,8 +6,9 @@ use std::ops::Deref;
 use std::sync::{Arc, Weak};
 
 use super::tree::{Alternative, Atom, CompiledRule, Node, Slot};
-use super::{Compiled, CounterUse, Probe};
+use super::{Compiled, CounterUse, Probe, Sequence};
 use crate::model::odrl::{Conflict, PolicyKind, Reference};
+use crate::policy::Invalid;
 
 /// The terms of a policy: its rules with their comparisons.
 #[derive(Debug, PartialEq)]
@@ -30,6 +31,10 @@ pub struct Terms {
     /// Parents that nobody merged in: what they say is not known.
     pub(crate) parents: Box<[Reference]>,
     pub(crate) counters: Box<[CounterUse]>,
+    /// Sequences of several steps whose order is kept.
+    pub(crate) sequences: Box<[Sequence]>,
+    /// What there is of sequences that cannot be kept.
+    pub(crate) unkept: Box<[Invalid]>,
 }
 
 impl Deref for Compiled {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use crate::model::odrl::Logic;
-use crate::policy::compile::{Atom, Compiled, Node, NodeId, Slot, Told};
+use crate::policy::compile::{Atom, Compiled, DELAY, Node, NodeId, Slot, Told};
 use crate::policy::value::{Right, Typed};
 use crate::policy::vocabulary::{Kind, Operator};
 
@@ -75,7 +75,12 @@ fn of_node(policy: &Compiled, id: NodeId, reading: Reading) -> Option<Vec<Choice
         }]),
         (Node::Logical { logic: Logic::AndSequence, parts, .. }, Reading::AsIs) => {
             let mut choices = alternatives(policy, parts, reading)?;
-            choices.iter_mut().flatten().for_each(|chosen| chosen.sequence = Some(id));
+            let last = parts.last().map(|part| leaves(policy, *part)).unwrap_or_default();
+            // The last step holds with the call itself, together with all that stands beside the sequence; its delay runs from the
+            // step before.
+            let holds_now = |atom: &Atom| last.contains(&&*atom.clause) && !is_delay(policy, atom);
+            let earlier = choices.iter_mut().flatten().filter(|chosen| !holds_now(&chosen.atom));
+            earlier.for_each(|chosen| chosen.sequence = Some(id));
             Some(choices)
         }
         (Node::Logical { logic: Logic::And, parts, .. }, _) => alternatives(policy, parts, reading),
@@ -89,6 +94,19 @@ fn of_node(policy: &Compiled, id: NodeId, reading: Reading) -> Option<Vec<Choice
         // What can be told of a sequence is that each step was taken, not that one was not.
         (Node::Logical { logic: Logic::AndSequence, .. }, Reading::Negated) => Some(vec![Vec::new()]),
     }
+}
+
+/// The clauses of the comparisons below a node.
+fn leaves(policy: &Compiled, id: NodeId) -> Vec<&str> {
+    match policy.nodes.get(id.0) {
+        Some(Node::Atom(at)) => policy.atoms.get(*at).map(|atom| &*atom.clause).into_iter().collect(),
+        Some(Node::Logical { parts, .. }) => parts.iter().flat_map(|part| leaves(policy, *part)).collect(),
+        None => Vec::new(),
+    }
+}
+
+fn is_delay(policy: &Compiled, atom: &Atom) -> bool {
+    policy.slots.get(atom.slot).is_some_and(|slot| *slot.name == *DELAY)
 }
 
 /// One part holds and the others do not; or, negated, none of them holds or some two do.
@@ -139,10 +157,8 @@ fn opposite(atom: &Atom) -> Option<Atom> {
 
 /// Whether one state of the world may satisfy all of these comparisons.
 fn compatible(policy: &Compiled, choice: &[Chosen<'_>]) -> bool {
-    let alone = |chosen: &&Chosen<'_>| {
-        chosen.sequence.is_none_or(|id| choice.iter().filter(|other| other.sequence == Some(id)).count() == 1)
-    };
-    let atoms: Vec<&Atom> = choice.iter().filter(alone).map(|chosen| &*chosen.atom).collect();
+    let now = choice.iter().filter(|chosen| chosen.sequence.is_none());
+    let atoms: Vec<&Atom> = now.map(|chosen| &*chosen.atom).collect();
     let of = |slot: usize| atoms.iter().copied().filter(|atom| atom.slot == slot).collect::<Vec<&Atom>>();
     let mut slots = policy.slots.iter().enumerate();
     slots.all(|(at, slot)| possible(slot, &of(at)))
@@ -158,7 +174,7 @@ fn delays_within_elapsed(policy: &Compiled, choice: &[Chosen<'_>]) -> bool {
         [Right { typed: Typed::Duration(length), .. }] => length.millis(),
         _ => None,
     };
-    let delay = |chosen: &&Chosen<'_>| named(&chosen.atom, "delayPeriod") && is_lower(&chosen.atom);
+    let delay = |chosen: &&Chosen<'_>| is_delay(policy, &chosen.atom) && is_lower(&chosen.atom);
     let most = choice.iter().filter(|c| named(&c.atom, "elapsedTime") && is_upper(&c.atom));
     let Some(most) = most.filter_map(|c| bound(&c.atom)).min() else { return true };
     let sequences = choice.iter().filter_map(|chosen| chosen.sequence);

@@ -78,6 +78,12 @@ impl<'a> Holding<'a> {
                 let held = policy.atoms.get(*at).map(|atom| self.compared(atom, mask));
                 self.found.extend(held);
             }
+            Some(Node::Logical { .. }) if let Some(stand) = self.eval.stand(id) => {
+                // What was before is kept with the facts.
+                let outer = self.eval.since_step(stand.last());
+                stand.sequence.steps.last().into_iter().for_each(|step| self.collect(step.node, wanted));
+                self.eval.since = outer;
+            }
             Some(Node::Logical { parts, .. }) => {
                 let before = self.found.len();
                 self.collect_all(parts, wanted);

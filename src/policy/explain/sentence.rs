@@ -20,6 +20,14 @@ pub(crate) enum Message<'a> {
     Referenced { reference: &'a str },
     /// Each part of a sequence may hold, but when each came to hold is not known.
     Sequence,
+    /// A step of a sequence was not taken before.
+    StepMissing { step: usize, of: usize, operand: &'a str, operator: &'a str, required: &'a str },
+    /// A step of a sequence was taken before.
+    StepTaken { step: usize, of: usize, at: &'a str },
+    /// What to do about a step that a call takes.
+    TakeStep { step: usize, of: usize },
+    /// What to do about a step that time takes.
+    AwaitStep { step: usize, of: usize },
     /// A prohibition applies through this comparison.
     Prohibited { comparison: &'a str },
     /// A prohibition may apply.
@@ -194,6 +202,13 @@ mod tests {
             observed,
             state,
         };
+        let missing = Message::StepMissing {
+            step: 3,
+            of: 7,
+            operand: "<operand>",
+            operator: "<operator>",
+            required: "<required>",
+        };
         let withheld = |clause, state| Message::Withheld { clause, operand: "<operand>", state };
         let remedies =
             ["count", "timeInterval", "dateTime", "xroad:datapath", "xroad:consent", "purpose", "action", "x"];
@@ -206,6 +221,10 @@ mod tests {
             (Message::Ambiguous { path: "<path>" }, &["<path>"]),
             (Message::Referenced { reference: "<reference>" }, &["<reference>"]),
             (Message::Sequence, &[]),
+            (missing, &["3", "7", "<operand>", "<operator>", "<required>"]),
+            (Message::StepTaken { step: 3, of: 7, at: "<at>" }, &["3", "7", "<at>"]),
+            (Message::TakeStep { step: 3, of: 7 }, &["3", "7"]),
+            (Message::AwaitStep { step: 3, of: 7 }, &["3", "7"]),
             (Message::Prohibited { comparison: "<comparison>" }, &["<comparison>"]),
             (Message::MayBeProhibited { operand: "<operand>" }, &["<operand>"]),
             (Message::ProhibitedAction { action: "<action>" }, &["<action>"]),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Audience, Because, Language, Message, compared};
+use super::{Audience, Because, Language, Message, compared, steps};
 use crate::policy::compile::{Compiled, CompiledRule, Node, NodeId};
 use crate::policy::judge::{Eval, Trace};
 use crate::policy::truth::{Mask, Truth};
@@ -151,7 +151,10 @@ fn constraint(eval: &mut Eval<'_>, language: Language, id: NodeId) -> Part {
             (clause, atom.and_then(|atom| atom.uid.as_deref()), "constraint", compared, Vec::new())
         }
         Some(Node::Logical { clause, uid, logic, parts }) => {
-            let parts = parts.iter().map(|part| constraint(eval, language, *part)).collect();
+            let parts = match eval.stand(id) {
+                Some(stand) => steps::parts(eval, language, &stand, constraint),
+                None => parts.iter().map(|part| constraint(eval, language, *part)).collect(),
+            };
             (clause.to_string(), uid.as_deref(), logic.as_str(), None, parts)
         }
         None => (String::new(), None, "constraint", None, Vec::new()),

@@ -12,7 +12,7 @@ use crate::policy::world::Phase;
 
 impl Eval<'_> {
     /// The truth of the comparison at this place.
-    pub(super) fn atom(&self, at: usize) -> Mask {
+    pub(in crate::policy) fn atom(&self, at: usize) -> Mask {
         let Some(probe) = self.terms.probes.get(at) else { return Mask::UNKNOWN };
         match &probe.test {
             Test::Whole => return self.whole(at),
@@ -35,6 +35,9 @@ impl Eval<'_> {
         };
         if let Some(seen) = self.told_by_time(slot.from) {
             return values(atom, std::iter::once(seen));
+        }
+        if let Some(since) = self.since.filter(|_| self.is_delay(atom)) {
+            return self.waited(atom, since);
         }
         if self.only_time {
             return self.within(atom);

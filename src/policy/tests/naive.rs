@@ -17,11 +17,14 @@ pub(super) fn permits(policy: &Value, world: &Value) -> bool {
     if rules("obligation").iter().enumerate().any(|(n, duty)| violated(duty, &format!("/obligation/{n}"), world)) {
         return false;
     }
+    let mut world = world.clone();
+    world["policy"] = policy.clone();
+    let (permitting, barring) = (told(&world, "bars", false), told(&world, "bars", true));
     let permitted = rules("permission").iter().enumerate().any(|(n, rule)| {
         let clause = format!("/permission/{n}");
-        outcomes(rule, world).contains(&Some(true)) && duties_done(rule, &clause, world)
+        outcomes(rule, &permitting).contains(&Some(true)) && duties_done(rule, &clause, &permitting)
     });
-    let barred = rules("prohibition").iter().any(|rule| !outcomes(rule, world).contains(&Some(false)));
+    let barred = rules("prohibition").iter().any(|rule| !outcomes(rule, &barring).contains(&Some(false)));
     permitted && (!barred || policy["conflict"] == "perm")
 }
 
@@ -113,6 +116,11 @@ fn holds(constraint: &Value, world: &Value, choose: &mut dyn FnMut() -> bool) ->
     let Some((logic, parts)) = parts(constraint) else {
         return if is_deferred(constraint, world) { Some(choose()) } else { compares(constraint, world) };
     };
+    if logic == "andSequence" && parts.len() > 1 && world["history"].is_array() {
+        return sequence(parts, world);
+    }
+    // The order of sequences within a choice of exactly one is not kept.
+    let world = &if logic == "xone" { told(world, "history", ()) } else { world.clone() };
     let parts: Vec<Kleene> = parts.iter().map(|part| holds(part, world, choose)).collect();
     let count = |state: Kleene| parts.iter().filter(|p| **p == state).count();
     match logic {
@@ -126,6 +134,96 @@ fn holds(constraint: &Value, world: &Value, choose: &mut dyn FnMut() -> bool) ->
         "andSequence" if parts.len() == 1 => parts[0],
         _ if count(Some(false)) > 0 => Some(false),
         _ => None,
+    }
+}
+
+/// The world with something else in it.
+fn told(world: &Value, name: &str, value: impl serde::Serialize) -> Value {
+    let mut world = world.clone();
+    world[name] = serde_json::to_value(value).unwrap();
+    world
+}
+
+/// When a step was taken: by the time, at this moment; or by this call, counted in the order of time.
+#[derive(Clone, Copy)]
+enum Moment {
+    Time(i64),
+    Call(usize, i64),
+}
+
+/// Every way of taking the steps one after the other is tried, over all moments that there are.
+fn sequence(steps: &[Value], world: &Value) -> Kleene {
+    let now = millis(&world["now"]);
+    let mut calls: Vec<Value> = world["history"].as_array().unwrap().clone();
+    calls.retain(|call| millis(&call["at"]) <= now);
+    calls.sort_by_key(|call| millis(&call["at"]));
+    let (last, earlier) = steps.split_last().unwrap();
+    let then = told(world, "history", ());
+    if taken(earlier, None, &calls, world) { holds(last, &then, &mut || unreachable!()) } else { Some(false) }
+}
+
+fn taken(steps: &[Value], after: Option<Moment>, calls: &[Value], world: &Value) -> bool {
+    let Some((step, rest)) = steps.split_first() else { return true };
+    let bars = world["bars"] == true;
+    let admits = |truth: Kleene| if bars { truth != Some(false) } else { truth == Some(true) };
+    let operands = operands(step);
+    let now = millis(&world["now"]);
+    if operands.iter().all(|name| name == "dateTime") {
+        let begin = calls.first().map(|call| millis(&call["at"])).or(bars.then_some(-62_000_000_000_000));
+        let first = match after {
+            Some(Moment::Time(at) | Moment::Call(_, at)) => Some(at + 1),
+            None => begin,
+        };
+        let Some(first) = first else { return false };
+        let mut moments = vec![first];
+        named_times(step, &mut moments);
+        let later: Vec<i64> = moments.iter().map(|at| at + 1).collect();
+        moments.extend(later);
+        let fitting = moments.into_iter().filter(|at| *at >= first && *at < now);
+        return fitting.into_iter().any(|at| {
+            let then = told(&told(world, "history", ()), "now", Timestamp::from_millis(at).to_string());
+            admits(holds(step, &then, &mut || unreachable!())) && taken(rest, Some(Moment::Time(at)), calls, world)
+        });
+    }
+    let by_state = operands.iter().all(|name| name == "dateTime" || name == "xroad:clientId");
+    calls.iter().enumerate().any(|(number, call)| {
+        let at = millis(&call["at"]);
+        let is_later = match after {
+            None => true,
+            Some(Moment::Time(time)) => at > time,
+            Some(Moment::Call(before, _)) => number > before,
+        };
+        let mut then = told(&told(world, "now", &call["at"]), "facts", &call["facts"]);
+        for (name, value) in call["request"].as_object().into_iter().flatten() {
+            then["request"][name] = value.clone();
+        }
+        let done = || permits(&world["policy"], &told(&then, "history", &calls[..number]));
+        is_later
+            && admits(holds(step, &told(&then, "history", ()), &mut || unreachable!()))
+            && (by_state || done())
+            && taken(rest, Some(Moment::Call(number, at)), calls, world)
+    })
+}
+
+fn millis(time: &Value) -> i64 {
+    Timestamp::parse(time.as_str().unwrap()).unwrap().millis()
+}
+
+fn operands(constraint: &Value) -> Vec<String> {
+    match parts(constraint) {
+        Some((_, parts)) => parts.iter().flat_map(operands).collect(),
+        None => vec![constraint["leftOperand"].as_str().unwrap().to_owned()],
+    }
+}
+
+fn named_times(constraint: &Value, found: &mut Vec<i64>) {
+    match parts(constraint) {
+        Some((_, parts)) => parts.iter().for_each(|part| named_times(part, found)),
+        None => {
+            let right = &constraint["rightOperand"];
+            let each = right.as_array().cloned().unwrap_or_else(|| vec![right.clone()]);
+            found.extend(each.iter().map(millis));
+        }
     }
 }
 

@@ -15,6 +15,17 @@ const TERMS: [&str; 4] = ["a", "b", "c", "d"];
 const TIMES: [&str; 4] =
     ["2026-11-22T00:00:00Z", "2026-11-23T10:00:00Z", "2026-11-23T12:30:00+02:00", "2026-11-25T00:00:00Z"];
 
+type Told = Option<Value>;
+
+/// When calls are made: some at one time.
+const LIVED: [&str; 5] = [
+    "2026-11-22T00:00:00Z",
+    "2026-11-22T00:00:00.001Z",
+    "2026-11-23T10:00:00Z",
+    "2026-11-24T00:00:00Z",
+    "2026-11-25T00:00:00Z",
+];
+
 fn value(operand: &'static str) -> BoxedStrategy<Value> {
     match operand {
         "count" => (0..4_i64).prop_map(|n| json!(n)).boxed(),
@@ -26,8 +37,8 @@ fn value(operand: &'static str) -> BoxedStrategy<Value> {
 fn atom() -> impl Strategy<Value = Value> {
     let operators =
         ["eq", "neq", "lt", "lteq", "gt", "gteq", "isAnyOf", "isAllOf", "isNoneOf", "isA", "isPartOf", "hasPart"];
-    (select(&["purpose", "spatial", "count", "dateTime"][..]), select(operators.to_vec())).prop_flat_map(
-        |(operand, operator)| {
+    (select(&["purpose", "spatial", "count", "dateTime", "xroad:clientId"][..]), select(operators.to_vec()))
+        .prop_flat_map(|(operand, operator)| {
             let one = value(operand);
             let right = if operator.starts_with("is") && operator.ends_with("Of") && operator != "isPartOf" {
                 prop::collection::vec(one, 1..4).prop_map(Value::from).boxed()
@@ -35,8 +46,7 @@ fn atom() -> impl Strategy<Value = Value> {
                 one
             };
             right.prop_map(move |right| json!({"leftOperand": operand, "operator": operator, "rightOperand": right}))
-        },
-    )
+        })
 }
 
 fn constraint() -> impl Strategy<Value = Value> {
@@ -137,25 +147,72 @@ pub(super) fn world() -> impl Strategy<Value = Value> {
         select(&["catalog", "negotiation", "transfer", "exchange", "exchange", "exchange"][..]),
         select(&TIMES[..]),
         request,
-        (fact("purpose"), fact("spatial"), fact("count")),
+        (fact("purpose"), fact("spatial"), fact("count"), fact("xroad:clientId")),
         duties,
         members,
         edges("narrower", "broader", &TERMS),
     )
-        .prop_map(
-            |(phase, now, (action, target, assignee), (purpose, spatial, count), duties, members, broader)| {
-                let mut request = json!({"action": action});
-                target.into_iter().for_each(|t| request["target"] = json!(t));
-                assignee.into_iter().for_each(|a| request["assignee"] = json!(a));
-                let mut facts = json!({});
-                for (name, value) in [("purpose", purpose), ("spatial", spatial), ("count", count)] {
-                    value.into_iter().for_each(|v| facts[name] = v);
-                }
-                let duties: Vec<Value> = duties.iter().map(|(id, at)| json!({"id": id, "performed": at})).collect();
-                json!({"now": now, "phase": phase, "request": request, "facts": facts, "duties": duties,
+        .prop_map(|(phase, now, (action, target, assignee), facts, duties, members, broader)| {
+            let mut request = json!({"action": action});
+            target.into_iter().for_each(|t| request["target"] = json!(t));
+            assignee.into_iter().for_each(|a| request["assignee"] = json!(a));
+            let facts = facts_of(facts);
+            let duties: Vec<Value> = duties.iter().map(|(id, at)| json!({"id": id, "performed": at})).collect();
+            json!({"now": now, "phase": phase, "request": request, "facts": facts, "duties": duties,
                    "memberOf": members, "broader": broader})
-            },
-        )
+        })
+}
+
+/// An exchange, and the calls before it; mostly few operands and values, so that steps are taken.
+fn lived() -> impl Strategy<Value = Value> {
+    let at = select(&LIVED[..]);
+    let facts = (fact("purpose"), fact("spatial"), fact("count"), fact("xroad:clientId"));
+    let call = (at.clone(), facts, prop::option::weighted(0.1, Just("sell"))).prop_map(|(at, facts, action)| {
+        let mut call = json!({"at": at, "facts": facts_of(facts)});
+        action.into_iter().for_each(|action| call["request"] = json!({"action": action}));
+        call
+    });
+    (world(), at, prop::collection::vec(call, 0..5)).prop_map(|(mut world, now, calls)| {
+        (world["phase"], world["now"], world["history"]) = (json!("exchange"), json!(now), json!(calls));
+        world
+    })
+}
+
+/// A policy with a sequence: one permission mostly lets its steps be taken, and it stands in another rule.
+fn stepwise() -> impl Strategy<Value = Value> {
+    let step = prop_oneof![3 => likely().boxed(), 1 => constraint().boxed()].boxed();
+    let sequence = prop::collection::vec(step, 2..4).prop_map(|steps| json!({"andSequence": steps}));
+    let within = prop_oneof![
+        4 => sequence.clone(),
+        1 => (sequence.clone(), constraint()).prop_map(|(it, other)| json!({"or": [it, other]})),
+        1 => (sequence, constraint()).prop_map(|(it, other)| json!({"xone": [it, other]})),
+    ];
+    let free = prop_oneof![2 => Just(json!([])), 1 => prop::collection::vec(likely(), 1..2).prop_map(Value::from)];
+    (within, free, any::<bool>()).prop_map(|(sequence, free, permits)| {
+        let stepped = json!({"action": "use", "constraint": [sequence]});
+        let free = json!({"action": "use", "constraint": free});
+        let (permissions, prohibitions) =
+            if permits { (json!([free, stepped]), json!([])) } else { (json!([free]), json!([stepped])) };
+        json!({"@type": "Set", "conflict": "prohibit", "permission": permissions, "prohibition": prohibitions})
+    })
+}
+
+/// A comparison that often holds.
+fn likely() -> impl Strategy<Value = Value> {
+    let text = (select(&["purpose", "xroad:clientId"][..]), select(&TERMS[..2]));
+    prop_oneof![
+        3 => text.prop_map(|(left, right)| json!({"leftOperand": left, "operator": "eq", "rightOperand": right})),
+        1 => (select(&["lt", "gteq"][..]), select(&LIVED[..])).prop_map(
+            |(operator, right)| json!({"leftOperand": "dateTime", "operator": operator, "rightOperand": right})),
+    ]
+}
+
+fn facts_of((purpose, spatial, count, client): (Told, Told, Told, Told)) -> Value {
+    let mut facts = json!({});
+    for (name, value) in [("purpose", purpose), ("spatial", spatial), ("count", count), ("xroad:clientId", client)] {
+        value.into_iter().for_each(|v| facts[name] = v);
+    }
+    facts
 }
 
 fn permits(policy: &Value, world: &Value) -> bool {
@@ -168,6 +225,13 @@ proptest! {
     #[test]
     fn the_decision_tree_agrees_with_the_naive_evaluator(
         policy in prop_oneof![policy(), policy_of(refined().boxed())], world in world(),
+    ) {
+        prop_assert_eq!(permits(&policy, &world), naive::permits(&policy, &world));
+    }
+
+    #[test]
+    fn it_agrees_about_sequences_after_any_history(
+        policy in prop_oneof![3 => stepwise().boxed(), 1 => policy().boxed()], world in lived(),
     ) {
         prop_assert_eq!(permits(&policy, &world), naive::permits(&policy, &world));
     }
@@ -240,7 +304,7 @@ proptest! {
             let bare = |rule: &Value| permits(&json!({"permission": [{"action": ["use", "transfer"],
                                                        "constraint": rule["constraint"]}]}), &world);
             let facts = world["facts"].as_object().unwrap();
-            let known = ["purpose", "spatial", "count"].iter().all(|f| facts.get(*f).is_some_and(|v| !v.is_array()));
+            let known = ["purpose", "spatial", "count", "xroad:clientId"].iter().all(|f| facts.get(*f).is_some_and(|v| !v.is_array()));
             prop_assert!(!(known && bare(&one) && !bare(&other)), "{policy} {world}");
         }
     }

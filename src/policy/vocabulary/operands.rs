@@ -29,7 +29,7 @@ const ODRL: [(&str, Kind, Told, Assurance); 32] = [
     ("industry", Text, Always, Attested),
     ("language", Text, Always, Attested),
     ("media", Text, Always, Attested),
-    ("meteredTime", Duration, AtExchange, Audited),
+    ("meteredTime", Duration, AtExchange, Enforced),
     ("payAmount", Number, Always, Attested),
     ("percentage", Number, AtExchange, Audited),
     ("product", Text, Always, Attested),
@@ -61,7 +61,7 @@ const XROAD: [(&str, Kind, Told); 7] = [
     ("xroad:localGroupMember", Text, Always),
 ];
 
-const COUNTED: [&str; 3] = ["count", "timeInterval", "xroad:callsPerMinute"];
+const COUNTED: [&str; 4] = ["count", "meteredTime", "timeInterval", "xroad:callsPerMinute"];
 
 /// Left operands whose values are more than one at a time only by mistake.
 const SINGLE: [&str; 4] = ["recipient", "version", "xroad:clientId", "xroad:consent"];
@@ -130,10 +130,10 @@ mod tests {
         let all = built_in();
         let supplied = |name: &str| all.get(name).map(|operand| operand.source != Source::Nowhere);
         assert!(all.values().all(|operand| operand.assurance != Enforced || operand.source != Source::Nowhere));
-        for name in ["absoluteSize", "fileFormat", "meteredTime", "unitOfCount", "version", "event"] {
+        for name in ["absoluteSize", "fileFormat", "unitOfCount", "version", "event"] {
             assert_eq!(supplied(name), Some(false), "{name}");
         }
-        for name in ["elapsedTime", "delayPeriod", "count", "purpose", "recipient", "xroad:datapath"] {
+        for name in ["elapsedTime", "delayPeriod", "meteredTime", "count", "purpose", "recipient", "xroad:datapath"] {
             assert_eq!(supplied(name), Some(true), "{name}");
         }
     }

@@ -23,6 +23,16 @@ pub(super) fn say(message: Message<'_>) -> String {
             format!("the value to compare with stands at {reference} and is not known")
         }
         Message::Sequence => "in what order this came to hold is not known".to_owned(),
+        Message::StepMissing { step, of, operand, operator, required } => {
+            format!("step {step} of {of} was not yet taken: {operand} {operator} {required}")
+        }
+        Message::StepTaken { step, of, at } => format!("step {step} of {of} was taken at {at}"),
+        Message::TakeStep { step, of } => {
+            format!("take step {step} of {of} of the sequence by a call of its own first, then call again")
+        }
+        Message::AwaitStep { step, of } => {
+            format!("wait until the time of step {step} of {of} of the sequence has come, then call again")
+        }
         Message::Prohibited { comparison } => format!("a prohibition applies: {comparison}"),
         Message::MayBeProhibited { operand } => format!("a prohibition may apply: {operand} is not known"),
         Message::ProhibitedAction { action } => format!("{action} is prohibited"),

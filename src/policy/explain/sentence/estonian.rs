@@ -21,6 +21,16 @@ pub(super) fn say(message: Message<'_>) -> String {
         }
         Message::Referenced { reference } => format!("võrdlusväärtus asub aadressil {reference} ja ei ole teada"),
         Message::Sequence => "ei ole teada, mis järjekorras tingimused täitusid".to_owned(),
+        Message::StepMissing { step, of, operand, operator, required } => {
+            format!("samm {step}/{of} on veel tegemata: {operand} {operator} {required}")
+        }
+        Message::StepTaken { step, of, at } => format!("samm {step}/{of} tehti {at}"),
+        Message::TakeStep { step, of } => {
+            format!("tehke kõigepealt eraldi päringuga jada samm {step}/{of} ja seejärel päring uuesti")
+        }
+        Message::AwaitStep { step, of } => {
+            format!("oodake, kuni jada sammu {step}/{of} aeg on käes, ja tehke päring uuesti")
+        }
         Message::Prohibited { comparison } => format!("kehtib keeld: {comparison}"),
         Message::MayBeProhibited { operand } => format!("keeld võib kehtida: {operand} ei ole teada"),
         Message::ProhibitedAction { action } => format!("tegevus {action} on keelatud"),

@@ -21,6 +21,16 @@ pub(super) fn say(message: Message<'_>) -> String {
         ),
         Message::Referenced { reference } => format!("verrattava arvo on osoitteessa {reference} eikä se ole tiedossa"),
         Message::Sequence => "ei ole tiedossa, missä järjestyksessä ehdot täyttyivät".to_owned(),
+        Message::StepMissing { step, of, operand, operator, required } => {
+            format!("vaihetta {step}/{of} ei ole vielä suoritettu: {operand} {operator} {required}")
+        }
+        Message::StepTaken { step, of, at } => format!("vaihe {step}/{of} suoritettiin {at}"),
+        Message::TakeStep { step, of } => {
+            format!("suorittakaa ensin jakson vaihe {step}/{of} omalla kutsullaan ja kutsukaa sitten uudelleen")
+        }
+        Message::AwaitStep { step, of } => {
+            format!("odottakaa, kunnes jakson vaiheen {step}/{of} aika on tullut, ja kutsukaa sitten uudelleen")
+        }
         Message::Prohibited { comparison } => format!("kielto on voimassa: {comparison}"),
         Message::MayBeProhibited { operand } => format!("kielto voi olla voimassa: {operand} ei ole tiedossa"),
         Message::ProhibitedAction { action } => format!("toiminto {action} on kielletty"),

@@ -21,6 +21,16 @@ pub(super) fn say(message: Message<'_>) -> String {
         }
         Message::Referenced { reference } => format!("samanburðargildið er að finna á {reference} og er ekki þekkt"),
         Message::Sequence => "ekki er vitað í hvaða röð skilyrðin voru uppfyllt".to_owned(),
+        Message::StepMissing { step, of, operand, operator, required } => {
+            format!("skref {step} af {of} hefur ekki enn verið tekið: {operand} {operator} {required}")
+        }
+        Message::StepTaken { step, of, at } => format!("skref {step} af {of} var tekið {at}"),
+        Message::TakeStep { step, of } => {
+            format!("takið fyrst skref {step} af {of} í röðinni með sérstakri beiðni og sendið svo beiðnina aftur")
+        }
+        Message::AwaitStep { step, of } => {
+            format!("bíðið þar til komið er að skrefi {step} af {of} í röðinni og sendið svo beiðnina aftur")
+        }
         Message::Prohibited { comparison } => format!("bann á við: {comparison}"),
         Message::MayBeProhibited { operand } => format!("bann kann að eiga við: {operand} er ekki þekkt"),
         Message::ProhibitedAction { action } => format!("aðgerðin {action} er bönnuð"),

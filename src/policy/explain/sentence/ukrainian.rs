@@ -25,6 +25,16 @@ pub(super) fn say(message: Message<'_>) -> String {
             format!("значення для порівняння міститься за адресою {reference} і невідоме")
         }
         Message::Sequence => "невідомо, у якому порядку ці умови було виконано".to_owned(),
+        Message::StepMissing { step, of, operand, operator, required } => {
+            format!("крок {step} із {of} ще не виконано: {operand} {operator} {required}")
+        }
+        Message::StepTaken { step, of, at } => format!("крок {step} із {of} виконано {at}"),
+        Message::TakeStep { step, of } => {
+            format!("спершу виконайте крок {step} із {of} послідовності окремим запитом, потім повторіть запит")
+        }
+        Message::AwaitStep { step, of } => {
+            format!("зачекайте, доки настане час кроку {step} із {of} послідовності, потім повторіть запит")
+        }
         Message::Prohibited { comparison } => format!("діє заборона: {comparison}"),
         Message::MayBeProhibited { operand } => format!("може діяти заборона: значення {operand} невідоме"),
         Message::ProhibitedAction { action } => format!("дію {action} заборонено"),
