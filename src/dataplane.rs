@@ -1,7 +1,8 @@
 //! The data plane, ingress: calls of data-space consumers to X-Road services, each decided, forwarded and recorded.
 //!
 //! One file each step, one direction, no step skipped: token ([`token`]) -> a free place ([`capacity`]) -> agreement and compiled
-//! policy ([`contract`]) -> strict path rule ([`path`]) -> facts, decision, limits ([`decision`], [`account`], [`counters`]) -> X-Road
+//! policy ([`contract`]) -> strict path rule ([`path`]) -> facts, decision, limits ([`decision`], [`account`], [`counters`],
+//! [`history`]) -> X-Road
 //! request ([`request`]) -> security server ([`forward`]) -> evidence durable, answer released ([`release`]). What is known of an
 //! exchange on its way is in [`exchange`]; a call that gets no answer ends in [`refusal`]. A transfer's changes reach the next
 //! call through [`live`].
@@ -45,6 +46,7 @@ mod decision;
 mod exchange;
 mod filter;
 mod forward;
+mod history;
 mod live;
 mod meter;
 mod operands;
@@ -171,6 +173,7 @@ struct Inner {
     tokens: token::Tokens,
     live: LiveIndex,
     paces: pace::Paces,
+    metered_times: history::MeteredTimes,
     places: Arc<Semaphore>,
     meters: meter::Meters,
 }
@@ -200,6 +203,7 @@ impl DataPlane {
             tokens,
             live,
             paces: pace::Paces::default(),
+            metered_times: history::MeteredTimes::default(),
             places,
             meters: meter::Meters::new(),
         }))

@@ -35,7 +35,7 @@ pub(crate) fn rates() -> Result<(u64, u64)> {
     let mut kept: Vec<Recorded> = Vec::with_capacity(KEPT);
     let mut recordings = Recordings::default();
     let begun = Instant::now();
-    history(directory.path(), |exchange| kept.push(recordings.take(exchange, || TWENTY.world())))?;
+    history(directory.path(), |exchange, at| kept.push(recordings.take(exchange, at, || TWENTY.world())))?;
     let reading = begun.elapsed();
     ensure!(kept.len() == KEPT, "the log has {} exchanges", kept.len());
 

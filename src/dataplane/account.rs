@@ -176,6 +176,12 @@ impl Account {
 
     /// Gives everything back: the call never reached the security server.
     pub(super) fn give_back(&self, taken: Taken) {
+        self.undo(taken);
+        self.drop_claim();
+    }
+
+    /// Gives back what was reserved, and decides again or not at all.
+    pub(super) fn undo(&self, taken: Taken) {
         match (self, taken) {
             (Self::Alone(Alone { pace, .. }), Taken::Alone { use_of_count, slot }) => {
                 if let Some(reservation) = use_of_count {
@@ -184,7 +190,6 @@ impl Account {
                 if let (Some(window), Some(slot)) = (pace.window(), slot) {
                     window.give_back(slot);
                 }
-                self.drop_claim();
             }
             (_, Taken::Shared { taken, paid }) => {
                 taken.into_iter().chain(paid).for_each(postgres::Reservation::release);

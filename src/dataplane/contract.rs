@@ -12,6 +12,7 @@ use super::account::{Account, Compared};
 use super::assets::AssetError;
 use super::consent::ConsentClause;
 use super::filter::{Filter, Veil};
+use super::history::{Metered, Steps};
 use super::live::Live;
 use super::operands::Asked;
 use super::refusal::Refusal;
@@ -32,6 +33,10 @@ pub(super) struct Contract {
     pub(super) dataset: DatasetId,
     /// The agreement as `X-Road-Issue`.
     pub(super) issue: HeaderValue,
+    /// The steps of sequences that calls take, when the policy has any.
+    pub(super) steps: Option<Steps>,
+    /// The time that calls take together, when the policy compares `meteredTime`.
+    pub(super) metered: Option<Arc<Metered>>,
     /// Whether the operator is informed of every call.
     pub(super) informs: bool,
     /// What calls under the agreement take of its limits, whatever their transfer.
@@ -64,6 +69,7 @@ pub(super) struct Places {
     pub(super) count: Option<Place>,
     pub(super) in_minute: Option<Place>,
     pub(super) since_last: Option<Place>,
+    pub(super) metered: Option<Place>,
     pub(super) fields: Option<Place>,
 }
 
@@ -140,6 +146,11 @@ async fn prepare(plane: &Inner, agreement: &Agreement, news: u64) -> Result<Arc<
     let compares = |operand: &str| policy.counters().iter().any(|c| c.operand == operand);
     let lately = compares("timeInterval") || compares("xroad:callsPerMinute");
     let account = Account::of(plane, agreement, Compared { count: compares("count"), lately }).await?;
+    let metered = match compares("meteredTime") {
+        true => Some(plane.metered_times.of(&plane.counters, agreement).await.map_err(|e| not_counted(&e))?),
+        false => None,
+    };
+    let steps = Steps::of(&plane.counters, &policy, agreement).await.map_err(|e| not_counted(&e))?;
     let background = Arc::new(policy.background(&world(plane, &policy, agreement).await?));
     let place = |operand: &str| policy.place(operand);
     let places = Places {
@@ -148,6 +159,7 @@ async fn prepare(plane: &Inner, agreement: &Agreement, news: u64) -> Result<Arc<
         count: place("count"),
         in_minute: place("xroad:callsPerMinute"),
         since_last: place("timeInterval"),
+        metered: place("meteredTime"),
         fields: place(FIELDS),
     };
     let released = policy.fields().concat().concat().into_iter().map(str::to_owned).collect();
@@ -165,6 +177,8 @@ async fn prepare(plane: &Inner, agreement: &Agreement, news: u64) -> Result<Arc<
         dataset: agreement.dataset.clone(),
         issue: issue(agreement.id.as_str()),
         account,
+        steps,
+        metered,
         agreement: agreement.clone(),
         background: Mutex::new(background),
         heard: AtomicU64::new(news),

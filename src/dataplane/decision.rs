@@ -5,17 +5,19 @@ use std::cell::RefCell;
 
 use http::Method;
 use serde_json::json;
+use smallvec::SmallVec;
 
 use super::account::{Claim, Taken};
 use super::consent::{Found, GRANTED, Shown, Used};
-use super::contract::Contract;
+use super::contract::{Contract, not_counted};
+use super::counters::CounterError;
 use super::operands::Told;
 use super::refusal::Refusal;
 use super::window::Lately;
 use crate::env::Clock;
 use crate::model::exchange::{Clauses, Facts};
 use crate::model::time::Timestamp;
-use crate::policy::{Decision, Fact, Sheet, Trace, Verdict};
+use crate::policy::{Decision, Fact, SequenceStep, Sheet, Trace, Verdict};
 use crate::xroad::path::AssetPath;
 
 /// How long ago the call before a first one was, milliseconds: a hundred years.
@@ -30,6 +32,8 @@ pub(super) struct Permit {
     pub(super) consent: Option<Used>,
     /// The permission that permits, by its place.
     pub(super) permission: Option<usize>,
+    /// Steps of sequences that it takes once it is done.
+    pub(super) acts: SmallVec<[SequenceStep; 2]>,
 }
 
 /// What a call tells of itself.
@@ -71,8 +75,11 @@ async fn decide_counting(
     let (mut found, mut afresh) = (None, false);
     loop {
         let now = clock.now();
+        look_back(contract).await?;
+        let metered = contract.metered.as_ref().map(|metered| metered.spent());
         let seen = contract.account.look(claim, afresh, now).await?;
-        let made = judged(contract, call, &Counted { used: seen.used, lately: seen.lately, now }, found.as_ref());
+        let counted = Counted { used: seen.used, lately: seen.lately, metered, now };
+        let mut made = judged(contract, call, &counted, found.as_ref());
         let hopes = made.verdict.permit && made.hoped;
         if (hopes || !made.verdict.permit) && !seen.is_fresh {
             afresh = true;
@@ -86,17 +93,26 @@ async fn decide_counting(
             }
             continue;
         }
+        let steps = std::mem::take(&mut made.steps);
         let Judged { verdict, why, facts, .. } = made;
         let clauses = match why {
             Why::Held(clauses) => clauses,
-            Why::Refused(decision) => return Err(refuse(&decision, facts, found)),
+            Why::Refused(decision) => {
+                take_observed(contract, &steps, now).await;
+                return Err(refuse(&decision, facts, found));
+            }
         };
         let Some(taken) = contract.account.reserve(claim, &seen, now).await? else { continue };
+        let (acts, at_once) = steps.into_iter().partition::<SmallVec<[SequenceStep; 2]>, _>(|s| s.by_act && !s.bars);
+        if let Err(error) = take(contract, &at_once, now).await {
+            contract.account.undo(taken);
+            return Err(not_counted(&error));
+        }
         let consent = match found {
             Some(Found::Granted(used)) => Some(used),
             _ => None,
         };
-        return Ok(Permit { clauses, facts, taken, consent, permission: verdict.permission() });
+        return Ok(Permit { clauses, facts, taken, consent, permission: verdict.permission(), acts });
     }
 }
 
@@ -104,6 +120,7 @@ async fn decide_counting(
 struct Counted {
     used: Option<u64>,
     lately: Option<Lately>,
+    metered: Option<u64>,
     now: Timestamp,
 }
 
@@ -114,6 +131,8 @@ struct Judged {
     hoped: bool,
     why: Why,
     facts: Facts,
+    /// Steps of sequences that it takes, if it may.
+    steps: SmallVec<[SequenceStep; 2]>,
 }
 
 /// The reasons of a decision: of a refusal in sentences, for people; of a permit as evidence keeps them.
@@ -133,6 +152,9 @@ fn judged(contract: &Contract, call: Call<'_>, counted: &Counted, found: Option<
         DESK.with(RefCell::take).unwrap_or_else(|| (Sheet::over(&background, counted.now), Trace::default()));
     sheet.begin(&background, counted.now);
     slot(contract, &mut sheet, call, counted);
+    if let Some(steps) = &contract.steps {
+        sheet.recall(steps.progress(&contract.policy));
+    }
     let policy = &contract.policy;
     let mut verdict = policy.judge(&sheet, &mut trace);
     let mut hoped = false;
@@ -153,15 +175,16 @@ fn judged(contract: &Contract, call: Call<'_>, counted: &Counted, found: Option<
         sheet.forget(clause.place);
     }
     let facts = rested_on(contract, &sheet, call);
+    let steps = policy.steps(&sheet);
     DESK.with(|desk| desk.replace(Some((sheet, trace))));
-    Judged { verdict, hoped, why, facts }
+    Judged { verdict, hoped, why, facts, steps }
 }
 
 /// What the policy looked at, and what the call declared whether or not it was looked at: a draft of another policy may.
 fn rested_on(contract: &Contract, sheet: &Sheet, call: Call<'_>) -> Facts {
     let declared = call.purpose.filter(|_| contract.places.purpose.is_none());
     let declared = declared.map(|purpose| ("purpose", purpose.values().to_vec()));
-    Facts::of(contract.policy.facts(sheet).chain(declared))
+    Facts::of(contract.policy.facts(sheet).chain(declared).chain(contract.policy.steps_before(sheet)))
 }
 
 /// Puts what only this call tells onto the sheet.
@@ -188,10 +211,40 @@ fn slot(contract: &Contract, sheet: &mut Sheet, call: Call<'_>, counted: &Counte
         filling.number(places.in_minute, whole(lately.in_minute));
         filling.millis(places.since_last, lately.since_last.unwrap_or(ENDLESS));
     }
+    if let Some(metered) = counted.metered {
+        filling.millis(places.metered, whole(metered));
+    }
 }
 
 fn whole(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Looks what other replicas left, where they share the history.
+async fn look_back(contract: &Contract) -> Result<(), Refusal> {
+    if let Some(steps) = &contract.steps {
+        steps.look().await.map_err(|error| not_counted(&error))?;
+    }
+    if let Some(metered) = &contract.metered {
+        metered.look().await.map_err(|error| not_counted(&error))?;
+    }
+    Ok(())
+}
+
+/// Takes steps of sequences before the call goes on.
+async fn take(contract: &Contract, steps: &[SequenceStep], now: Timestamp) -> Result<(), CounterError> {
+    match &contract.steps {
+        Some(of) if !steps.is_empty() => of.take(steps.iter(), now).await,
+        _ => Ok(()),
+    }
+}
+
+/// Takes the steps that the state of the world takes, though the call is refused.
+async fn take_observed(contract: &Contract, steps: &[SequenceStep], now: Timestamp) {
+    let observed: SmallVec<[SequenceStep; 2]> = steps.iter().copied().filter(|step| !step.by_act).collect();
+    if let Err(error) = take(contract, &observed, now).await {
+        tracing::warn!(%error, "what a refused call found could not be kept; the next one looks again");
+    }
 }
 
 /// The refusal of a decision; where it is for want of a consent, in the words of that.

@@ -3,16 +3,20 @@
 //! Every exchange leaves its record: dropped before that, because the consumer went away, it is taken down as aborted.
 
 use std::borrow::Cow;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use http::{HeaderName, Method, Response, StatusCode};
+use smallvec::SmallVec;
 
 use super::account::Taken;
 use super::capacity::Place;
 use super::consent::Used;
-use super::contract::Contract;
+use super::contract::{Contract, not_counted};
+use super::counters::CounterError;
 use super::decision;
 use super::filter::Filter;
+use super::history::{Metered, Metering};
 use super::live::Live;
 use super::refusal::Refusal;
 use super::release::{Recording, Released};
@@ -24,12 +28,25 @@ use crate::model::exchange::{
 };
 use crate::model::time::Timestamp;
 use crate::net::trace::Traceparent;
+use crate::policy::SequenceStep;
 use crate::xroad::client::XRoadResponse;
 use crate::xroad::route::MessageId;
 
 /// Names the exchange in every answer.
 pub(super) const EXCHANGE: HeaderName = HeaderName::from_static("sliproad-exchange");
 const LONGEST_PATH: usize = 8192;
+
+/// What is to be durable before an answer ends, on its way there.
+pub(super) type Settling = Pin<Box<dyn Future<Output = Result<(), CounterError>> + Send>>;
+
+/// Something that is to be durable before an answer may be released is not.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unkept {
+    #[error(transparent)]
+    Evidence(#[from] EvidenceError),
+    #[error(transparent)]
+    Counter(#[from] CounterError),
+}
 
 /// One exchange on its way.
 pub(super) struct Ongoing {
@@ -47,6 +64,10 @@ pub(super) struct Ongoing {
     permission: Option<usize>,
     taken: Option<Taken>,
     consent: Option<Used>,
+    /// Steps of sequences that it takes once it is done.
+    acts: SmallVec<[SequenceStep; 2]>,
+    /// Runs from its forwarding on, where the policy compares that.
+    metering: Option<Metering>,
     message_id: Option<MessageId>,
     /// It was to be forwarded, and the security server could not be reached.
     unreached: bool,
@@ -100,6 +121,8 @@ impl Ongoing {
             permission: None,
             taken: None,
             consent: None,
+            acts: SmallVec::new(),
+            metering: None,
             message_id: None,
             unreached: false,
             sent: SentBody::default(),
@@ -129,6 +152,7 @@ impl Ongoing {
         self.permission = permit.permission;
         self.taken = Some(permit.taken);
         self.consent = permit.consent;
+        self.acts = permit.acts;
     }
 
     /// Tells the operator of a call under a duty to inform.
@@ -148,6 +172,7 @@ impl Ongoing {
     pub(super) fn forwarding(&mut self, message_id: MessageId) {
         self.message_id = Some(message_id);
         self.times.forwarded = Some(self.now());
+        self.metering = self.contract.as_ref().and_then(|contract| contract.metered.as_ref()).map(Metered::begin);
     }
 
     /// The call was not made after all: what was reserved for it is given back.
@@ -165,6 +190,8 @@ impl Ongoing {
     }
 
     fn give_back(&mut self) {
+        self.acts.clear();
+        self.metering.take().into_iter().for_each(Metering::cancel);
         if let (Some(taken), Some(contract)) = (self.taken.take(), &self.contract) {
             contract.account.give_back(taken);
         }
@@ -181,17 +208,59 @@ impl Ongoing {
         });
     }
 
-    /// Makes the record of an answered exchange durable: whole, or its opening.
+    /// What is to be durable before the end of the answer may be released: the time that it took, and the steps that it takes. An act
+    /// is done when the service gave all that was asked for.
+    pub(super) fn settling(&mut self) -> Option<Settling> {
+        let done = self
+            .answer
+            .as_ref()
+            .is_some_and(|answer| answer.status.is_success() && answer.status != StatusCode::PARTIAL_CONTENT);
+        let acts = std::mem::take(&mut self.acts);
+        let acts = if done { acts } else { SmallVec::new() };
+        let metering = self.metering.take();
+        let contract = self.contract.clone().filter(|_| metering.is_some() || !acts.is_empty())?;
+        let now = self.now();
+        Some(Box::pin(async move {
+            let metered = async {
+                match metering {
+                    Some(metering) => metering.end().await,
+                    None => Ok(()),
+                }
+            };
+            let taken = async {
+                match &contract.steps {
+                    Some(steps) => steps.take(acts.iter(), now).await,
+                    None => Ok(()),
+                }
+            };
+            // Together, so that both are kept by one commit.
+            tokio::try_join!(metered, taken).map(drop)
+        }))
+    }
+
+    async fn settle(&mut self, kind: RecordKind) -> Result<(), CounterError> {
+        match (kind, &self.metering) {
+            (RecordKind::Opening, Some(metering)) => metering.charge().await,
+            (RecordKind::Opening, None) => Ok(()),
+            _ => match self.settling() {
+                Some(settling) => settling.await,
+                None => Ok(()),
+            },
+        }
+    }
+
+    /// Makes the record of an answered exchange durable: whole, or its opening; and before it what it leaves for the calls after it.
     ///
     /// # Errors
-    /// When it is not durable; then nothing may be released.
-    pub(super) async fn record(&mut self, kind: RecordKind, body: Option<BodyDigest>) -> Result<(), EvidenceError> {
+    /// When any of it is not durable; then nothing may be released.
+    pub(super) async fn record(&mut self, kind: RecordKind, body: Option<BodyDigest>) -> Result<(), Unkept> {
+        self.settle(kind).await?;
         let outcome = if kind == RecordKind::Opening { Outcome::Open } else { Outcome::Complete };
         self.inner().meters.ended(outcome, self.age(), body.map_or(0, |b| b.size));
         let kept = self.inner().evidence.append(&self.told(kind, outcome, body));
         self.recorded = true;
         if kind != RecordKind::Opening {
-            return kept.await.map(drop);
+            return Ok(kept.await.map(drop)?);
         }
         let receipt = self.opening_kept.insert(Box::pin(kept)).await;
         self.opening_kept = None;
@@ -232,6 +301,11 @@ impl Ongoing {
             (true, false) => Outcome::Failed,
             (false, _) => Outcome::Refused,
         };
+        if let Some(metering) = self.metering.take()
+            && let Err(error) = metering.end().await
+        {
+            tracing::error!(%error, "metered time could not be made durable; it is kept in memory");
+        }
         self.inner().meters.ended(outcome, self.age(), 0);
         if forwarded {
             let (request_id, request_hash) =
@@ -269,8 +343,11 @@ impl Ongoing {
     }
 
     /// The answer to a call that was made and cannot be recorded: nothing of it.
-    pub(super) fn withhold(&self, error: &EvidenceError) -> Response<Released> {
-        let refusal = not_recorded(error);
+    pub(super) fn withhold(&self, error: &Unkept) -> Response<Released> {
+        let refusal = match error {
+            Unkept::Evidence(error) => not_recorded(error),
+            Unkept::Counter(error) => not_counted(error),
+        };
         self.log(&refusal);
         refusal.into_response(self.trace, Some(self.id))
     }

@@ -15,7 +15,8 @@ use http_body_util::BodyExt;
 use sha2::{Digest as _, Sha256};
 
 use super::DataPlaneSettings;
-use super::exchange::{EXCHANGE, Ongoing};
+use super::counters::CounterError;
+use super::exchange::{EXCHANGE, Ongoing, Settling};
 use super::filter::Filter;
 use super::refusal::Refusal;
 use crate::evidence::{EvidenceError, Receipt};
@@ -146,6 +147,9 @@ pub enum ReleaseError {
     /// Its completion could not be recorded, so that the last piece was not released.
     #[error("the answer was cut off because its evidence was not kept")]
     NotRecorded(#[source] EvidenceError),
+    /// What it leaves for the calls after it could not be kept, so that the last piece was not released.
+    #[error("the answer was cut off because it could not be counted")]
+    NotCounted(#[source] CounterError),
 }
 
 /// A record on its way to the disk.
@@ -163,6 +167,7 @@ struct Streaming {
 
 enum Ending {
     NotYet,
+    Settling(Settling),
     Recording(Recording),
     Over,
 }
@@ -194,6 +199,14 @@ impl Streaming {
         loop {
             match &mut self.ending {
                 Ending::Over => return Poll::Ready(None),
+                Ending::Settling(settling) => match ready!(settling.as_mut().poll(cx)) {
+                    Ok(()) => self.ending = Ending::Recording(Box::pin(self.exchange.complete(self.digest()))),
+                    Err(error) => {
+                        self.ending = Ending::Over;
+                        self.exchange.broke_off(Outcome::Failed, self.digest());
+                        return Poll::Ready(Some(Err(ReleaseError::NotCounted(error))));
+                    }
+                },
                 Ending::Recording(recording) => {
                     let recorded = ready!(recording.as_mut().poll(cx));
                     self.ending = Ending::Over;
@@ -227,7 +240,10 @@ impl Streaming {
                 }
                 None => {
                     self.digest_held();
-                    self.ending = Ending::Recording(Box::pin(self.exchange.complete(self.digest())));
+                    self.ending = match self.exchange.settling() {
+                        Some(settling) => Ending::Settling(settling),
+                        None => Ending::Recording(Box::pin(self.exchange.complete(self.digest()))),
+                    };
                 }
             }
         }
@@ -236,7 +252,7 @@ impl Streaming {
 
 impl Drop for Streaming {
     fn drop(&mut self) {
-        if matches!(self.ending, Ending::NotYet) {
+        if matches!(self.ending, Ending::NotYet | Ending::Settling(_)) {
             self.exchange.broke_off(Outcome::Aborted, self.digest());
         }
     }

@@ -1,22 +1,25 @@
 //! Rehearsal: recorded exchanges decided again under a draft, to see what it would change before it is published.
 //!
 //! Each exchange is decided on the facts that its evidence has, over what is known of its consumer otherwise. Counters are kept as
-//! the draft would have kept them: an exchange that the draft refuses does not count.
+//! the draft would have kept them: an exchange that the draft refuses does not count, takes no step of a sequence and no time.
+//! Exchanges come in the order in which they were taken down, so that a slow one shows only to those that were taken down after it.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use serde::Serialize;
+use smallvec::SmallVec;
 
 use super::compile::{Compiled, DutyUse};
 use super::fields::FIELDS;
 use super::judge::Trace;
-use super::recorded::called;
+use super::recorded::{called, is_clause};
+use super::sequence::{Progress, SequenceStep};
 use super::sheet::{Place, Sheet};
 use super::vocabulary::Registry;
 use super::world::{DutyPerformed, Fact, World};
 use super::{Invalid, Policy};
-use crate::model::exchange::{Effect, Exchange, ExchangeId};
+use crate::model::exchange::{Effect, Exchange, ExchangeId, Outcome, RecordKind};
 use crate::model::odrl::PolicyKind;
 use crate::model::time::Timestamp;
 
@@ -30,9 +33,30 @@ pub struct Recorded {
     exchange: ExchangeId,
     at: Timestamp,
     permitted: bool,
+    passage: Passage,
     call: Box<str>,
     facts: Arc<Facts>,
     under: Arc<Under>,
+}
+
+/// How an exchange went.
+#[derive(Clone, Copy, Debug)]
+struct Passage {
+    kind: RecordKind,
+    /// The service gave all that was asked for.
+    done: bool,
+    forwarded: Option<Timestamp>,
+    /// It ended; of an opening: it began to be released.
+    recorded: Timestamp,
+}
+
+impl Passage {
+    fn of(exchange: &Exchange<'_>, recorded: Timestamp) -> Self {
+        let whole = |status: u16| (200..300).contains(&status) && status != 206;
+        let answered = exchange.response.as_ref().is_some_and(|answer| answer.fault.is_none() && whole(answer.status));
+        let done = answered && exchange.outcome == Outcome::Complete;
+        Self { kind: exchange.kind, done, forwarded: exchange.times.forwarded, recorded }
+    }
 }
 
 /// Left operands with what an exchange told of them.
@@ -51,10 +75,13 @@ struct Under {
 pub struct Recordings(HashMap<String, (Arc<Under>, Arc<Facts>)>);
 
 impl Recordings {
-    /// An exchange, as a rehearsal needs it. `known` is asked once for each agreement what is known of its consumer otherwise.
-    pub fn take(&mut self, exchange: &Exchange<'_>, known: impl FnOnce() -> World) -> Recorded {
+    /// An exchange, as a rehearsal needs it, and when it was taken down. `known` is asked once for each agreement what is known of its
+    /// consumer otherwise.
+    pub fn take(&mut self, exchange: &Exchange<'_>, recorded: Timestamp, known: impl FnOnce() -> World) -> Recorded {
         let told = exchange.decision.facts.iter().flat_map(|facts| facts.values());
-        let told = told.filter_map(|(operand, value)| Some((operand.into_boxed_str(), Fact::from_json(&value)?)));
+        let told = told
+            .filter(|(operand, _)| !is_clause(operand))
+            .filter_map(|(operand, value)| Some((operand.into_boxed_str(), Fact::from_json(&value)?)));
         let told: Vec<(Box<str>, Fact)> = told.collect();
         let (under, facts) = match self.0.get_mut(exchange.agreement.as_ref()) {
             Some((under, facts)) => {
@@ -72,6 +99,7 @@ impl Recordings {
             exchange: exchange.exchange,
             at: exchange.times.received,
             permitted: exchange.decision.effect == Effect::Permit,
+            passage: Passage::of(exchange, recorded),
             call: called(&exchange.request.method, &exchange.request.path).into(),
             facts,
             under,
@@ -141,6 +169,7 @@ struct Places {
     count: Option<Place>,
     in_minute: Option<Place>,
     since_last: Option<Place>,
+    metered: Option<Place>,
 }
 
 /// What goes on under one agreement.
@@ -152,6 +181,61 @@ struct Standing {
     used: i64,
     minute: VecDeque<i64>,
     last: Option<i64>,
+    past: Past,
+}
+
+/// What exchanges left for those after them, as far as the draft looks at it.
+#[derive(Default)]
+struct Past {
+    progress: Progress,
+    /// Milliseconds metered of exchanges that had ended.
+    metered: i64,
+    /// From when until when others took; those that are still streaming have no end yet.
+    under_way: Vec<(ExchangeId, Timestamp, Option<Timestamp>)>,
+    /// Steps that exchanges take once they have ended.
+    acts: HashMap<ExchangeId, SmallVec<[SequenceStep; 2]>>,
+}
+
+impl Past {
+    /// Milliseconds metered up to then.
+    fn metered_at(&mut self, now: Timestamp) -> i64 {
+        let took = |from: &Timestamp, to: Timestamp| to.millis().saturating_sub(from.millis()).max(0);
+        let mut ended = 0;
+        self.under_way.retain(|(_, from, to)| match to {
+            Some(to) if *to <= now => {
+                ended += took(from, *to);
+                false
+            }
+            _ => true,
+        });
+        self.metered += ended;
+        self.metered + self.under_way.iter().map(|(_, from, _)| took(from, now)).sum::<i64>()
+    }
+
+    /// An exchange that was answered as it was recorded.
+    fn passed(&mut self, exchange: &Recorded, steps: impl Iterator<Item = SequenceStep>) {
+        let Passage { kind, forwarded, recorded, .. } = exchange.passage;
+        let (acts, at_once): (SmallVec<[SequenceStep; 2]>, SmallVec<[SequenceStep; 2]>) =
+            steps.partition(|step| step.by_act && !step.bars);
+        at_once.into_iter().for_each(|step| self.progress.note(step, exchange.at));
+        if let Some(forwarded) = forwarded {
+            self.under_way.push((exchange.exchange, forwarded, (kind == RecordKind::Exchange).then_some(recorded)));
+        }
+        self.acts.insert(exchange.exchange, acts);
+        if kind == RecordKind::Exchange {
+            self.ended(exchange);
+        }
+    }
+
+    fn ended(&mut self, exchange: &Recorded) {
+        let Passage { done, recorded, .. } = exchange.passage;
+        let acts = self.acts.remove(&exchange.exchange).unwrap_or_default();
+        acts.into_iter().filter(|_| done).for_each(|step| self.progress.note(step, recorded));
+        let streaming = self.under_way.iter_mut().find(|(id, _, end)| *id == exchange.exchange && end.is_none());
+        if let Some((_, _, end)) = streaming {
+            *end = Some(recorded);
+        }
+    }
 }
 
 impl Rehearsal {
@@ -167,6 +251,7 @@ impl Rehearsal {
             count: draft.place("count"),
             in_minute: draft.place("xroad:callsPerMinute"),
             since_last: draft.place("timeInterval"),
+            metered: draft.place("meteredTime"),
         };
         Ok(Self {
             draft,
@@ -192,8 +277,15 @@ impl Rehearsal {
         }
         let draft = &self.draft;
         let Some(standing) = self.agreements.get_mut(&exchange.under.agreement) else { return };
+        if exchange.passage.kind == RecordKind::Completion {
+            standing.past.ended(exchange);
+            return;
+        }
         standing.fill(draft, &self.places, exchange);
         let verdict = draft.judge(&standing.sheet, &mut standing.trace);
+        if draft.has_sequences() || self.places.metered.is_some() {
+            standing.leave(draft, exchange, verdict.permit);
+        }
         if verdict.permit {
             standing.passed(exchange.at.millis());
         }
@@ -253,7 +345,9 @@ fn perform(duty: DutyUse, done: &[(Vec<String>, Timestamp)], world: &mut World) 
 impl Standing {
     fn new(draft: &Compiled, world: &World, facts: &Arc<Facts>) -> Self {
         let (sheet, facts) = (draft.sheet(world), Arc::clone(facts));
-        let mut standing = Self { sheet, trace: Trace::default(), facts, used: 0, minute: VecDeque::new(), last: None };
+        let past = Past { progress: Progress::none(draft), ..Past::default() };
+        let (trace, minute) = (Trace::default(), VecDeque::new());
+        let mut standing = Self { sheet, trace, facts, used: 0, minute, last: None, past };
         standing.tell(draft);
         standing
     }
@@ -267,7 +361,13 @@ impl Standing {
             self.facts = Arc::clone(&exchange.facts);
             self.tell(draft);
         }
+        if draft.has_sequences() {
+            self.sheet.recall(self.past.progress.until(exchange.at));
+        }
         let mut filling = draft.fill(&mut self.sheet);
+        if places.metered.is_some() {
+            filling.millis(places.metered, self.past.metered_at(exchange.at));
+        }
         filling.text(places.datapath, &exchange.call);
         let now = exchange.at.millis();
         while self.minute.front().is_some_and(|at| *at <= now - MINUTE) {
@@ -289,6 +389,16 @@ impl Standing {
         }
         filling.among(draft.place(FIELDS), draft.fields().concat().concat());
         self.sheet.keep();
+    }
+
+    /// What an exchange leaves for those after it.
+    fn leave(&mut self, draft: &Compiled, exchange: &Recorded, permit: bool) {
+        let steps = draft.steps(&self.sheet).into_iter();
+        if permit {
+            self.past.passed(exchange, steps);
+        } else {
+            steps.filter(|step| !step.by_act).for_each(|step| self.past.progress.note(step, exchange.at));
+        }
     }
 
     fn passed(&mut self, now: i64) {

@@ -56,6 +56,15 @@ impl Progress {
         }
     }
 
+    /// How far they had come at a time.
+    pub(super) fn until(&self, at: Timestamp) -> Self {
+        let mut past = self.clone();
+        for noted in past.of.iter_mut().flatten().flatten() {
+            *noted = noted.filter(|taken| *taken <= at);
+        }
+        past
+    }
+
     /// What came before is not known for sequences of prohibitions, so that they may apply.
     pub fn distrust_prohibitions(&mut self, policy: &Compiled) {
         for (noted, sequence) in self.of.iter_mut().zip(&policy.sequences) {

@@ -26,7 +26,7 @@ pub struct Sheet {
     told: FactTable,
     mark: Mark,
     /// How far sequences have come, where that is known.
-    progress: Option<Progress>,
+    progress: Option<Box<Progress>>,
 }
 
 impl Compiled {
@@ -98,11 +98,11 @@ impl Sheet {
 
     /// Takes over how far the sequences of the policy have come.
     pub fn recall(&mut self, progress: Progress) {
-        self.progress = Some(progress);
+        self.progress = Some(Box::new(progress));
     }
 
-    pub(super) const fn progress(&self) -> Option<&Progress> {
-        self.progress.as_ref()
+    pub(super) fn progress(&self) -> Option<&Progress> {
+        self.progress.as_deref()
     }
 
     /// What is known whatever the call.

@@ -65,12 +65,12 @@ pub(super) async fn run(arguments: &Arguments) -> Result<u8, String> {
     let known = crate::app::known_of(&config);
     let mut recordings = Recordings::default();
     let log = crate::app::evidence_directory(&config.store.path);
-    crate::evidence::history(&log, |exchange| {
+    crate::evidence::history(&log, |exchange, recorded| {
         let agreed = arguments.agreement.as_ref().is_none_or(|agreement| exchange.agreement == *agreement);
         if agreed && about(exchange) {
             let earlier = since.is_some_and(|since| exchange.times.received < since);
             let known = || known(exchange.participant.as_ref(), exchange.counterparty.as_ref());
-            rehearsal.replay(&recordings.take(exchange, known), earlier);
+            rehearsal.replay(&recordings.take(exchange, recorded, known), earlier);
         }
     })
     .map_err(|e| e.to_string())?;

@@ -67,6 +67,8 @@ pub(crate) enum Message<'a> {
 pub(crate) enum Remedy {
     /// The number of calls is used up.
     NewAgreement,
+    /// The time of use is used up.
+    TimeUsedUp,
     /// Calls come too often.
     Slower,
     /// It is not the time for it.
@@ -88,6 +90,7 @@ impl Remedy {
     pub(crate) fn of(operand: &str) -> Self {
         match operand {
             "count" => Self::NewAgreement,
+            "meteredTime" => Self::TimeUsedUp,
             "timeInterval" | "xroad:callsPerMinute" => Self::Slower,
             "dateTime" | "edc:inForceDate" | "edc:sinceAgreement" => Self::OtherTime,
             "xroad:datapath" => Self::OtherPath,
@@ -210,8 +213,17 @@ mod tests {
             required: "<required>",
         };
         let withheld = |clause, state| Message::Withheld { clause, operand: "<operand>", state };
-        let remedies =
-            ["count", "timeInterval", "dateTime", "xroad:datapath", "xroad:consent", "purpose", "action", "x"];
+        let remedies = [
+            "count",
+            "meteredTime",
+            "timeInterval",
+            "dateTime",
+            "xroad:datapath",
+            "xroad:consent",
+            "purpose",
+            "action",
+            "x",
+        ];
         let messages: Vec<(Message<'_>, &[&str])> = vec![
             (compared(Truth::Unknown, None), &["<operand>", "<operator>", "<required>"]),
             (compared(Truth::Unknown, Some("<seen>")), &["<operand>", "<operator>", "<required>", "<seen>"]),

@@ -63,6 +63,7 @@ pub(super) fn say(message: Message<'_>) -> String {
 const fn remedy(what: Remedy) -> &'static str {
     match what {
         Remedy::NewAgreement => "the agreed number of calls is used up; negotiate a new agreement",
+        Remedy::TimeUsedUp => "the agreed time of use is used up; negotiate a new agreement",
         Remedy::Slower => "call more slowly",
         Remedy::OtherTime => "call within the agreed time, or negotiate a new agreement",
         Remedy::OtherPath => "call only the methods and paths that the agreement covers",

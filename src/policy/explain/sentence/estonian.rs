@@ -61,6 +61,7 @@ pub(super) fn say(message: Message<'_>) -> String {
 const fn remedy(what: Remedy) -> &'static str {
     match what {
         Remedy::NewAgreement => "kokkulepitud päringute arv on täis; sõlmige uus leping",
+        Remedy::TimeUsedUp => "kokkulepitud kasutusaeg on täis; sõlmige uus leping",
         Remedy::Slower => "tehke päringuid harvemini",
         Remedy::OtherTime => "tehke päring kokkulepitud ajal või sõlmige uus leping",
         Remedy::OtherPath => "kasutage ainult lepinguga hõlmatud meetodeid ja teid",

@@ -63,6 +63,7 @@ pub(super) fn say(message: Message<'_>) -> String {
 const fn remedy(what: Remedy) -> &'static str {
     match what {
         Remedy::NewAgreement => "sovittu kutsujen määrä on käytetty; neuvotelkaa uusi sopimus",
+        Remedy::TimeUsedUp => "sovittu käyttöaika on käytetty; neuvotelkaa uusi sopimus",
         Remedy::Slower => "kutsukaa harvemmin",
         Remedy::OtherTime => "kutsukaa sovittuna aikana tai neuvotelkaa uusi sopimus",
         Remedy::OtherPath => "kutsukaa vain sopimuksen kattamia menetelmiä ja polkuja",

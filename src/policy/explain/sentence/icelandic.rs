@@ -61,6 +61,7 @@ pub(super) fn say(message: Message<'_>) -> String {
 const fn remedy(what: Remedy) -> &'static str {
     match what {
         Remedy::NewAgreement => "umsaminn fjöldi beiðna er uppurinn; gerið nýjan samning",
+        Remedy::TimeUsedUp => "umsaminn notkunartími er uppurinn; gerið nýjan samning",
         Remedy::Slower => "sendið beiðnir sjaldnar",
         Remedy::OtherTime => "sendið beiðnina á umsömdum tíma eða gerið nýjan samning",
         Remedy::OtherPath => "notið aðeins þær aðferðir og slóðir sem samningurinn nær til",

@@ -65,6 +65,7 @@ pub(super) fn say(message: Message<'_>) -> String {
 const fn remedy(what: Remedy) -> &'static str {
     match what {
         Remedy::NewAgreement => "узгоджену кількість запитів вичерпано; укладіть нову угоду",
+        Remedy::TimeUsedUp => "узгоджений час використання вичерпано; укладіть нову угоду",
         Remedy::Slower => "надсилайте запити рідше",
         Remedy::OtherTime => "надсилайте запит в узгоджений час або укладіть нову угоду",
         Remedy::OtherPath => "використовуйте лише методи та шляхи, передбачені угодою",
