@@ -338,7 +338,7 @@ mod tests {
         for (imported, permitted) in [(false, true), (true, false)] {
             let steps = Steps::of(&counters, &policy, &agreement(&rules, imported)).await.unwrap().unwrap();
             assert_eq!(permits(&policy, &steps, "GET /b"), permitted);
-            assert!(permits(&policy, &steps, "GET /c"), "what is false now is false in every order");
+            assert!(permits(&policy, &steps, "GET /c"), "only the last step is open");
         }
     }
 

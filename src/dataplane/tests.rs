@@ -23,6 +23,7 @@ mod abandoned;
 mod backend;
 pub(in crate::dataplane) mod backing;
 mod cluster;
+mod history;
 mod limits;
 mod outages;
 mod refused;
@@ -74,6 +75,7 @@ impl Assets for Shelf {
             assignee: Some(agreement.counterparty.to_string()),
             ..World::default()
         }
+        .knowing("xroad:clientId", "DEV/GOV/1/gateway")
     }
 }
 
@@ -149,14 +151,19 @@ impl Stage {
 
     /// A started transfer under these constraints; its token.
     async fn start(&self, constraints: Value) -> String {
+        self.start_under(constrained(constraints)).await
+    }
+
+    /// The same under a whole policy.
+    async fn start_under(&self, policy: Value) -> String {
         let agreement = Agreement {
             id: "agreement-1".into(),
             role: Role::Provider,
             participant: "did:web:provider".into(),
             counterparty: "did:web:consumer".into(),
             dataset: "DEV:GOV:1:sub:land".into(),
-            policy: constrained(constraints),
-            negotiation: None,
+            policy,
+            negotiation: Some("urn:uuid:negotiation".into()),
             peer_address: None,
             signed: AT,
             live: true,

@@ -18,7 +18,7 @@ mod tree;
 pub use counters::CounterUse;
 pub use duties::DutyUse;
 pub(crate) use probe::{Probe, Test};
-pub(crate) use sequences::{DELAY, Sequence, Step, Taken};
+pub(crate) use sequences::{DELAY, Sequence, Step, Taker};
 pub use terms::Commons;
 pub(crate) use terms::Terms;
 pub(crate) use tree::{Alternative, Atom, CompiledRule, Index, Node, NodeId, Slot, Told};

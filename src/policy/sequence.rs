@@ -7,7 +7,7 @@
 use smallvec::{SmallVec, smallvec};
 
 use super::Invalid;
-use super::compile::{Compiled, Node, NodeId, Sequence, Step, Taken};
+use super::compile::{Compiled, Node, NodeId, Sequence, Step, Taker};
 use super::conflict::{conditions, joint};
 use super::judge::{Eval, Trace};
 use super::sheet::Sheet;
@@ -85,8 +85,8 @@ impl Compiled {
     /// Every step that is to be noted when it is taken, with the clause of its sequence.
     pub fn noted_steps(&self) -> impl Iterator<Item = (&str, SequenceStep)> {
         self.sequences.iter().enumerate().flat_map(|(at, sequence)| {
-            let steps = sequence.earlier().iter().enumerate().filter(|(_, step)| step.taken != Taken::ByTime);
-            steps.map(move |(number, step)| (&*sequence.clause, step_of(at, sequence, number, step.taken)))
+            let steps = sequence.earlier().iter().enumerate().filter(|(_, step)| step.by != Taker::Time);
+            steps.map(move |(number, step)| (&*sequence.clause, step_of(at, sequence, number, step.by)))
         })
     }
 
@@ -98,11 +98,11 @@ impl Compiled {
         for (at, sequence) in self.sequences.iter().enumerate() {
             let Some(stand) = eval.stand(sequence.node) else { continue };
             let number = stand.before.len();
-            let Some(step) = sequence.earlier().get(number).filter(|step| step.taken != Taken::ByTime) else {
+            let Some(step) = sequence.earlier().get(number).filter(|step| step.by != Taker::Time) else {
                 continue;
             };
             if sequence.admits(eval.step(step.node, stand.last())) {
-                found.push(step_of(at, sequence, number, step.taken));
+                found.push(step_of(at, sequence, number, step.by));
             }
         }
         found
@@ -154,7 +154,7 @@ impl Compiled {
             for sequence in self.sequences.iter().filter(|sequence| asked.contains(&sequence.node)) {
                 let others = || self.permissions.iter().filter(|other| other.index != rule.index);
                 let free = |node: NodeId| others().any(|other| joint::may_hold(self, &[&conditions(other), &[node]]));
-                let stuck = |step: &Step| step.taken == Taken::ByAct && !free(step.node);
+                let stuck = |step: &Step| step.by == Taker::Act && !free(step.node);
                 if let Some(number) = sequence.earlier().iter().position(stuck) {
                     let (number, of) = (number + 1, sequence.steps.len());
                     let reason = format!(
@@ -200,6 +200,6 @@ impl PastCall {
     }
 }
 
-fn step_of(at: usize, sequence: &Sequence, number: usize, taken: Taken) -> SequenceStep {
-    SequenceStep { sequence: at, step: number, by_act: taken == Taken::ByAct, bars: sequence.bars }
+fn step_of(at: usize, sequence: &Sequence, number: usize, by: Taker) -> SequenceStep {
+    SequenceStep { sequence: at, step: number, by_act: by == Taker::Act, bars: sequence.bars }
 }

@@ -18,6 +18,7 @@ mod obligations;
 mod outlook;
 mod properties;
 mod publication;
+mod sequences;
 mod tracking;
 
 pub(super) fn decide(policy: &Value, world: &Value) -> DocumentDecision {

@@ -17,6 +17,7 @@ mod ending;
 mod full_disk;
 mod handles;
 mod hindsight;
+mod history;
 mod layers;
 mod management;
 mod obligations;

@@ -24,21 +24,26 @@ pub(crate) struct Sequence {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Step {
     pub(crate) node: NodeId,
-    pub(crate) taken: Taken,
+    pub(crate) by: Taker,
 }
 
 /// What takes a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Taken {
+pub(crate) enum Taker {
     /// The time alone, whether or not anybody calls.
-    ByTime,
+    Time,
     /// The state of the world as any call finds it, a refused one too.
-    ByState,
+    World,
     /// A call that was permitted and answered.
-    ByAct,
+    Act,
 }
 
 impl Sequence {
+    /// The step that is the call that is decided.
+    pub(crate) fn last(&self) -> NodeId {
+        self.steps.last().map_or(self.node, |step| step.node)
+    }
+
     /// The steps that come before the call that is decided.
     pub(crate) fn earlier(&self) -> &[Step] {
         self.steps.split_last().map_or(&[], |(_, earlier)| earlier)
@@ -103,7 +108,7 @@ impl Search<'_> {
             self.refuse(*part, "a sequence is no step of another one; write all steps in one list");
         }
         self.check_delays(parts);
-        let steps: Box<[Step]> = parts.iter().map(|part| Step { node: *part, taken: self.taken(*part) }).collect();
+        let steps: Box<[Step]> = parts.iter().map(|part| Step { node: *part, by: self.taker(*part) }).collect();
         let earlier = parts.split_last().map_or(&[][..], |(_, earlier)| earlier);
         for at in self.named(earlier, CONSENT) {
             self.unkept(at, "a consent holds for the call that shows it; ask for it beside the sequence, not before");
@@ -122,19 +127,19 @@ impl Search<'_> {
         }
     }
 
-    fn taken(&self, id: NodeId) -> Taken {
+    fn taker(&self, id: NodeId) -> Taker {
         let slots = self.atoms(id).into_iter().filter_map(|at| self.compiler.atoms.get(at));
         let slots: Vec<_> = slots.filter_map(|atom| self.compiler.slots.get(atom.slot)).collect();
         let of_the_world = |source: &Source| matches!(source, Source::Clock | Source::Claim(_) | Source::Call);
         if slots.iter().all(|slot| slot.source == Source::Clock) {
-            Taken::ByTime
+            Taker::Time
         } else if slots
             .iter()
             .all(|slot| slot.source == Source::Clock || (of_the_world(&slot.source) && !slot.exchange_only))
         {
-            Taken::ByState
+            Taker::World
         } else {
-            Taken::ByAct
+            Taker::Act
         }
     }
 

@@ -81,7 +81,7 @@ impl<'a> Holding<'a> {
             Some(Node::Logical { .. }) if let Some(stand) = self.eval.stand(id) => {
                 // What was before is kept with the facts.
                 let outer = self.eval.since_step(stand.last());
-                stand.sequence.steps.last().into_iter().for_each(|step| self.collect(step.node, wanted));
+                self.collect(stand.sequence.last(), wanted);
                 self.eval.since = outer;
             }
             Some(Node::Logical { parts, .. }) => {

@@ -1,7 +1,7 @@
 //! What is said of the steps of a sequence: which were taken and when, and which is missing.
 
 use super::{Because, Language, Message, Part, Reasons, compared};
-use crate::policy::compile::{Node, NodeId, Taken};
+use crate::policy::compile::{Node, NodeId, Taker};
 use crate::policy::judge::{Eval, Stand};
 use crate::policy::truth::{Mask, Truth};
 
@@ -15,7 +15,7 @@ impl Reasons<'_> {
         } else {
             let (language, number, of) = (self.language, stand.before.len() + 1, stand.sequence.steps.len());
             let found = comparisons(&self.eval, language, step.node).into_iter();
-            self.found.extend(found.map(|entry| missing(language, entry, (number, of), step.taken)));
+            self.found.extend(found.map(|entry| missing(language, entry, (number, of), step.by)));
         }
         self.eval.since = outer;
     }
@@ -32,12 +32,12 @@ fn comparisons(eval: &Eval<'_>, language: Language, id: NodeId) -> Vec<Because> 
     }
 }
 
-fn missing(language: Language, entry: Because, (step, of): (usize, usize), taken: Taken) -> Because {
+fn missing(language: Language, entry: Because, (step, of): (usize, usize), by: Taker) -> Because {
     let (operand, operator, required) = (entry.operand.as_str(), entry.operator.as_str(), entry.required.as_str());
     let reason = language.say(Message::StepMissing { step, of, operand, operator, required });
-    let remedy = language.say(match taken {
-        Taken::ByTime => Message::AwaitStep { step, of },
-        Taken::ByState | Taken::ByAct => Message::TakeStep { step, of },
+    let remedy = language.say(match by {
+        Taker::Time => Message::AwaitStep { step, of },
+        Taker::World | Taker::Act => Message::TakeStep { step, of },
     });
     Because { state: Truth::False, observed: None, reason, remedy, ..entry }
 }
@@ -67,7 +67,7 @@ pub(super) fn parts(
             // The last step is taken by the call itself, once all others were.
             (None, last) if !last || !stand.is_at_last_step() => {
                 told.state = Truth::False;
-                tell(&mut told, &|entry| missing(language, entry, (at + 1, of), step.taken));
+                tell(&mut told, &|entry| missing(language, entry, (at + 1, of), step.by));
             }
             _ => {}
         }

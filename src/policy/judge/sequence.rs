@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::Eval;
 use crate::model::time::Timestamp;
-use crate::policy::compile::{Atom, DELAY, NodeId, Sequence, Taken};
+use crate::policy::compile::{Atom, DELAY, NodeId, Sequence, Taker};
 use crate::policy::sequence::Noted;
 use crate::policy::truth::Mask;
 use crate::policy::value::{Duration, Seen, Typed};
@@ -46,17 +46,21 @@ impl<'a> Eval<'a> {
         if self.sheet.background().phase != Phase::Exchange {
             return self.may_come(sequence);
         }
+        let Some(noted) = noted else {
+            // Its earlier steps may have been taken.
+            return self.step(sequence.last(), None).and(Mask::UNKNOWN);
+        };
         let before = self.before(sequence, noted);
-        match sequence.steps.get(before.len()..) {
-            Some([last]) => self.step(last.node, before.last().copied()),
-            _ => Mask::FALSE,
+        if before.len() < sequence.earlier().len() {
+            return Mask::FALSE;
         }
+        self.step(sequence.last(), before.last().copied())
     }
 
     /// Where a sequence stands; `None` where that is not known, and before an exchange.
     pub(in crate::policy) fn stand(&self, id: NodeId) -> Option<Stand<'a>> {
         let (sequence, noted) = self.kept(id).filter(|_| self.sheet.background().phase == Phase::Exchange)?;
-        Some(Stand { sequence, before: self.before(sequence, noted) })
+        Some(Stand { sequence, before: self.before(sequence, noted?) })
     }
 
     /// The truth of a step at the time looked at, the step before it taken `since`.
@@ -79,19 +83,20 @@ impl<'a> Eval<'a> {
         Some(Seen { text: "", typed: Typed::Duration(Duration::of_millis(millis)) })
     }
 
-    fn kept(&self, id: NodeId) -> Option<(&'a Sequence, &'a Noted)> {
+    /// The sequence at a node and what is noted of it, where a history of calls is kept.
+    fn kept(&self, id: NodeId) -> Option<(&'a Sequence, Option<&'a Noted>)> {
         let progress = self.sheet.progress().filter(|_| !self.only_time)?;
         let at = self.terms.sequences.iter().position(|sequence| sequence.node == id)?;
-        Some((self.terms.sequences.get(at)?, progress.of.get(at)?.as_ref()?))
+        Some((self.terms.sequences.get(at)?, progress.of.get(at)?.as_ref()))
     }
 
     /// When the steps before the last were taken, up to the first that was not.
     fn before(&self, sequence: &Sequence, noted: &Noted) -> SmallVec<[Timestamp; 8]> {
         let mut times: SmallVec<[Timestamp; 8]> = SmallVec::new();
         for (at, step) in sequence.earlier().iter().enumerate() {
-            let taken = match step.taken {
-                Taken::ByTime => self.came(sequence, step.node, times.last().copied()),
-                Taken::ByState | Taken::ByAct => noted.get(at).copied().flatten(),
+            let taken = match step.by {
+                Taker::Time => self.came(sequence, step.node, times.last().copied()),
+                Taker::World | Taker::Act => noted.get(at).copied().flatten(),
             };
             match taken {
                 Some(time) => times.push(time),

@@ -46,6 +46,10 @@ fn scenarios() -> Vec<Scenario> {
                "prohibition": [{"action": "use", "constraint": constraint}]})
     };
     let far = json!([{"leftOperand": "dateTime", "operator": "lt", "rightOperand": "2999-01-01T00:00:00Z"}]);
+    let steps = json!({"andSequence": [
+        {"leftOperand": "xroad:datapath", "operator": "eq", "rightOperand": "GET /owners"},
+        {"leftOperand": "xroad:datapath", "operator": "eq", "rightOperand": "GET /parcels"}]});
+    let steps = json!({"permission": [{"action": "use", "constraint": [steps]}]});
     let duty = json!({"permission": [{"action": "use", "duty": [{"action": "obtainConsent", "uid": "urn:d"}]}]});
     let in_time = json!([{"leftOperand": "dateTime", "operator": "lteq", "rightOperand": "2026-01-01T00:00:00Z"}]);
     let deletion =
@@ -68,6 +72,8 @@ fn scenarios() -> Vec<Scenario> {
         Scenario::new("before the time", only_if("dateTime", "gteq", json!("2999-01-01T00:00:00Z")), "dateTime"),
         Scenario::new("after the time", only_if("dateTime", "lt", json!("2020-01-01T00:00:00Z")), "dateTime"),
         Scenario::new("count used up", only_if("count", "lteq", json!(0)), "count"),
+        Scenario::new("time of use used up", only_if("meteredTime", "lt", json!("PT0S")), "meteredTime"),
+        Scenario::new("a step skipped", steps, "xroad:datapath"),
         Scenario::new("too often", only_if("xroad:callsPerMinute", "lteq", json!(0)), "xroad:callsPerMinute"),
         Scenario::new("another recipient", only_if("recipient", "eq", json!("did:web:other")), "recipient"),
         Scenario::new("another X-Road client", only_if("xroad:clientId", "eq", json!("DEV/COM/9/x")), "xroad:clientId"),
