@@ -11,6 +11,7 @@ use super::account::{Claim, Taken};
 use super::consent::{Found, GRANTED, Shown, Used};
 use super::contract::{Contract, not_counted};
 use super::counters::CounterError;
+use super::history::Steps;
 use super::operands::Told;
 use super::refusal::Refusal;
 use super::window::Lately;
@@ -77,6 +78,7 @@ async fn decide_counting(
         let now = clock.now();
         look_back(contract).await?;
         let metered = contract.metered.as_ref().map(|metered| metered.spent());
+        let steps_taken = contract.steps.as_ref().map(Steps::taken);
         let seen = contract.account.look(claim, afresh, now).await?;
         let counted = Counted { used: seen.used, lately: seen.lately, metered, now };
         let mut made = judged(contract, call, &counted, found.as_ref());
@@ -104,6 +106,11 @@ async fn decide_counting(
         };
         let Some(taken) = contract.account.reserve(claim, &seen, now).await? else { continue };
         let (acts, at_once) = steps.into_iter().partition::<SmallVec<[SequenceStep; 2]>, _>(|s| s.by_act && !s.bars);
+        // Who comes after a call that began a prohibited sequence has to know of it: nothing is waited for between look and step.
+        if contract.steps.as_ref().map(Steps::taken) != steps_taken {
+            taken.undo(contract);
+            continue;
+        }
         if let Err(error) = take(contract, &at_once, now).await {
             contract.account.undo(taken);
             return Err(not_counted(&error));

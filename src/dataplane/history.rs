@@ -61,6 +61,11 @@ impl Steps {
         progress
     }
 
+    /// How many are taken.
+    pub(super) fn taken(&self) -> usize {
+        self.each.iter().filter(|(_, counter)| counter.used() > 0).count()
+    }
+
     /// Takes steps, durably and together. One that another call took meanwhile stays as it is.
     pub(super) async fn take(
         &self,

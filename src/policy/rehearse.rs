@@ -8,20 +8,22 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use serde::Serialize;
-use smallvec::SmallVec;
 
 use super::compile::{Compiled, DutyUse};
 use super::fields::FIELDS;
 use super::judge::Trace;
 use super::recorded::{called, is_clause};
-use super::sequence::{Progress, SequenceStep};
 use super::sheet::{Place, Sheet};
 use super::vocabulary::Registry;
 use super::world::{DutyPerformed, Fact, World};
 use super::{Invalid, Policy};
-use crate::model::exchange::{Effect, Exchange, ExchangeId, Outcome, RecordKind};
+use crate::model::exchange::{Effect, Exchange, ExchangeId, RecordKind};
 use crate::model::odrl::PolicyKind;
 use crate::model::time::Timestamp;
+
+mod past;
+
+use past::{Passage, Past};
 
 const MINUTE: i64 = 60_000;
 /// How long ago the call before a first one was, milliseconds: a hundred years.
@@ -37,26 +39,6 @@ pub struct Recorded {
     call: Box<str>,
     facts: Arc<Facts>,
     under: Arc<Under>,
-}
-
-/// How an exchange went.
-#[derive(Clone, Copy, Debug)]
-struct Passage {
-    kind: RecordKind,
-    /// The service gave all that was asked for.
-    done: bool,
-    forwarded: Option<Timestamp>,
-    /// It ended; of an opening: it began to be released.
-    recorded: Timestamp,
-}
-
-impl Passage {
-    fn of(exchange: &Exchange<'_>, recorded: Timestamp) -> Self {
-        let whole = |status: u16| (200..300).contains(&status) && status != 206;
-        let answered = exchange.response.as_ref().is_some_and(|answer| answer.fault.is_none() && whole(answer.status));
-        let done = answered && exchange.outcome == Outcome::Complete;
-        Self { kind: exchange.kind, done, forwarded: exchange.times.forwarded, recorded }
-    }
 }
 
 /// Left operands with what an exchange told of them.
@@ -184,60 +166,6 @@ struct Standing {
     past: Past,
 }
 
-/// What exchanges left for those after them, as far as the draft looks at it.
-#[derive(Default)]
-struct Past {
-    progress: Progress,
-    /// Milliseconds metered of exchanges that had ended.
-    metered: i64,
-    /// From when until when others took; those that are still streaming have no end yet.
-    under_way: Vec<(ExchangeId, Timestamp, Option<Timestamp>)>,
-    /// Steps that exchanges take once they have ended.
-    acts: HashMap<ExchangeId, SmallVec<[SequenceStep; 2]>>,
-}
-
-impl Past {
-    /// Milliseconds metered up to then.
-    fn metered_at(&mut self, now: Timestamp) -> i64 {
-        let took = |from: &Timestamp, to: Timestamp| to.millis().saturating_sub(from.millis()).max(0);
-        let mut ended = 0;
-        self.under_way.retain(|(_, from, to)| match to {
-            Some(to) if *to <= now => {
-                ended += took(from, *to);
-                false
-            }
-            _ => true,
-        });
-        self.metered += ended;
-        self.metered + self.under_way.iter().map(|(_, from, _)| took(from, now)).sum::<i64>()
-    }
-
-    /// An exchange that was answered as it was recorded.
-    fn passed(&mut self, exchange: &Recorded, steps: impl Iterator<Item = SequenceStep>) {
-        let Passage { kind, forwarded, recorded, .. } = exchange.passage;
-        let (acts, at_once): (SmallVec<[SequenceStep; 2]>, SmallVec<[SequenceStep; 2]>) =
-            steps.partition(|step| step.by_act && !step.bars);
-        at_once.into_iter().for_each(|step| self.progress.note(step, exchange.at));
-        if let Some(forwarded) = forwarded {
-            self.under_way.push((exchange.exchange, forwarded, (kind == RecordKind::Exchange).then_some(recorded)));
-        }
-        self.acts.insert(exchange.exchange, acts);
-        if kind == RecordKind::Exchange {
-            self.ended(exchange);
-        }
-    }
-
-    fn ended(&mut self, exchange: &Recorded) {
-        let Passage { done, recorded, .. } = exchange.passage;
-        let acts = self.acts.remove(&exchange.exchange).unwrap_or_default();
-        acts.into_iter().filter(|_| done).for_each(|step| self.progress.note(step, recorded));
-        let streaming = self.under_way.iter_mut().find(|(id, _, end)| *id == exchange.exchange && end.is_none());
-        if let Some((_, _, end)) = streaming {
-            *end = Some(recorded);
-        }
-    }
-}
-
 impl Rehearsal {
     /// Prepares a draft. An offer is read as the agreement that it would become.
     ///
@@ -284,7 +212,7 @@ impl Rehearsal {
         standing.fill(draft, &self.places, exchange);
         let verdict = draft.judge(&standing.sheet, &mut standing.trace);
         if draft.has_sequences() || self.places.metered.is_some() {
-            standing.leave(draft, exchange, verdict.permit);
+            standing.past.left_by(exchange, draft.steps(&standing.sheet), verdict.permit);
         }
         if verdict.permit {
             standing.passed(exchange.at.millis());
@@ -345,8 +273,7 @@ fn perform(duty: DutyUse, done: &[(Vec<String>, Timestamp)], world: &mut World) 
 impl Standing {
     fn new(draft: &Compiled, world: &World, facts: &Arc<Facts>) -> Self {
         let (sheet, facts) = (draft.sheet(world), Arc::clone(facts));
-        let past = Past { progress: Progress::none(draft), ..Past::default() };
-        let (trace, minute) = (Trace::default(), VecDeque::new());
+        let (trace, minute, past) = (Trace::default(), VecDeque::new(), Past::none(draft));
         let mut standing = Self { sheet, trace, facts, used: 0, minute, last: None, past };
         standing.tell(draft);
         standing
@@ -362,7 +289,7 @@ impl Standing {
             self.tell(draft);
         }
         if draft.has_sequences() {
-            self.sheet.recall(self.past.progress.until(exchange.at));
+            self.sheet.recall(self.past.progress_at(exchange.at));
         }
         let mut filling = draft.fill(&mut self.sheet);
         if places.metered.is_some() {
@@ -389,16 +316,6 @@ impl Standing {
         }
         filling.among(draft.place(FIELDS), draft.fields().concat().concat());
         self.sheet.keep();
-    }
-
-    /// What an exchange leaves for those after it.
-    fn leave(&mut self, draft: &Compiled, exchange: &Recorded, permit: bool) {
-        let steps = draft.steps(&self.sheet).into_iter();
-        if permit {
-            self.past.passed(exchange, steps);
-        } else {
-            steps.filter(|step| !step.by_act).for_each(|step| self.past.progress.note(step, exchange.at));
-        }
     }
 
     fn passed(&mut self, now: i64) {

@@ -1,8 +1,8 @@
 //! How far sequences have come: which of their steps were taken before, and when (ODRL Vocabulary 2.2 §4.5.2, `andSequence`).
 //!
-//! A step is taken once, at the first chance after the step before it, and stays taken. The last step is never taken: it is the call that
-//! is decided. What takes a step is told by its comparisons: the time alone, the state of the world as any call finds it, or an act, which
-//! is a call that was permitted and done.
+//! A step is taken once, at the first chance after the step before it, and stays taken. The last step is never taken: it is the
+//! call that is decided. What takes a step is told by its comparisons: the time alone, the state of the world as any call finds
+//! it, or an act, which is a call that was permitted and done.
 
 use smallvec::{SmallVec, smallvec};
 
