@@ -167,13 +167,21 @@ pub(super) fn world() -> impl Strategy<Value = Value> {
 /// An exchange, and the calls before it; mostly few operands and values, so that steps are taken.
 fn lived() -> impl Strategy<Value = Value> {
     let at = select(&LIVED[..]);
-    let facts = (fact("purpose"), fact("spatial"), fact("count"), fact("xroad:clientId"));
-    let call = (at.clone(), facts, prop::option::weighted(0.1, Just("sell"))).prop_map(|(at, facts, action)| {
+    let known = || prop::option::weighted(0.9, select(&TERMS[..2]).prop_map(|term| json!(term)));
+    let facts = || {
+        prop_oneof![
+            1 => (fact("purpose"), fact("spatial"), fact("count"), fact("xroad:clientId")).boxed(),
+            3 => (known(), fact("spatial"), fact("count"), known()).boxed(),
+        ]
+    };
+    let call = (at.clone(), facts(), prop::option::weighted(0.1, Just("sell"))).prop_map(|(at, facts, action)| {
         let mut call = json!({"at": at, "facts": facts_of(facts)});
         action.into_iter().for_each(|action| call["request"] = json!({"action": action}));
         call
     });
-    (world(), at, prop::collection::vec(call, 0..5)).prop_map(|(mut world, now, calls)| {
+    let now = prop_oneof![1 => at, 2 => Just("2026-11-24T00:00:00Z")];
+    (world(), now, facts(), prop::collection::vec(call, 0..5)).prop_map(|(mut world, now, facts, calls)| {
+        world["facts"] = facts_of(facts);
         (world["phase"], world["now"], world["history"]) = (json!("exchange"), json!(now), json!(calls));
         world
     })
@@ -262,7 +270,7 @@ fn histories_often_decide_about_sequences() {
         permits(&policy, &world) != permits(&policy, &fresh)
     });
     let decides = decides.count();
-    assert!(decides > 30, "{decides} of a thousand");
+    assert!(decides > 25, "{decides} of a thousand");
 }
 
 proptest! {
