@@ -108,7 +108,7 @@ async fn decide_counting(
         let (acts, at_once) = steps.into_iter().partition::<SmallVec<[SequenceStep; 2]>, _>(|s| s.by_act && !s.bars);
         // Who comes after a call that began a prohibited sequence has to know of it: nothing is waited for between look and step.
         if contract.steps.as_ref().map(Steps::taken) != steps_taken {
-            taken.undo(contract);
+            contract.account.undo(taken);
             continue;
         }
         if let Err(error) = take(contract, &at_once, now).await {

@@ -1,25 +1,40 @@
 //! What is known under a policy whatever the call: a world laid out once, every name already resolved.
 
 use std::collections::HashSet;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
-use smallvec::SmallVec;
-
-use super::compile::{Alternative, Compiled, CompiledRule, Slot, Told};
-use super::facts::{FactTable, Known};
+use super::compile::{Alternative, Compiled, CompiledRule, Slot, Terms, Told};
+use super::facts::{Fact, FactTable, Known, Values};
 use super::shown::by_credentials;
 use super::truth::Mask;
 use super::value::instant;
 use super::vocabulary::{Kind, Operator, canonical};
-use super::world::{Fact, Phase, Way, World, reachable};
+use super::world::{self, Phase, Way, World, reachable};
 use crate::model::time::Timestamp;
 
 /// What is known under one policy whatever the call. Immutable; share it by reference.
+///
+/// What every decision reads is kept within one cache line (together with the counts of an [`Arc`]), so that ten thousand agreements
+/// do not push each other out of the nearest cache.
 #[derive(Clone, Debug)]
 pub struct Background {
+    /// Those of the policy.
+    pub(super) terms: Arc<Terms>,
     pub(super) phase: Phase,
-    /// Of each rule: whether the request is about it, in all of its aspects together; `NONE` where refinements have a say.
-    pub(super) ruled: SmallVec<[Mask; 16]>,
-    pub(super) facts: FactTable,
+    /// Of each of the first rules: whether the request is about it, in all of its aspects together; `NONE` where refinements have a say.
+    ruled: [Mask; RULES_AT_HAND],
+    pub(super) facts: Box<[Fact]>,
+    rest: Box<Rest>,
+}
+
+const RULES_AT_HAND: usize = 15;
+
+/// What some decisions read.
+#[derive(Clone, Debug)]
+pub struct Rest {
+    /// The values of the facts.
+    pub(super) values: Values,
     /// Of each alternative of each rule: whether the request is about it.
     pub(super) about: Box<[Mask]>,
     /// Of each rule: when it was performed, and whether it is reported violated.
@@ -27,9 +42,31 @@ pub struct Background {
     /// When the agreement was made, for dates relative to it.
     pub(super) agreed: Option<Timestamp>,
     /// For each comparison by taxonomy: the terms that satisfy it; `None` where no taxonomy is known.
-    pub(super) terms: Box<[Option<HashSet<Box<str>>>]>,
+    pub(super) satisfying: Box<[Option<HashSet<Box<str>>>]>,
     /// What was asked: action, target, assigner, assignee.
     pub(super) asked: [Option<String>; 4],
+}
+
+impl Background {
+    /// Whether the request is about a rule; `None` where its alternatives are to be looked at.
+    #[inline]
+    pub(super) fn ruled(&self, rule: usize) -> Option<Mask> {
+        self.ruled.get(rule).copied().filter(|mask| *mask != Mask::NONE)
+    }
+}
+
+impl Deref for Background {
+    type Target = Rest;
+
+    fn deref(&self) -> &Rest {
+        &self.rest
+    }
+}
+
+impl DerefMut for Background {
+    fn deref_mut(&mut self) -> &mut Rest {
+        &mut self.rest
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -42,18 +79,28 @@ impl Compiled {
     /// Lays out what a world knows for this policy.
     #[must_use]
     pub fn background(&self, world: &World) -> Background {
+        let FactTable { facts, values } = self.laid_out(world);
         let mut laid = Background {
+            terms: self.terms(),
             phase: world.phase,
-            facts: self.laid_out(world),
-            about: vec![Mask::NONE; self.named.len()].into(),
-            ruled: SmallVec::from_elem(Mask::NONE, self.rules),
-            done: vec![Done::default(); self.rules].into(),
-            agreed: None,
-            terms: self.atoms.iter().map(|_| None).collect(),
-            asked: [Some(world.action.clone()), world.target.clone(), world.assigner.clone(), world.assignee.clone()],
+            ruled: [Mask::NONE; RULES_AT_HAND],
+            facts: facts.into(),
+            rest: Box::new(Rest {
+                values,
+                about: vec![Mask::NONE; self.named.len()].into(),
+                done: vec![Done::default(); self.rules].into(),
+                agreed: None,
+                satisfying: self.atoms.iter().map(|_| None).collect(),
+                asked: [
+                    Some(world.action.clone()),
+                    world.target.clone(),
+                    world.assigner.clone(),
+                    world.assignee.clone(),
+                ],
+            }),
         };
         laid.agreed = world.facts.get("edc:contractAgreement").and_then(|fact| instant(fact.values().first()?));
-        for (atom, terms) in self.atoms.iter().zip(&mut laid.terms) {
+        for (atom, terms) in self.atoms.iter().zip(&mut laid.satisfying) {
             if let [right] = &*atom.right {
                 *terms = satisfying(world, atom.operator, &right.text, right.iri.as_deref());
             }
@@ -77,16 +124,16 @@ impl Compiled {
             || world.facts.iter().find(|(name, _)| canonical(&self.expand(name)) == *slot.name).map(|(_, f)| f);
         if let Some(fact) = world.facts.get(&*slot.name).or_else(spelled) {
             facts.begin(at, Known::Values);
-            fact.values().iter().for_each(|text| facts.push(at, slot, text));
+            fact.values().iter().for_each(|text| facts.push(at, &self.candidates, text));
             if slot.kind == Kind::FieldPath || (slot.from == Told::Groups && world.recorded) {
                 facts.declare(at, Known::Among);
             }
         } else if slot.from == Told::Groups && !world.recorded && !world.member_of.is_empty() {
             facts.begin(at, Known::Among);
-            groups(world).iter().for_each(|group| facts.push(at, slot, group));
+            groups(world).iter().for_each(|group| facts.push(at, &self.candidates, group));
         } else if let Some(values) = by_credentials(world, &slot.name) {
             facts.begin(at, Known::Values);
-            values.iter().for_each(|text| facts.push(at, slot, text));
+            values.iter().for_each(|text| facts.push(at, &self.candidates, text));
         } else if world.told_later.iter().any(|name| tells(name, &slot.name)) {
             facts.begin(at, Known::Deferred);
         }
@@ -133,7 +180,7 @@ impl Compiled {
         }
         let plain = rule.aspects().into_iter().flat_map(|(_, all)| all).all(|one| one.refinements.is_empty());
         if plain && let Some(cell) = laid.ruled.get_mut(rule.index) {
-            let of = |one: &Alternative| laid.about.get(one.index).copied().unwrap_or(Mask::UNKNOWN);
+            let of = |one: &Alternative| laid.rest.about.get(one.index).copied().unwrap_or(Mask::UNKNOWN);
             let any = |all: &[Alternative]| all.iter().map(of).reduce(Mask::or).unwrap_or(Mask::TRUE);
             *cell = rule.aspects().into_iter().map(|(_, all)| any(all)).fold(Mask::TRUE, Mask::and);
         }
@@ -157,7 +204,7 @@ fn tells(later: &str, operand: &str) -> bool {
 
 /// The groups and collections that the client, or else the assignee, belongs to.
 fn groups(world: &World) -> Vec<&str> {
-    let clients = world.facts.get("xroad:clientId").into_iter().flat_map(Fact::values);
+    let clients = world.facts.get("xroad:clientId").into_iter().flat_map(world::Fact::values);
     let members = clients.map(String::as_str).chain(world.assignee.as_deref());
     let mut groups: Vec<&str> =
         members.flat_map(|member| reachable(&world.member_of, member, Way::Up).into_iter().skip(1)).collect();

@@ -1,6 +1,7 @@
 //! From syntax tree to decision tree: words checked, right operands typed, done once for each agreement.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::value::Right;
@@ -8,6 +9,7 @@ use super::vocabulary::{DutyReading, Kind, Operand, Operator, Registry, SINCE_AG
 use super::{Invalid, conflict};
 use crate::model::odrl::{Action, Atomic, Conflict, Constraint, DutyTiming, Literal, Party, Policy, Rule};
 
+mod candidates;
 mod counters;
 mod duties;
 mod probe;
@@ -15,6 +17,7 @@ mod sequences;
 mod terms;
 mod tree;
 
+pub(crate) use candidates::Candidates;
 pub use counters::CounterUse;
 pub use duties::DutyUse;
 pub(crate) use probe::{Probe, Test};
@@ -82,7 +85,7 @@ pub(super) fn compile_rules(policy: &Policy, registry: &Registry) -> Result<Comp
         compiler.invalid.retain(|invalid| told.insert((invalid.clause.clone(), invalid.code)));
         return Err(compiler.invalid);
     }
-    let probes = probe::lay_out(&compiler.atoms, &mut compiler.slots);
+    let (probes, candidates) = probe::lay_out(&compiler.atoms, &compiler.slots);
     let terms = Terms {
         kind: policy.kind,
         kind_clause: policy.kind_clause.as_str().into(),
@@ -90,6 +93,7 @@ pub(super) fn compile_rules(policy: &Policy, registry: &Registry) -> Result<Comp
         slots: compiler.slots.into(),
         atoms: compiler.atoms.into(),
         probes,
+        candidates,
         nodes: compiler.nodes.into(),
         permissions,
         prohibitions,
@@ -151,6 +155,7 @@ impl<'a> Compiler<'a> {
             targets: rule.targets.iter().map(|party| self.party(party)).collect(),
             assigners: rule.assigners.iter().map(|party| self.party(party)).collect(),
             assignees: rule.assignees.iter().map(|party| self.party(party)).collect(),
+            comparisons: 0..0,
             constraints: self.nodes(&rule.constraints),
             duties: self.rules(&rule.duties),
             consequences: self.rules(&rule.consequences),
@@ -158,8 +163,19 @@ impl<'a> Compiler<'a> {
             timing: self.timing(rule),
             by_itself: false,
         };
+        compiled.comparisons = self.comparisons(&compiled.constraints).unwrap_or_default();
         compiled.by_itself = duties::is_done_by_exchanges(self, &compiled);
         compiled
+    }
+
+    /// The places of these where each of them is a comparison; they were compiled one after the other.
+    fn comparisons(&self, constraints: &[NodeId]) -> Option<Range<usize>> {
+        let place = |id: &NodeId| match self.nodes.get(id.0) {
+            Some(Node::Atom(at)) => Some(*at),
+            _ => None,
+        };
+        let first = constraints.first().and_then(place)?;
+        constraints.iter().all(|id| place(id).is_some()).then(|| first..first + constraints.len())
     }
 
     /// Checks the words of parties that nothing is decided by.

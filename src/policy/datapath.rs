@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::ends::{Ends, Marked};
+use super::key::{Key, Keyed};
 
 mod relation;
 
@@ -13,7 +13,7 @@ mod relation;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pattern {
     /// `None` for any method.
-    method: Option<Marked>,
+    method: Option<Keyed>,
     segments: Box<[Segment]>,
     shape: Shape,
 }
@@ -51,7 +51,7 @@ impl Shape {
 #[derive(Clone, Copy)]
 pub(crate) struct Call<'a> {
     method: &'a str,
-    method_ends: Ends,
+    method_key: Key,
     path: &'a str,
     /// Whether anything in the path is percent-encoded.
     encoded: bool,
@@ -61,15 +61,12 @@ impl<'a> Call<'a> {
     /// Takes a call apart; `None` when its path may mean two things, or it is no call.
     pub(crate) fn parse(text: &'a str) -> Option<Self> {
         let (method, path) = split(text.trim_ascii())?;
-        let method_ends = Ends::of(method);
-        // Most paths have none of these, and one look at all bytes at once tells so. A dot is suspicious at the beginning of a
-        // segment only, but rare enough.
-        let odd = |byte| matches!(byte, b'?' | b'#' | b'%' | b'\\' | b'.');
-        if !path.bytes().fold(false, |any, byte| any | odd(byte)) {
-            return Some(Self { method, method_ends, path, encoded: false });
+        let method_key = Key::of(method);
+        if !has_odd(path.as_bytes()) {
+            return Some(Self { method, method_key, path, encoded: false });
         }
         let path = without_query(path);
-        path_is_plain(path).then(|| Self { method, method_ends, path, encoded: path.contains('%') })
+        path_is_plain(path).then(|| Self { method, method_key, path, encoded: path.contains('%') })
     }
 }
 
@@ -97,7 +94,7 @@ impl Pattern {
             s => Some(Segment::Plain(decoded(s)?.into())),
         });
         let segments: Box<[Segment]> = segments.collect::<Option<_>>()?;
-        let method = (method != "*").then(|| Marked::new(method));
+        let method = (method != "*").then(|| Keyed::new(method));
         Some(Self { method, shape: Shape::of(&segments), segments })
     }
 
@@ -108,7 +105,7 @@ impl Pattern {
 
     /// The same for a call that was taken apart.
     pub(crate) fn covers_call(&self, call: Call<'_>) -> bool {
-        if self.method.as_ref().is_some_and(|wanted| !wanted.is(call.method, call.method_ends)) {
+        if self.method.as_ref().is_some_and(|wanted| !wanted.is(call.method, call.method_key)) {
             return false;
         }
         let path = call.path;
@@ -200,6 +197,28 @@ fn split(text: &str) -> Option<(&str, &str)> {
     let space = text.bytes().position(|byte| byte == b' ')?;
     let (method, path) = (text.get(..space)?, text.get(space + 1..)?.trim_ascii_start());
     (!method.is_empty() && path.starts_with('/')).then_some((method, path))
+}
+
+/// Whether a path has any of the bytes that may give it another meaning; most have none. A dot is suspicious at the beginning of a
+/// segment only, but rare enough.
+fn has_odd(path: &[u8]) -> bool {
+    const ODD: [u8; 5] = *b"?#%\\.";
+    match path.last_chunk() {
+        // Eight bytes are looked at as one word; the last of them may be looked at twice.
+        Some(last) => {
+            let chunks = path.as_chunks().0.iter().chain([last]);
+            chunks.fold(0, |any, chunk| any | ODD.iter().fold(0, |any, odd| any | places(*chunk, *odd))) != 0
+        }
+        None => path.iter().any(|byte| ODD.contains(byte)),
+    }
+}
+
+/// Zero when none of eight bytes is this one.
+const fn places(bytes: [u8; 8], byte: u8) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    // Where it is the byte, a difference is zero, and zero alone borrows without having had the highest bit.
+    let different = u64::from_le_bytes(bytes) ^ (EACH * byte as u64);
+    different.wrapping_sub(EACH) & !different & (EACH << 7)
 }
 
 /// Without query and fragment.

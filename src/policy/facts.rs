@@ -1,6 +1,6 @@
 //! What is known of the left operands of one policy: every fact in its slot, values and texts close together.
 
-use super::compile::Slot;
+use super::compile::Candidates;
 use super::datapath::Call;
 use super::value::{Decimal, Seen, Typed};
 use super::vocabulary::Kind;
@@ -8,7 +8,13 @@ use super::vocabulary::Kind;
 /// Facts by slot.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FactTable {
-    facts: Vec<Fact>,
+    pub(super) facts: Vec<Fact>,
+    pub(super) values: Values,
+}
+
+/// The values of facts.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Values {
     values: Vec<Value>,
     texts: String,
 }
@@ -72,30 +78,24 @@ impl FactTable {
     /// Forgets everything, and keeps the memory.
     pub(super) fn clear(&mut self) {
         self.facts.clear();
-        self.values.clear();
-        self.texts.clear();
+        self.values.truncate(0, 0);
     }
 
     pub(super) fn mark(&self, mark: &mut Mark) {
         mark.facts.clone_from(&self.facts);
-        (mark.values, mark.texts) = (self.values.len(), self.texts.len());
+        (mark.values, mark.texts) = (self.values.values.len(), self.values.texts.len());
     }
 
     /// Forgets what was put in since.
     pub(super) fn rewind(&mut self, mark: &Mark) {
         self.facts.clone_from(&mark.facts);
-        self.values.truncate(mark.values);
-        self.texts.truncate(mark.texts);
-    }
-
-    pub(super) fn get(&self, slot: usize) -> Option<&Fact> {
-        self.facts.get(slot)
+        self.values.truncate(mark.values, mark.texts);
     }
 
     /// Begins a fact anew; its values are put in before those of another one.
     pub(super) fn begin(&mut self, at: usize, known: Known) {
         if let Some(fact) = self.facts.get_mut(at) {
-            *fact = Fact { known, first: self.values.len(), ..Fact::default() };
+            *fact = Fact { known, first: self.values.values.len(), ..Fact::default() };
         }
     }
 
@@ -107,54 +107,61 @@ impl FactTable {
     }
 
     /// A further value as text.
-    pub(super) fn push(&mut self, at: usize, slot: &Slot, text: &str) {
-        let Some(fact) = self.facts.get_mut(at) else { return };
+    #[inline]
+    pub(super) fn push(&mut self, at: usize, candidates: &Candidates, text: &str) {
+        let (Some(fact), Some(kind)) = (self.facts.get_mut(at), candidates.kind(at)) else { return };
+        fact.len += 1;
         // Each kind stores for itself: values are large, and passing them on costs more than reading them.
-        match slot.kind {
-            Kind::DataPath => {
-                let plain = fact.path(slot, text);
-                fact.admit();
-                self.store(text, Typed::Call { plain });
-            }
+        match kind {
             Kind::Text | Kind::FieldPath | Kind::Any => {
-                fact.bits |= slot.candidates.of_text(text);
-                fact.admit();
-                self.store(text, Typed::Text);
+                fact.bits |= candidates.of_text(at, text);
+                self.values.push(text, Typed::Text);
             }
+            Kind::DataPath => {
+                let covering = Call::parse(text).map(|call| candidates.of_call(at, call));
+                fact.bits |= covering.unwrap_or_default();
+                self.values.push(text, Typed::Call { plain: covering.is_some() });
+            }
+            Kind::Number => match Decimal::small(text) {
+                Some(number) => self.values.push(text, Typed::Number(Decimal::whole(number))),
+                None => self.push_read(at, kind, text),
+            },
             kind => self.push_read(at, kind, text),
         }
     }
 
+    #[inline(never)]
     fn push_read(&mut self, at: usize, kind: Kind, text: &str) {
-        let Some(fact) = self.facts.get_mut(at) else { return };
-        if let (Kind::Number, Some(number)) = (kind, Decimal::small(text)) {
-            fact.admit();
-            self.store(text, Typed::Number(Decimal::whole(number)));
-            return;
-        }
         let typed = Typed::read(text, kind);
-        fact.admit();
-        if typed.is_none() {
+        if let (None, Some(fact)) = (typed, self.facts.get_mut(at)) {
             fact.known = Known::Unreadable;
         }
-        self.store(text, typed.unwrap_or(Typed::Text));
-    }
-
-    fn store(&mut self, text: &str, typed: Typed) {
-        let start = self.texts.len();
-        self.texts.push_str(text);
-        self.values.push(Value { start, len: text.len(), typed });
+        self.values.push(text, typed.unwrap_or(Typed::Text));
     }
 
     /// A further value without a text.
     pub(super) fn push_typed(&mut self, at: usize, typed: Typed) {
         if let Some(fact) = self.facts.get_mut(at) {
             fact.len += 1;
-            self.values.push(Value { start: 0, len: 0, typed });
+            self.values.values.push(Value { start: 0, len: 0, typed });
         }
     }
+}
 
-    /// The values of a fact of this table.
+impl Values {
+    #[inline]
+    fn push(&mut self, text: &str, typed: Typed) {
+        let start = self.texts.len();
+        self.texts.push_str(text);
+        self.values.push(Value { start, len: text.len(), typed });
+    }
+
+    fn truncate(&mut self, values: usize, texts: usize) {
+        self.values.truncate(values);
+        self.texts.truncate(texts);
+    }
+
+    /// Those of a fact.
     pub(super) fn seen(&self, fact: &Fact) -> impl Iterator<Item = Seen<'_>> + Clone {
         let values = self.values.get(fact.first..).and_then(|from| from.get(..fact.len)).unwrap_or_default();
         values.iter().map(|value| {
@@ -164,27 +171,11 @@ impl FactTable {
     }
 
     /// The one value of a fact, where that is a number.
+    #[inline]
     pub(super) fn number(&self, fact: &Fact) -> Option<&Decimal> {
         match self.values.get(fact.first) {
             Some(Value { typed: Typed::Number(number), .. }) if fact.len == 1 => Some(number),
             _ => None,
         }
-    }
-}
-
-impl Fact {
-    /// Takes note of a value that can be read.
-    const fn admit(&mut self) {
-        self.len += 1;
-        if !matches!(self.known, Known::Unreadable | Known::Among) {
-            self.known = Known::Values;
-        }
-    }
-
-    /// Looks which patterns cover a call; whether any can.
-    fn path(&mut self, slot: &Slot, text: &str) -> bool {
-        let call = Call::parse(text);
-        self.bits |= call.map_or(0, |call| slot.candidates.of_call(call));
-        call.is_some()
     }
 }

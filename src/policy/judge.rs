@@ -1,6 +1,6 @@
 //! The decision: a pure function of policy and sheet, three-valued, without allocating on its way to a permit.
 
-use super::compile::{Compiled, CompiledRule, Node, NodeId, Terms};
+use super::compile::{Compiled, CompiledRule, Node, NodeId, Probe, Terms};
 use super::sheet::Sheet;
 use super::truth::{Mask, Xone};
 use super::world::Phase;
@@ -56,34 +56,36 @@ pub(super) enum Ground {
 }
 
 impl Compiled {
-    /// Decides, and says only whether; [`Compiled::decide`] says why.
+    /// Decides on a sheet of this policy, and says only whether; [`Compiled::decide`] says why.
     #[must_use]
     pub fn judge(&self, sheet: &Sheet, trace: &mut Trace) -> Verdict {
+        let comparisons = sheet.background().terms.probes.len();
         trace.atoms.clear();
-        trace.atoms.resize(self.atoms.len(), Mask::NONE);
+        trace.atoms.resize(comparisons, Mask::NONE);
         let mut eval = Eval { trace: &mut trace.atoms, ..Eval::quiet(self, sheet) };
         let ground = self.ground(&mut eval);
         Verdict { permit: matches!(ground, Ground::Permission(_)), ground }
     }
 
     fn ground(&self, eval: &mut Eval<'_>) -> Ground {
-        if self.kind == PolicyKind::Offer && matches!(eval.sheet.background().phase, Phase::Transfer | Phase::Exchange)
+        let terms = eval.terms;
+        if terms.kind == PolicyKind::Offer && matches!(eval.sheet.background().phase, Phase::Transfer | Phase::Exchange)
         {
             return Ground::Offer;
         }
-        if !self.parents.is_empty() {
+        if !terms.parents.is_empty() {
             return Ground::Parent;
         }
-        if self.obligations.iter().any(|duty| eval.violates(duty)) {
+        if terms.obligations.iter().any(|duty| eval.violates(duty)) {
             return Ground::Obligation;
         }
-        let permission = self.permissions.iter().position(|rule| eval.permission(rule).lets());
+        let permission = terms.permissions.iter().position(|rule| eval.permission(rule).lets());
         let mut barred = false;
-        for rule in &self.prohibitions {
+        for rule in &terms.prohibitions {
             barred |= eval.rule(rule).bars();
         }
         match permission {
-            _ if barred && (self.conflict != Conflict::Permissions || permission.is_none()) => Ground::Prohibition,
+            _ if barred && (terms.conflict != Conflict::Permissions || permission.is_none()) => Ground::Prohibition,
             Some(rule) => Ground::Permission(rule),
             None => Ground::NoPermission,
         }
@@ -109,7 +111,8 @@ pub(super) struct Eval<'a> {
 impl<'a> Eval<'a> {
     /// An evaluation that keeps no trace.
     pub(super) fn quiet(policy: &'a Compiled, sheet: &'a Sheet) -> Self {
-        Self { policy, terms: policy, sheet, now: sheet.now, only_time: false, since: None, trace: &mut [] }
+        let terms = &sheet.background().terms;
+        Self { policy, terms, sheet, now: sheet.now, only_time: false, since: None, trace: &mut [] }
     }
 
     /// Whether a permission is active and about this request.
@@ -128,14 +131,33 @@ impl<'a> Eval<'a> {
         if about.fails() {
             return about;
         }
-        about.and(self.all(&rule.constraints))
+        let hold = match self.terms.probes.get(rule.comparisons.clone()) {
+            Some(probes) if !probes.is_empty() => self.comparisons(rule.comparisons.start, probes),
+            _ => self.all(&rule.constraints),
+        };
+        about.and(hold)
+    }
+
+    /// Whether all of these comparisons hold, of which the first has this place.
+    fn comparisons(&mut self, first: usize, probes: &[Probe]) -> Mask {
+        let mut all = Mask::TRUE;
+        for (at, probe) in (first..).zip(probes) {
+            let mask = self.probed(at, probe);
+            if let Some(cell) = self.trace.get_mut(at) {
+                *cell = mask;
+            }
+            if mask != Mask::TRUE {
+                all = all.and(mask);
+            }
+        }
+        all
     }
 
     /// Whether a rule is about the request's action, target and parties, refinements included.
     pub(super) fn about(&mut self, rule: &CompiledRule) -> Mask {
-        match self.sheet.background().ruled.get(rule.index) {
-            Some(known) if *known != Mask::NONE => *known,
-            _ => rule.aspects().into_iter().map(|(_, all)| self.aspect(all)).fold(Mask::TRUE, Mask::and),
+        match self.sheet.background().ruled(rule.index) {
+            Some(known) => known,
+            None => rule.aspects().into_iter().map(|(_, all)| self.aspect(all)).fold(Mask::TRUE, Mask::and),
         }
     }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::background::Background;
-use super::compile::{Compiled, Slot, Told};
-use super::facts::{Fact, FactTable, Known, Mark};
+use super::compile::{Compiled, Slot, Terms, Told};
+use super::facts::{Fact, FactTable, Known, Mark, Values};
 use super::judge::Eval;
 use super::sequence::Progress;
 use super::value::{Decimal, Duration, Seen, Typed};
@@ -57,8 +57,8 @@ impl Compiled {
     pub fn facts<'a>(&'a self, sheet: &'a Sheet) -> impl Iterator<Item = (&'a str, Vec<String>)> {
         let told = |(_, slot): &(usize, &Slot)| matches!(slot.from, Told::Fact | Told::Groups);
         self.slots.iter().enumerate().filter(told).filter_map(|(at, slot)| {
-            let (table, fact) = sheet.fact(at).filter(|(_, fact)| fact.known.is_told())?;
-            Some((&*slot.name, table.seen(fact).map(|seen| seen.shown()).collect()))
+            let (values, fact) = sheet.fact(at).filter(|(_, fact)| fact.known.is_told())?;
+            Some((&*slot.name, values.seen(fact).map(|seen| seen.shown()).collect()))
         })
     }
 
@@ -71,10 +71,11 @@ impl Compiled {
         })
     }
 
-    /// Fills in what one call tells.
+    /// Fills in what one call tells, on a sheet of this policy.
     pub fn fill<'a>(&'a self, sheet: &'a mut Sheet) -> Filling<'a> {
-        sheet.told.reach(self.slots.len());
-        Filling { policy: self, told: &mut sheet.told }
+        let terms = &*sheet.background.terms;
+        sheet.told.reach(terms.candidates.slots());
+        Filling { terms, told: &mut sheet.told }
     }
 }
 
@@ -132,22 +133,23 @@ impl Sheet {
     }
 
     /// What is known for a slot, with the table that has its values.
-    pub(super) fn fact(&self, slot: usize) -> Option<(&FactTable, &Fact)> {
-        match self.told.get(slot) {
-            Some(fact) if fact.known != Known::Absent => Some((&self.told, fact)),
-            _ => self.background.facts.get(slot).map(|fact| (&self.background.facts, fact)),
+    #[inline]
+    pub(super) fn fact(&self, slot: usize) -> Option<(&Values, &Fact)> {
+        match self.told.facts.get(slot) {
+            Some(fact) if fact.known != Known::Absent => Some((&self.told.values, fact)),
+            _ => self.background.facts.get(slot).map(|fact| (&self.background.values, fact)),
         }
     }
 
     /// The values known for a slot.
     pub(super) fn seen(&self, slot: usize) -> impl Iterator<Item = Seen<'_>> + Clone {
-        self.fact(slot).into_iter().flat_map(|(table, fact)| table.seen(fact))
+        self.fact(slot).into_iter().flat_map(|(values, fact)| values.seen(fact))
     }
 }
 
 /// Writes facts of one call; made by [`Compiled::fill`].
 pub struct Filling<'a> {
-    policy: &'a Compiled,
+    terms: &'a Terms,
     told: &'a mut FactTable,
 }
 
@@ -169,8 +171,8 @@ impl Filling<'_> {
 
     /// A whole number, such as a count.
     pub fn number(&mut self, place: Option<Place>, number: i64) -> &mut Self {
-        match place.and_then(|at| self.policy.slots.get(at.0)) {
-            Some(slot) if slot.kind == Kind::Number => self.typed(place, Typed::Number(Decimal::whole(number))),
+        match place.and_then(|at| self.terms.candidates.kind(at.0)) {
+            Some(Kind::Number) => self.typed(place, Typed::Number(Decimal::whole(number))),
             Some(_) => self.text(place, &number.to_string()),
             None => self,
         }
@@ -179,17 +181,17 @@ impl Filling<'_> {
     /// A length of time in milliseconds.
     pub fn millis(&mut self, place: Option<Place>, millis: i64) -> &mut Self {
         let length = Duration::of_millis(millis);
-        match place.and_then(|at| self.policy.slots.get(at.0)) {
-            Some(slot) if slot.kind == Kind::Duration => self.typed(place, Typed::Duration(length)),
+        match place.and_then(|at| self.terms.candidates.kind(at.0)) {
+            Some(Kind::Duration) => self.typed(place, Typed::Duration(length)),
             Some(_) => self.text(place, &length.to_string()),
             None => self,
         }
     }
 
     fn put<'t>(&mut self, place: Option<Place>, known: Known, texts: impl IntoIterator<Item = &'t str>) -> &mut Self {
-        if let Some((at, slot)) = place.and_then(|at| Some((at.0, self.policy.slots.get(at.0)?))) {
+        if let Some(Place(at)) = place {
             self.told.begin(at, known);
-            texts.into_iter().for_each(|text| self.told.push(at, slot, text));
+            texts.into_iter().for_each(|text| self.told.push(at, &self.terms.candidates, text));
         }
         self
     }

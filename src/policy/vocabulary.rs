@@ -12,7 +12,7 @@ mod terms;
 
 pub(crate) use actions::Actions;
 pub(crate) use operands::SINCE_AGREEMENT;
-pub(crate) use operators::Operator;
+pub(crate) use operators::{Operator, Orders};
 pub(crate) use terms::{canonical, iri, odrl_name};
 
 /// Identifiers of the built-in profiles.

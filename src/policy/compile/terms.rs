@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::sync::{Arc, Weak};
 
 use super::tree::{Alternative, Atom, CompiledRule, Node, Slot};
-use super::{Compiled, CounterUse, Probe, Sequence};
+use super::{Candidates, Compiled, CounterUse, Probe, Sequence};
 use crate::model::odrl::{Conflict, PolicyKind, Reference};
 use crate::policy::Invalid;
 
@@ -21,6 +21,8 @@ pub struct Terms {
     pub(crate) atoms: Box<[Atom]>,
     /// The atoms as a decision makes them.
     pub(crate) probes: Box<[Probe]>,
+    /// What the values of the slots are compared with.
+    pub(crate) candidates: Candidates,
     /// Parts stand before the node that combines them.
     pub(crate) nodes: Box<[Node]>,
     pub(crate) permissions: Box<[CompiledRule]>,
@@ -46,6 +48,11 @@ impl Deref for Compiled {
 }
 
 impl Compiled {
+    /// Its terms, for keeping.
+    pub(crate) fn terms(&self) -> Arc<Terms> {
+        Arc::clone(&self.terms)
+    }
+
     /// What an alternative names; nothing for anything that its refinements admit.
     pub(crate) fn named(&self, alternative: &Alternative) -> &[Box<str>] {
         self.named.get(alternative.index).map(AsRef::as_ref).unwrap_or_default()

@@ -1,8 +1,8 @@
 //! The decision tree. Positions in it are clauses of the policy, so that every answer can cite one.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
-use super::probe::Candidates;
 use crate::model::odrl::{DutyTiming, Logic};
 use crate::policy::value::{Right, Typed};
 use crate::policy::vocabulary::{Assurance, Kind, Operand, Operator, SINCE_AGREEMENT, Source};
@@ -17,8 +17,6 @@ pub(crate) struct Slot {
     pub(crate) assurance: Assurance,
     pub(crate) source: Source,
     pub(crate) from: Told,
-    /// What its values are compared with, each once, where that is not much: the n-th is bit n.
-    pub(crate) candidates: Candidates,
 }
 
 /// Where a slot is filled from.
@@ -53,7 +51,6 @@ impl Slot {
             assurance: operand.assurance,
             source: operand.source.clone(),
             from,
-            candidates: Candidates::None,
         }
     }
 }
@@ -129,6 +126,8 @@ pub(crate) struct CompiledRule {
     pub(crate) assigners: Box<[Alternative]>,
     pub(crate) assignees: Box<[Alternative]>,
     pub(crate) constraints: Box<[NodeId]>,
+    /// The places of its constraints where each of them is a comparison, else nothing.
+    pub(crate) comparisons: Range<usize>,
     pub(crate) duties: Box<[CompiledRule]>,
     pub(crate) consequences: Box<[CompiledRule]>,
     /// What heals an infringement of a prohibition.

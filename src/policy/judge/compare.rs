@@ -3,8 +3,9 @@
 use std::cmp::Ordering;
 
 use super::Eval;
-use crate::policy::compile::{Atom, Test, Told};
-use crate::policy::facts::{Fact, FactTable, Known};
+use crate::model::time::Timestamp;
+use crate::policy::compile::{Atom, Probe, Test, Told};
+use crate::policy::facts::{Fact, Known, Values};
 use crate::policy::truth::Mask;
 use crate::policy::value::{Duration, Right, Seen, Typed};
 use crate::policy::vocabulary::{Kind, Operator};
@@ -13,24 +14,30 @@ use crate::policy::world::Phase;
 impl Eval<'_> {
     /// The truth of the comparison at this place.
     pub(in crate::policy) fn atom(&self, at: usize) -> Mask {
-        let Some(probe) = self.terms.probes.get(at) else { return Mask::UNKNOWN };
+        self.terms.probes.get(at).map_or(Mask::UNKNOWN, |probe| self.probed(at, probe))
+    }
+
+    /// The same, looked up already.
+    #[inline]
+    pub(super) fn probed(&self, at: usize, probe: &Probe) -> Mask {
         match &probe.test {
             Test::Whole => return self.whole(at),
-            Test::Now(operator, bound) => return Mask::of(operator.admits(self.now.cmp(bound))),
+            Test::Now(orders, bound) => return Mask::of(orders.admit(self.now.cmp(&Timestamp::from_millis(*bound)))),
             _ if self.only_time => return Mask::UNKNOWN,
             _ => {}
         }
-        let Some((table, fact)) = self.sheet.fact(probe.slot as usize) else { return Mask::UNKNOWN };
+        let Some((all, fact)) = self.sheet.fact(probe.slot as usize) else { return Mask::UNKNOWN };
         match fact.known {
-            Known::Among | Known::Values => tested(&probe.test, table, fact),
+            Known::Among | Known::Values => tested(&probe.test, all, fact),
             open => self.open(open, probe.exchange_only),
         }
     }
 
     /// The same in full, value by value.
+    #[inline(never)]
     fn whole(&self, at: usize) -> Mask {
         let Some(atom) = self.policy.atoms.get(at) else { return Mask::UNKNOWN };
-        let (Some(slot), Some((table, fact))) = (self.policy.slots.get(atom.slot), self.sheet.fact(atom.slot)) else {
+        let (Some(slot), Some((all, fact))) = (self.policy.slots.get(atom.slot), self.sheet.fact(atom.slot)) else {
             return Mask::UNKNOWN;
         };
         if let Some(seen) = self.told_by_time(slot.from) {
@@ -43,11 +50,11 @@ impl Eval<'_> {
             return self.within(atom);
         }
         match fact.known {
-            Known::Among => groups(atom, table.seen(fact)),
+            Known::Among => groups(atom, all.seen(fact)),
             Known::Values if matches!(atom.operator, Operator::IsA | Operator::IsPartOf | Operator::HasPart) => {
-                self.by_taxonomy(at, atom, table.seen(fact))
+                self.by_taxonomy(at, atom, all.seen(fact))
             }
-            Known::Values => values(atom, table.seen(fact)),
+            Known::Values => values(atom, all.seen(fact)),
             // As for duties, time runs from the agreement on: the one moment that both sides know.
             Known::Absent if slot.from == Told::Elapsed && self.sheet.background().agreed.is_some() => {
                 self.within(atom)
@@ -62,6 +69,7 @@ impl Eval<'_> {
     }
 
     /// The truth of a comparison of which no values are known: open where an exchange will tell.
+    #[inline(never)]
     fn open(&self, known: Known, exchange_only: bool) -> Mask {
         let to_come = known == Known::Deferred || (known == Known::Absent && exchange_only);
         if to_come && self.sheet.background().phase != Phase::Exchange { Mask::DEFERRED } else { Mask::UNKNOWN }
@@ -83,7 +91,7 @@ impl Eval<'_> {
     /// Every value below the right operand, or none of them; otherwise it cannot be told.
     fn by_taxonomy<'s>(&self, at: usize, atom: &Atom, seen: impl Iterator<Item = Seen<'s>>) -> Mask {
         let [right] = &*atom.right else { return Mask::UNKNOWN };
-        let terms = self.sheet.background().terms.get(at).and_then(Option::as_ref);
+        let terms = self.sheet.background().satisfying.get(at).and_then(Option::as_ref);
         let below = |value: Seen<'s>| match terms {
             _ if right.equals(&value) == Some(true) => Mask::TRUE,
             Some(terms) => Mask::of(terms.contains(value.text)),
@@ -96,7 +104,8 @@ impl Eval<'_> {
 }
 
 /// What bits and numbers tell. Of groups, `eq` means "belongs to", because X-Road writes it so.
-fn tested(test: &Test, table: &FactTable, fact: &Fact) -> Mask {
+#[inline]
+fn tested(test: &Test, all: &Values, fact: &Fact) -> Mask {
     let (bits, one) = (fact.bits, fact.len == 1 || fact.known == Known::Among);
     match test {
         Test::Any(wanted) => Mask::of(bits & *wanted != 0),
@@ -104,9 +113,9 @@ fn tested(test: &Test, table: &FactTable, fact: &Fact) -> Mask {
         Test::All(wanted) => Mask::of(bits & *wanted == *wanted),
         Test::Same(wanted) if one => Mask::of(bits & *wanted != 0),
         Test::Other(unwanted) if one => Mask::of(bits & *unwanted == 0),
-        Test::Number(operator, bound) => {
-            let order = table.number(fact).and_then(|number| number.compare(bound));
-            Mask::known(order.map(|order| operator.admits(order)))
+        Test::Number(orders, bound) => {
+            let order = all.number(fact).and_then(|number| number.compare_whole(*bound));
+            Mask::known(order.map(|order| orders.admit(order)))
         }
         Test::Same(_) | Test::Other(_) | Test::Now(..) | Test::Whole => Mask::UNKNOWN,
     }

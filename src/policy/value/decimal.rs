@@ -102,6 +102,17 @@ impl Decimal {
         i64::try_from(self.digits.div_euclid(divisor)).ok()
     }
 
+    /// Itself, where it is whole and not beyond 64 bits.
+    pub(crate) fn as_whole(self) -> Option<i64> {
+        i64::try_from(self.digits).ok().filter(|_| self.scale == 0)
+    }
+
+    /// How it stands to a whole number; `None` only beyond 38 digits.
+    #[inline]
+    pub(crate) fn compare_whole(&self, other: i64) -> Option<Ordering> {
+        self.compare(&Self::whole(other))
+    }
+
     /// Whether it has no fraction.
     pub(crate) const fn is_whole(self) -> bool {
         self.scale == 0

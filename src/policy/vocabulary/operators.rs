@@ -76,21 +76,39 @@ impl Operator {
         })
     }
 
-    /// Whether it admits that the left operand stands so to the right one.
-    pub(crate) const fn admits(self, order: Ordering) -> bool {
-        match self {
-            Self::Eq => order.is_eq(),
-            Self::Neq => order.is_ne(),
-            Self::Lt => order.is_lt(),
-            Self::Lteq => order.is_le(),
-            Self::Gt => order.is_gt(),
-            Self::Gteq => order.is_ge(),
-            _ => false,
-        }
+    /// How the left operand may stand to the right one.
+    pub(crate) const fn orders(self) -> Orders {
+        const LESS: u8 = Orders::bit(Ordering::Less);
+        const EQUAL: u8 = Orders::bit(Ordering::Equal);
+        const GREATER: u8 = Orders::bit(Ordering::Greater);
+        Orders(match self {
+            Self::Eq => EQUAL,
+            Self::Neq => LESS | GREATER,
+            Self::Lt => LESS,
+            Self::Lteq => LESS | EQUAL,
+            Self::Gt => GREATER,
+            Self::Gteq => GREATER | EQUAL,
+            _ => 0,
+        })
     }
 
     /// Whether it compares by order.
     pub(crate) const fn is_order(self) -> bool {
         matches!(self, Self::Lt | Self::Lteq | Self::Gt | Self::Gteq)
+    }
+}
+
+/// The orders of two values that an operator admits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Orders(u8);
+
+impl Orders {
+    #[inline]
+    pub(crate) const fn admit(self, order: Ordering) -> bool {
+        self.0 & Self::bit(order) != 0
+    }
+
+    const fn bit(order: Ordering) -> u8 {
+        1 << (order as i8 + 1)
     }
 }
