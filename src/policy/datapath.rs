@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::key::{Key, Keyed};
+use super::key::Key;
 
 mod relation;
 
@@ -13,48 +13,28 @@ mod relation;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pattern {
     /// `None` for any method.
-    method: Option<Keyed>,
+    method: Option<Box<str>>,
     segments: Box<[Segment]>,
-    shape: Shape,
 }
 
-/// What most patterns are, so that most paths need not be taken apart.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Shape {
-    /// One path.
-    Exact(Box<str>),
-    /// A path and all below it.
-    Below(Box<str>),
-    /// Anything else.
-    Mixed,
-}
-
-impl Shape {
-    fn of(segments: &[Segment]) -> Self {
-        let joined = |segments: &[Segment]| {
-            let mut path = String::new();
-            for segment in segments {
-                let Segment::Plain(text) = segment else { return None };
-                path.push('/');
-                path.push_str(text);
-            }
-            Some(path.into_boxed_str())
-        };
-        match segments {
-            [above @ .., Segment::Any] => joined(above).map_or(Self::Mixed, Self::Below),
-            all => joined(all).map_or(Self::Mixed, Self::Exact),
-        }
-    }
+/// A pattern without stars, save for two at the end: what most patterns are. It tells of a path without taking that apart.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct PlainPattern {
+    /// `None` for any method.
+    pub(crate) method: Option<Box<str>>,
+    pub(crate) path: String,
+    /// Whether it covers all below the path too.
+    pub(crate) below: bool,
 }
 
 /// A call `METHOD /path` that may be matched at all.
 #[derive(Clone, Copy)]
 pub(crate) struct Call<'a> {
     method: &'a str,
-    method_key: Key,
-    path: &'a str,
+    pub(crate) method_key: Key,
+    pub(crate) path: &'a str,
     /// Whether anything in the path is percent-encoded.
-    encoded: bool,
+    pub(crate) encoded: bool,
 }
 
 impl<'a> Call<'a> {
@@ -94,8 +74,7 @@ impl Pattern {
             s => Some(Segment::Plain(decoded(s)?.into())),
         });
         let segments: Box<[Segment]> = segments.collect::<Option<_>>()?;
-        let method = (method != "*").then(|| Keyed::new(method));
-        Some(Self { method, shape: Shape::of(&segments), segments })
+        Some(Self { method: (method != "*").then(|| method.into()), segments })
     }
 
     /// Whether a call `METHOD /path` is one of these.
@@ -105,22 +84,30 @@ impl Pattern {
 
     /// The same for a call that was taken apart.
     pub(crate) fn covers_call(&self, call: Call<'_>) -> bool {
-        if self.method.as_ref().is_some_and(|wanted| !wanted.is(call.method, call.method_key)) {
+        if self.method.as_ref().is_some_and(|wanted| **wanted != *call.method) {
             return false;
         }
-        let path = call.path;
         // Most paths have nothing encoded; those need no copy.
         if !call.encoded {
-            return match &self.shape {
-                Shape::Exact(only) => **only == *path,
-                Shape::Below(above) => {
-                    path.strip_prefix(&**above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-                }
-                Shape::Mixed => self.matches(path),
-            };
+            return self.matches(call.path);
         }
-        let decoded: Option<Vec<Cow<'_, str>>> = path.split('/').map(decoded).collect();
+        let decoded: Option<Vec<Cow<'_, str>>> = call.path.split('/').map(decoded).collect();
         decoded.is_some_and(|segments| self.matches(&segments.join("/")))
+    }
+
+    /// The same pattern in plain, if it is a plain one.
+    pub(crate) fn as_plain(&self) -> Option<PlainPattern> {
+        let (above, below) = match &*self.segments {
+            [above @ .., Segment::Any] => (above, true),
+            all => (all, false),
+        };
+        let mut path = String::new();
+        for segment in above {
+            let Segment::Plain(text) = segment else { return None };
+            path.push('/');
+            path.push_str(text);
+        }
+        Some(PlainPattern { method: self.method.clone(), path, below })
     }
 
     /// Greedy with one point to fall back to, so that hostile patterns cost no more than length times length.

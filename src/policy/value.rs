@@ -106,8 +106,9 @@ impl Right {
     /// Whether the value seen is this one; `None` where that cannot be told.
     pub(crate) fn equals(&self, seen: &Seen<'_>) -> Option<bool> {
         match (self.typed, seen.typed) {
-            (Typed::Version, Typed::Version) if self.order(seen) == Some(Ordering::Equal) => Some(true),
-            (Typed::Text | Typed::Version, Typed::Text | Typed::Version) => Some(self.is_text(seen.text)),
+            (Typed::Text | Typed::Version, Typed::Text | Typed::Version) if self.is_text(seen.text) => Some(true),
+            (Typed::Version, Typed::Version) => Some(self.order(seen) == Some(Ordering::Equal)),
+            (Typed::Text | Typed::Version, Typed::Text | Typed::Version) => Some(false),
             (_, Typed::Call { .. }) => Some(self.pattern.as_ref().is_some_and(|p| p.covers(seen.text))),
             _ => self.order(seen).map(Ordering::is_eq),
         }

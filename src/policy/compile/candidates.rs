@@ -7,13 +7,15 @@ use crate::policy::value::Right;
 use crate::policy::vocabulary::Kind;
 
 /// The right operands of each slot, each once; the n-th of a slot is its bit n.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct Candidates {
     slots: Box<[OfSlot]>,
-    texts: Box<[Candidate]>,
-    /// The texts one after the other.
-    spelled: Box<str>,
-    paths: Box<[Pattern]>,
+    texts: Box<[Text]>,
+    paths: Box<[Path]>,
+    /// What texts and plain paths spell, one after the other.
+    spelled: Box<[u8]>,
+    /// The patterns of the paths, in their order.
+    patterns: Box<[Pattern]>,
 }
 
 /// Which texts, or else paths, are those of one slot.
@@ -24,44 +26,51 @@ struct OfSlot {
     end: u32,
 }
 
-/// One spelling of a right operand.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Candidate {
-    key: Key,
+/// Where something is spelled.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Spelling {
     start: u32,
     end: u32,
+}
+
+/// One spelling of a text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Text {
+    key: Key,
+    spelling: Spelling,
     bit: u64,
 }
 
+/// A pattern of paths; one that is plain, with a method that its key tells in whole, needs no look at the pattern itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Path {
+    method: Option<Key>,
+    spelling: Spelling,
+    covers: Covers,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Covers {
+    /// What is spelled.
+    Itself,
+    /// That, and all below it.
+    Below,
+    /// What the pattern says.
+    More,
+}
+
 impl Candidates {
-    /// Lays out what the slots are compared with; a slot has none where that is `None`.
-    pub(super) fn new(slots: &[Slot], compared: &[Option<Vec<&Right>>]) -> Self {
-        let (mut of_slots, mut texts, mut paths) = (Vec::with_capacity(slots.len()), Vec::new(), Vec::new());
-        let mut spelled = String::new();
-        for (slot, compared) in slots.iter().zip(compared) {
-            let compared = compared.as_deref().unwrap_or_default();
-            let is_path = slot.kind == Kind::DataPath;
-            let first = if is_path { paths.len() } else { texts.len() };
-            if is_path {
-                paths.extend(compared.iter().filter_map(|right| right.pattern.clone()));
-            } else {
-                for (at, right) in compared.iter().enumerate() {
-                    for text in std::iter::once(&right.text).chain(&right.iri) {
-                        let start = spelled.len();
-                        spelled.push_str(text);
-                        texts.push(Candidate {
-                            key: Key::of(text),
-                            start: narrow(start),
-                            end: narrow(spelled.len()),
-                            bit: 1 << at,
-                        });
-                    }
-                }
-            }
-            let end = if is_path { paths.len() } else { texts.len() };
-            of_slots.push(OfSlot { kind: slot.kind, first: narrow(first), end: narrow(end) });
+    /// Lays out what the slots are compared with: the kind of each, and its distinct right operands.
+    pub(super) fn new<'a>(slots: impl Iterator<Item = (Kind, &'a [&'a Right])>) -> Self {
+        let mut laid = Layout::default();
+        slots.for_each(|(kind, compared)| laid.add(kind, compared));
+        Self {
+            slots: laid.slots.into(),
+            texts: laid.texts.into(),
+            paths: laid.paths.into(),
+            spelled: laid.spelled.into_bytes().into(),
+            patterns: laid.patterns.into(),
         }
-        Self { slots: of_slots.into(), texts: texts.into(), spelled: spelled.into(), paths: paths.into() }
     }
 
     /// How many slots there are.
@@ -79,25 +88,86 @@ impl Candidates {
     #[inline]
     pub(crate) fn of_text(&self, slot: usize, text: &str) -> u64 {
         let key = Key::of(text);
-        let is = |one: &&Candidate| one.key == key && (key.is_whole() || self.spelled(one) == Some(text));
+        let is = |one: &&Text| one.key == key && (key.is_whole() || self.spelled(one.spelling) == Some(text.as_bytes()));
         of(&self.slots, slot, &self.texts).iter().filter(is).fold(0, |bits, one| bits | one.bit)
     }
 
     /// The bits of those that cover this call.
-    #[inline(never)]
     pub(crate) fn of_call(&self, slot: usize, call: Call<'_>) -> u64 {
-        let covering = of(&self.slots, slot, &self.paths).iter().map(|pattern| u64::from(pattern.covers_call(call)));
+        let paths = of(&self.slots, slot, &self.paths).iter().zip(of(&self.slots, slot, &self.patterns));
+        let covering = paths.map(|(path, pattern)| u64::from(self.covers(path, pattern, call)));
         covering.enumerate().fold(0, |bits, (at, covers)| bits | (covers << at))
     }
 
-    fn spelled(&self, one: &Candidate) -> Option<&str> {
-        self.spelled.get(one.start as usize..one.end as usize)
+    fn covers(&self, path: &Path, pattern: &Pattern, call: Call<'_>) -> bool {
+        if path.covers == Covers::More || call.encoded {
+            return pattern.covers_call(call);
+        }
+        if path.method.is_some_and(|method| method != call.method_key) {
+            return false;
+        }
+        let rest = self.spelled(path.spelling).and_then(|spelled| call.path.as_bytes().strip_prefix(spelled));
+        match rest {
+            Some([]) => true,
+            Some([b'/', ..]) => path.covers == Covers::Below,
+            _ => false,
+        }
+    }
+
+    #[inline]
+    fn spelled(&self, spelling: Spelling) -> Option<&[u8]> {
+        self.spelled.get(spelling.start as usize..spelling.end as usize)
     }
 }
 
 #[inline]
 fn of<'a, T>(slots: &[OfSlot], slot: usize, all: &'a [T]) -> &'a [T] {
     slots.get(slot).and_then(|of| all.get(of.first as usize..of.end as usize)).unwrap_or_default()
+}
+
+#[derive(Default)]
+struct Layout {
+    slots: Vec<OfSlot>,
+    texts: Vec<Text>,
+    paths: Vec<Path>,
+    spelled: String,
+    patterns: Vec<Pattern>,
+}
+
+impl Layout {
+    fn add(&mut self, kind: Kind, compared: &[&Right]) {
+        let first = if kind == Kind::DataPath { self.paths.len() } else { self.texts.len() };
+        for (at, right) in compared.iter().enumerate() {
+            match &right.pattern {
+                Some(pattern) => self.path(pattern),
+                None => std::iter::once(&right.text).chain(&right.iri).for_each(|text| self.text(text, 1 << at)),
+            }
+        }
+        let end = if kind == Kind::DataPath { self.paths.len() } else { self.texts.len() };
+        self.slots.push(OfSlot { kind, first: narrow(first), end: narrow(end) });
+    }
+
+    fn text(&mut self, text: &str, bit: u64) {
+        let spelling = self.spell(text);
+        self.texts.push(Text { key: Key::of(text), spelling, bit });
+    }
+
+    fn path(&mut self, pattern: &Pattern) {
+        let plain = pattern.as_plain().and_then(|plain| {
+            let method = plain.method.as_deref().map(Key::of);
+            let covers = if plain.below { Covers::Below } else { Covers::Itself };
+            method.is_none_or(Key::is_whole).then(|| Path { method, spelling: self.spell(&plain.path), covers })
+        });
+        let more = Path { method: None, spelling: Spelling::default(), covers: Covers::More };
+        self.paths.push(plain.unwrap_or(more));
+        self.patterns.push(pattern.clone());
+    }
+
+    fn spell(&mut self, text: &str) -> Spelling {
+        let start = self.spelled.len();
+        self.spelled.push_str(text);
+        Spelling { start: narrow(start), end: narrow(self.spelled.len()) }
+    }
 }
 
 /// What is out of reach is compared with nothing; no policy is as long as that.
@@ -118,11 +188,55 @@ pub(super) fn distinct<'a>(slot: &Slot, atoms: impl Iterator<Item = &'a Atom>) -
             found.push(right);
         }
     }
-    let patterns = slot.kind != Kind::DataPath || found.iter().all(|right| right.pattern.is_some());
-    (found.len() <= u64::BITS as usize && patterns).then_some(found)
+    let readable = found.iter().all(|right| right.pattern.is_some() == (slot.kind == Kind::DataPath));
+    (found.len() <= u64::BITS as usize && readable).then_some(found)
 }
 
 /// Whether they are the same candidate.
 pub(super) fn same(one: &Right, other: &Right) -> bool {
     one.text == other.text && one.iri == other.iri
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::odrl::Literal;
+
+    fn candidates(kind: Kind, texts: &[&str]) -> Candidates {
+        let literal = |text: &&str| Literal { text: (*text).into(), datatype: None, iri: None };
+        let right: Vec<Right> = texts.iter().map(|text| Right::read(&literal(text), kind).unwrap()).collect();
+        Candidates::new([(Kind::Text, &[][..]), (kind, &right.iter().collect::<Vec<_>>())].into_iter())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_text_is_a_candidate_exactly_when_it_is_the_same(
+            one in "[ab\\x00\\x07é]{0,20}", other in "[ab\\x00\\x07é]{0,20}", prefix in "(urn:example:)?",
+        ) {
+            let [one, other] = [one, other].map(|text| format!("{prefix}{text}"));
+            let found = candidates(Kind::Text, &["x", &one]).of_text(1, &other);
+            prop_assert_eq!(found, u64::from(one == other) << 1);
+        }
+
+        #[test]
+        fn a_text_that_differs_in_one_place_is_another(text in "[ab]{1,60}", at in 0_usize..60) {
+            let at = at % text.len();
+            let other: String = text.char_indices().map(|(i, c)| if i == at { 'c' } else { c }).collect();
+            prop_assert_eq!(candidates(Kind::Text, &[&text]).of_text(1, &other), 0);
+        }
+
+        #[test]
+        fn a_path_is_covered_exactly_when_the_pattern_covers_it(
+            method in "(GET|\\*|PROPFIND)", pattern in "/(a|b|\\*|\\*\\*|a%20b|)(/(a|b|\\*|\\*\\*|)){0,2}",
+            called in "(GET|PUT|PROPFIND|PROPFINE)", path in "/(a|b|ab|a%20b|a b|%61|)(/(a|b|ab|)){0,2}",
+        ) {
+            let (pattern, call) = (format!("{method} {pattern}"), format!("{called} {path}"));
+            let found = candidates(Kind::DataPath, &[&pattern]).of_call(1, Call::parse(&call).unwrap());
+            prop_assert_eq!(found, u64::from(Pattern::parse(&pattern).unwrap().covers(&call)));
+        }
+    }
 }

@@ -41,8 +41,9 @@ pub(crate) enum Test {
 pub(super) fn lay_out(atoms: &[Atom], slots: &[Slot]) -> (Box<[Probe]>, Candidates) {
     let of = |(at, slot)| distinct(slot, atoms.iter().filter(move |atom| atom.slot == at));
     let compared: Vec<Option<Vec<&Right>>> = slots.iter().enumerate().map(of).collect();
-    let probe = |atom: &Atom| probe(atom, slots, compared.get(atom.slot).and_then(Option::as_deref));
-    (atoms.iter().map(probe).collect(), Candidates::new(slots, &compared))
+    let probes = atoms.iter().map(|atom| probe(atom, slots, compared.get(atom.slot).and_then(Option::as_deref)));
+    let each = slots.iter().zip(&compared).map(|(slot, compared)| (slot.kind, compared.as_deref().unwrap_or_default()));
+    (probes.collect(), Candidates::new(each))
 }
 
 fn probe(atom: &Atom, slots: &[Slot], compared: Option<&[&Right]>) -> Probe {

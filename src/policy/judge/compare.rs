@@ -36,8 +36,8 @@ impl Eval<'_> {
     /// The same in full, value by value.
     #[inline(never)]
     fn whole(&self, at: usize) -> Mask {
-        let Some(atom) = self.policy.atoms.get(at) else { return Mask::UNKNOWN };
-        let (Some(slot), Some((all, fact))) = (self.policy.slots.get(atom.slot), self.sheet.fact(atom.slot)) else {
+        let Some(atom) = self.terms.atoms.get(at) else { return Mask::UNKNOWN };
+        let (Some(slot), Some((all, fact))) = (self.terms.slots.get(atom.slot), self.sheet.fact(atom.slot)) else {
             return Mask::UNKNOWN;
         };
         if let Some(seen) = self.told_by_time(slot.from) {
