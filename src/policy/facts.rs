@@ -122,8 +122,8 @@ impl FactTable {
                 fact.bits |= covering.unwrap_or_default();
                 self.values.push(text, Typed::Call { plain: covering.is_some() });
             }
-            Kind::Number => match Decimal::small(text) {
-                Some(number) => self.values.push(text, Typed::Number(Decimal::whole(number))),
+            Kind::Number => match Decimal::short(text) {
+                Some(number) => self.values.push(text, Typed::Number(number)),
                 None => self.push_read(at, kind, text),
             },
             kind => self.push_read(at, kind, text),

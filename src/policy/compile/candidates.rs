@@ -88,7 +88,8 @@ impl Candidates {
     #[inline]
     pub(crate) fn of_text(&self, slot: usize, text: &str) -> u64 {
         let key = Key::of(text);
-        let is = |one: &&Text| one.key == key && (key.is_whole() || self.spelled(one.spelling) == Some(text.as_bytes()));
+        let is =
+            |one: &&Text| one.key == key && (key.is_whole() || self.spelled(one.spelling) == Some(text.as_bytes()));
         of(&self.slots, slot, &self.texts).iter().filter(is).fold(0, |bits, one| bits | one.bit)
     }
 

@@ -19,8 +19,8 @@ impl Decimal {
 
     /// Reads `xsd:decimal`, `xsd:integer` and JSON numbers; no NaN, no infinity, nothing that 38 digits cannot hold.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        if let Some(number) = Self::small(text) {
-            return Some(Self::whole(number));
+        if let Some(number) = Self::short(text) {
+            return Some(number);
         }
         let (negative, unsigned) = match text.as_bytes() {
             [b'-', rest @ ..] => (true, rest),
@@ -51,13 +51,27 @@ impl Decimal {
         Self::scaled(if negative { -digits } else { digits }, scale.checked_sub(exponent)?)
     }
 
-    /// Reads a whole number of few digits, which most are.
+    /// Reads a number of few digits without sign and exponent, which most are.
     #[inline]
-    pub(crate) fn small(text: &str) -> Option<i64> {
-        if text.is_empty() || text.len() > 18 {
+    pub(crate) fn short(text: &str) -> Option<Self> {
+        if text.len() > 18 {
             return None;
         }
-        text.bytes().try_fold(0_i64, |number, byte| byte.is_ascii_digit().then(|| number * 10 + i64::from(byte - b'0')))
+        let (mut digits, mut scale, mut fraction) = (0_i64, 0, 0);
+        for byte in text.bytes() {
+            match byte {
+                b'0'..=b'9' => (digits, scale) = (digits * 10 + i64::from(byte - b'0'), scale + fraction),
+                b'.' if fraction == 0 => fraction = 1,
+                _ => return None,
+            }
+        }
+        if text.len() == fraction as usize {
+            return None;
+        }
+        while scale > 0 && digits % 10 == 0 {
+            (digits, scale) = (digits / 10, scale - 1);
+        }
+        Some(Self { digits: digits.into(), scale })
     }
 
     /// `digits * 10^-scale`.
@@ -164,6 +178,11 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_short_decimal_reads_as_a_long_one(text in "[0-9]{0,12}[.]?[0-9]{0,12}") {
+            prop_assert_eq!(Decimal::parse(&text), Decimal::parse(&format!("+{text}")), "{}", text);
+        }
+
         #[test]
         fn a_decimal_prints_as_it_reads(digits in any::<i64>(), scale in 0_u32..20) {
             let text = format!("{digits}e-{scale}");
