@@ -19,7 +19,7 @@ use crate::model::time::Timestamp;
 /// do not push each other out of the nearest cache.
 #[derive(Clone, Debug)]
 pub struct Background {
-    /// Those of the policy.
+    /// Those of the policy, so that a decision need not look for them elsewhere.
     pub(super) terms: Arc<Terms>,
     pub(super) phase: Phase,
     /// Of each of the first rules: whether the request is about it, in all of its aspects together; `NONE` where refinements have a say.
@@ -28,6 +28,7 @@ pub struct Background {
     rest: Box<Rest>,
 }
 
+/// As many as there is room for.
 const RULES_AT_HAND: usize = 15;
 
 /// What some decisions read.
@@ -227,4 +228,14 @@ fn satisfying(world: &World, operator: Operator, required: &str, iri: Option<&st
     }
     let terms = names().flat_map(|name| reachable(&world.broader, name, way));
     Some(members.into_iter().chain(terms).map(Into::into).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_every_decision_reads_fits_one_cache_line_with_the_counts_of_its_users() {
+        assert!(size_of::<Background>() + 2 * size_of::<usize>() <= 64);
+    }
 }

@@ -362,10 +362,10 @@ impl Eval<'_> {
             seen.show(&mut shown);
             return Some(shown);
         }
-        let Some((table, fact)) = self.sheet.fact(atom.slot).filter(|(_, fact)| fact.known.is_told()) else {
+        let Some((values, fact)) = self.sheet.fact(atom.slot).filter(|(_, fact)| fact.known.is_told()) else {
             return self.elapsed(slot.from).map(|since| since.shown());
         };
-        for (n, value) in table.seen(fact).enumerate() {
+        for (n, value) in values.seen(fact).enumerate() {
             shown.push_str(if n > 0 { ", " } else { "" });
             value.show(&mut shown);
         }

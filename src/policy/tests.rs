@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::truth::Mask;
 use super::*;
 
 mod after;
@@ -195,4 +196,22 @@ fn a_sheet_is_filled_for_each_call_and_decides_as_the_world_does() {
     }
     sheet.forget(places[0].unwrap());
     assert!(!compiled.judge(&sheet, &mut trace).permit);
+}
+
+#[test]
+fn a_trace_tells_of_each_comparison_what_became_of_it() {
+    let policy = set(json!([
+        atom("count", "lteq", json!(3)),
+        atom("purpose", "eq", json!("urn:a")),
+        {"or": [atom("spatial", "eq", json!("EE")), atom("language", "eq", json!("et"))]},
+    ]));
+    let compiled = Compiled::read(&policy, &Registry::built_in()).unwrap();
+    let world = exchange(json!({"count": 3, "spatial": "FI", "language": "et"}));
+    let mut trace = Trace::default();
+    compiled.judge(&compiled.sheet(&World::read(&world).unwrap()), &mut trace);
+    assert_eq!(trace.atoms, [Mask::TRUE, Mask::UNKNOWN, Mask::FALSE, Mask::TRUE]);
+    let plain = set(json!([atom("count", "lteq", json!(3)), atom("spatial", "eq", json!("EE"))]));
+    let compiled = Compiled::read(&plain, &Registry::built_in()).unwrap();
+    compiled.judge(&compiled.sheet(&World::read(&world).unwrap()), &mut trace);
+    assert_eq!(trace.atoms, [Mask::TRUE, Mask::FALSE]);
 }
