@@ -57,12 +57,12 @@ pub use parse::MOST_NESTED;
 pub use rehearse::{Change, Recorded, Recordings, Rehearsal, Rehearsed};
 pub use report::{Report, ReportOf};
 pub use residual::Residual;
-pub use review::{Held, Review, Warning};
+pub use review::{Held, ReadDuty, Review, Warning};
 pub use sequence::{Progress, SequenceStep};
 pub use sheet::{Filling, Place, Sheet};
 pub use tracking::ObligationChange;
 pub use truth::Truth;
-pub use vocabulary::{Assurance, DutyReading, Kind, Operand, Registry, Source, profile};
+pub use vocabulary::{Assurance, DutyReading, Kind, Operand, ReadBy, Registry, Source, profile};
 pub use world::{DutyPerformed, Fact, History, PastCall, Phase, Reported, World};
 
 /// A part of a policy that cannot be evaluated here, so that the policy may not be published.

@@ -42,6 +42,9 @@ impl PublishedPolicy {
         if let Some(map) = source.as_object_mut() {
             // An agreement's parties and an offer's target come with the frame; only the rules are asked for here.
             map.retain(|key, _| matches!(key.as_str(), "@context") || !FRAME.contains(&key.as_str()));
+            if Policy::has_ids_class(policy) {
+                map.insert("@type".into(), json!("ids:ContractOffer"));
+            }
         }
         let read = Policy::parse(&source)?;
         let compiled = compile(&read, registry)?;
@@ -194,6 +197,18 @@ mod tests {
             {"leftOperand": "xroad:datapath", "operator": "isAnyOf", "rightOperand": ["GET /a"]},
         ]);
         assert_eq!(offer["permission"][0]["constraint"], written);
+    }
+
+    #[test]
+    fn what_ids_classes_say_of_duties_goes_over_the_wire_as_their_profile() {
+        let ids = json!({"@type": "ids:ContractOffer", "permission": [{"action": "use", "duty": [{"action": "delete"}]}]});
+        let published = PublishedPolicy::publish(&ids, &Registry::built_in(), |_| Vec::new()).unwrap();
+        assert_eq!(published.compiled.duties(None)[0].timing, Some(crate::model::odrl::DutyTiming::After));
+        let offer = published.offer("o1");
+        assert_eq!(offer["profile"], "https://w3id.org/idsa/core/");
+        assert_eq!((&offer["@type"], offer_of(&offer)), (&json!("Offer"), offer.clone()));
+        let plain = json!({"permission": [{"action": "use", "duty": [{"action": "delete"}]}]});
+        assert_eq!(offer_of(&plain).get("profile"), None);
     }
 
     #[test]

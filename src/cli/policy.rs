@@ -141,6 +141,7 @@ fn check(file: &Path, words: &Registry, as_json: bool) -> Result<u8, String> {
     } else if let Some(review) = review {
         println!("{}: can be published", file.display());
         review.constraints.iter().for_each(|c| println!("  {}  {} is {}", c.clause, c.operand, c.assurance.as_str()));
+        review.duties.iter().for_each(|d| println!("  {}  {}", d.clause, d.reason));
         review.warnings.iter().for_each(|w| println!("  warning: {}  {}  ({})", w.clause, w.reason, w.code));
     } else {
         println!("{}: cannot be published", file.display());

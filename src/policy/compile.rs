@@ -5,9 +5,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::value::Right;
-use super::vocabulary::{DutyReading, Kind, Operand, Operator, Registry, SINCE_AGREEMENT, canonical};
+use super::vocabulary::{DutyReading, Kind, Operand, Operator, ReadBy, Registry, SINCE_AGREEMENT, canonical};
 use super::{Invalid, conflict};
-use crate::model::odrl::{Action, Atomic, Conflict, Constraint, DutyTiming, Literal, Party, Policy, Rule};
+use crate::model::odrl::{Action, Atomic, Conflict, Constraint, Literal, Party, Policy, Rule};
 
 mod candidates;
 mod counters;
@@ -67,6 +67,7 @@ impl Compiled {
 /// As [`compile`], without looking for rules that overlap.
 pub(super) fn compile_rules(policy: &Policy, registry: &Registry) -> Result<Compiled, Vec<Invalid>> {
     let mut compiler = Compiler::new(registry);
+    compiler.duties = registry.duties(policy.profiles.iter().map(|profile| &*profile.id));
     for profile in policy.profiles.iter().filter(|p| !registry.knows_profile(&p.id)) {
         let reason = format!("the profile {} is not known here", profile.id);
         compiler.invalid.push(Invalid::new(&profile.clause, "profile.unknown", reason));
@@ -122,12 +123,15 @@ pub(super) struct Compiler<'a> {
     /// What each alternative names, by its number.
     named: Vec<Box<[Box<str>]>>,
     rules: usize,
+    /// How duties are read whose timing the policy does not say.
+    duties: (DutyReading, ReadBy),
 }
 
 impl<'a> Compiler<'a> {
     const fn new(registry: &'a Registry) -> Self {
         Self {
             registry,
+            duties: (DutyReading::PreCondition, ReadBy::Setting),
             invalid: Vec::new(),
             slots: Vec::new(),
             by_name: BTreeMap::new(),
@@ -160,7 +164,8 @@ impl<'a> Compiler<'a> {
             duties: self.rules(&rule.duties),
             consequences: self.rules(&rule.consequences),
             remedies: self.rules(&rule.remedies),
-            timing: self.timing(rule),
+            timing: duties::timing(self, rule),
+            read_by: if rule.timing.is_some() { ReadBy::Policy } else { self.duties.1 },
             by_itself: false,
         };
         compiled.comparisons = self.comparisons(&compiled.constraints).unwrap_or_default();
@@ -183,15 +188,6 @@ impl<'a> Compiler<'a> {
         let mut aside = Self::new(self.registry);
         parties.iter().for_each(|party| drop(aside.party(party)));
         self.invalid.append(&mut aside.invalid);
-    }
-
-    /// When a duty is due: as its vocabulary says, or else as the profile in force reads duties; `None` at any time.
-    fn timing(&self, rule: &Rule) -> Option<DutyTiming> {
-        rule.timing.or_else(|| match self.registry.duties() {
-            DutyReading::PreCondition => Some(DutyTiming::Before),
-            DutyReading::ByAction => rule.actions.first().map(|action| self.registry.actions().timing(&action.name)),
-            DutyReading::Eventual => None,
-        })
     }
 
     fn action(&mut self, action: &Action) -> Alternative {

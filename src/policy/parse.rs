@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::Invalid;
+use super::vocabulary::profile;
 use crate::model::odrl::{Conflict, Constraint, Policy, PolicyKind, Reference, Shared};
 
 mod constraint;
@@ -40,6 +41,19 @@ impl Policy {
             _ => Err(reader.invalid),
         }
     }
+
+    /// Whether a document is a policy of the IDS information model by its class, such as `ids:ContractOffer`.
+    #[must_use]
+    pub fn has_ids_class(document: &Value) -> bool {
+        let terms = Terms::read(document.get("@context"), &mut Vec::new());
+        let types = ["@type", "type"].into_iter().filter_map(|key| document.get(key));
+        types.flat_map(|value| many(value, "")).any(|(_, name)| terms.name_of(name).is_some_and(|n| is_ids(&n)))
+    }
+}
+
+/// Whether a registered name belongs to the IDS information model.
+fn is_ids(name: &str) -> bool {
+    name.starts_with("ids:")
 }
 
 #[derive(Default)]
@@ -51,6 +65,8 @@ struct Reader<'a> {
     graph: BTreeMap<&'a str, (String, &'a Value)>,
     /// Identifiers of the policies being read, outermost first: a policy may not inherit from itself.
     open: Vec<String>,
+    /// Whether the policy being read has classes or rules of the IDS information model.
+    ids: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -104,6 +120,7 @@ impl<'a> Reader<'a> {
     fn policy(&mut self, at: &str, value: &'a Value) -> Option<Policy> {
         let object = self.object(at, value, "policy.malformed", "a policy is a JSON object")?;
         let (kind, kind_clause) = self.kind(&object);
+        let around = std::mem::replace(&mut self.ids, object.types(&self.terms).iter().any(|name| is_ids(name)));
         let conflict = self.conflict(&object);
         self.refuse_where(&object, NOT_ON_POLICIES, "policy.misplaced", "has no meaning on a policy");
         let shared = self.shared(&object);
@@ -121,6 +138,10 @@ impl<'a> Reader<'a> {
             shared,
             prefixes: self.terms.prefixes(),
         };
+        // What its classes say of its duties goes with it by the profile.
+        if std::mem::replace(&mut self.ids, around) && policy.leaves_timing_open() {
+            policy.claim(profile::IDS);
+        }
         policy.constrain();
         let period = self.period(&object);
         policy.narrow(&period);

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::compile::{Alternative, Compiled, CompiledRule, NodeId};
 use super::conflict::{conditions, joint, overlap};
-use super::vocabulary::{Assurance, Source};
-use crate::model::odrl::Conflict;
+use super::vocabulary::{Assurance, ReadBy, Source};
+use crate::model::odrl::{Conflict, DutyTiming};
 
 /// How many permissions are compared with each other.
 const MOST_COMPARED: usize = 128;
@@ -15,6 +15,8 @@ const MOST_COMPARED: usize = 128;
 pub struct Review {
     /// How far each constraint holds the consumer, in the policy's order.
     pub constraints: Vec<Held>,
+    /// How each duty of a permission is read, in the policy's order.
+    pub duties: Vec<ReadDuty>,
     /// What is likely a mistake, or not what it seems.
     pub warnings: Vec<Warning>,
 }
@@ -28,6 +30,24 @@ pub struct Held {
     pub operand: String,
     /// Enforced on the exchange, attested by the consumer, or audited afterwards.
     pub assurance: Assurance,
+}
+
+/// When one duty is taken to be due.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReadDuty {
+    /// JSON Pointer (RFC 6901) of the duty.
+    pub clause: String,
+    /// What is to be done.
+    pub actions: Vec<String>,
+    /// Before, with or after each use; `null` at any time.
+    pub timing: Option<DutyTiming>,
+    /// What says so.
+    pub read_by: ReadBy,
+    /// Whether every exchange does it by itself, so that nobody has to confirm it.
+    pub met_by_exchanges: bool,
+    /// One sentence.
+    pub reason: String,
 }
 
 /// One warning.
@@ -57,7 +77,8 @@ impl Compiled {
         warnings.extend(self.unenforceable());
         let weak = constraints.iter().filter(|held| held.assurance != Assurance::Enforced);
         warnings.extend(weak.map(not_enforced));
-        Review { constraints, warnings }
+        let duties = self.permissions.iter().flat_map(|rule| &rule.duties).map(read_duty).collect();
+        Review { constraints, duties, warnings }
     }
 
     /// What can never be shown to hold here, so that a permission that asks for it permits nothing: a left operand that nothing
@@ -150,6 +171,29 @@ impl Compiled {
             && covers(self, &wide.assigners, &narrow.assigners)
             && covers(self, &wide.assignees, &narrow.assignees)
             && overlap(self, narrow, wide)
+    }
+}
+
+fn read_duty(duty: &CompiledRule) -> ReadDuty {
+    let when = match (duty.timing, duty.by_itself) {
+        (Some(DutyTiming::Before), _) => "before the use: until it is confirmed, the permission permits nothing",
+        (Some(DutyTiming::With), true) => "with each use, and every exchange does it by itself",
+        (Some(DutyTiming::With), false) => "with each use, and counts once it is confirmed",
+        (Some(DutyTiming::After), _) => "after the use: the permission permits as long as it is not overdue",
+        (None, _) => "at any time: the permission permits as long as it is not overdue",
+    };
+    let why = match duty.read_by {
+        ReadBy::Policy => "as the policy says",
+        ReadBy::Profile => "by its action, as policies of the IDS profile are read",
+        ReadBy::Setting => "as enforcement.duties is set, since the policy does not say",
+    };
+    ReadDuty {
+        clause: duty.clause.to_string(),
+        actions: duty.does.iter().map(ToString::to_string).collect(),
+        timing: duty.timing,
+        read_by: duty.read_by,
+        met_by_exchanges: duty.by_itself,
+        reason: format!("{} is due {when} ({why})", duty.doing()),
     }
 }
 

@@ -27,6 +27,8 @@ pub mod profile {
     pub const XROAD: &str = "https://x-road.eu/v0.1/ns/";
     /// Catena-X policy vocabulary; its dated profiles begin with it.
     pub const CATENA_X: &str = "https://w3id.org/catenax/policy/";
+    /// The information model of International Data Spaces; policies of its classes claim it by them.
+    pub const IDS: &str = "https://w3id.org/idsa/core/";
     /// Gaia-X credential constraints (ODRL-VC).
     pub const GAIA_X: &str = "https://w3id.org/gaia-x/ovc/1/";
 }
@@ -171,6 +173,18 @@ pub enum DutyReading {
     Eventual,
 }
 
+/// What says when a duty is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReadBy {
+    /// The policy itself, such as by `ids:postDuty`.
+    Policy,
+    /// The profile that the policy claims, or whose classes it has.
+    Profile,
+    /// The setting of whoever runs this; pre-condition where nothing is set.
+    Setting,
+}
+
 /// The words that policies may use here.
 #[derive(Clone, Debug)]
 pub struct Registry {
@@ -187,10 +201,18 @@ impl Default for Registry {
 }
 
 impl Registry {
-    /// The built-in profiles: ODRL core and common vocabulary, DSP, X-Road, Catena-X, Gaia-X.
+    /// The built-in profiles: ODRL core and common vocabulary, DSP, X-Road, Catena-X, IDS, Gaia-X.
     #[must_use]
     pub fn built_in() -> Self {
-        let profiles = [profile::CORE, profile::ODRL, profile::DSP, profile::XROAD, profile::CATENA_X, profile::GAIA_X];
+        let profiles = [
+            profile::CORE,
+            profile::ODRL,
+            profile::DSP,
+            profile::XROAD,
+            profile::CATENA_X,
+            profile::IDS,
+            profile::GAIA_X,
+        ];
         Self {
             operands: operands::built_in(),
             actions: Arc::new(Actions::built_in()),
@@ -273,14 +295,18 @@ impl Registry {
         &self.actions
     }
 
-    pub(crate) const fn duties(&self) -> DutyReading {
-        self.duties
+    /// How the duties of a policy that claims these profiles are read, and who says so: IDS writes what follows a use, such as to
+    /// delete, as a duty of the permission, so that its policies are read by action whatever the setting.
+    pub(crate) fn duties<'p>(&self, mut profiles: impl Iterator<Item = &'p str>) -> (DutyReading, ReadBy) {
+        if profiles.any(|claimed| plain(claimed) == plain(profile::IDS)) {
+            return (DutyReading::ByAction, ReadBy::Profile);
+        }
+        (self.duties, ReadBy::Setting)
     }
 
     /// Whether policies may claim that profile.
     #[must_use]
     pub fn knows_profile(&self, iri: &str) -> bool {
-        let plain = |text: &str| canonical(text).trim_end_matches(['/', '#', ':']).to_owned();
         let asked = plain(iri);
         // ODRL's own namespace is empty once its prefix is taken off; so is what names nothing.
         if iri.trim_matches(['/', '#', ':']).is_empty() {
@@ -288,4 +314,9 @@ impl Registry {
         }
         self.profiles.iter().any(|p| plain(p) == asked) || terms::is_vocabulary(iri)
     }
+}
+
+/// A profile's identifier however it ends.
+fn plain(profile: &str) -> String {
+    canonical(profile).trim_end_matches(['/', '#', ':']).to_owned()
 }

@@ -1,11 +1,11 @@
 //! What a policy asks to be done, and when.
 
 use super::{Atom, Compiled, CompiledRule, Compiler, Node, NodeId, Told};
-use crate::model::odrl::{DutyTiming, Logic};
+use crate::model::odrl::{Constraint, DutyTiming, Logic, Rule};
 use crate::model::time::Timestamp;
 use crate::policy::fields;
 use crate::policy::value::{Right, Typed};
-use crate::policy::vocabulary::Operator;
+use crate::policy::vocabulary::{DutyReading, Operator};
 
 /// Something that the policy asks to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,36 @@ impl DutyUse {
     #[must_use]
     pub const fn is_met_by_exchanges(&self) -> bool {
         self.by_itself
+    }
+}
+
+/// When a duty is due: as its vocabulary says, or else as the profile in force reads duties; `None` at any time.
+pub(super) fn timing(compiler: &Compiler<'_>, rule: &Rule) -> Option<DutyTiming> {
+    rule.timing.or_else(|| match compiler.duties.0 {
+        DutyReading::PreCondition => Some(DutyTiming::Before),
+        DutyReading::ByAction => Some(by_action(compiler, rule)),
+        DutyReading::Eventual => None,
+    })
+}
+
+/// By what is to be done; before the use where that leaves a doubt.
+fn by_action(compiler: &Compiler<'_>, rule: &Rule) -> DutyTiming {
+    let refined = rule.actions.iter().flat_map(|action| &action.refinements);
+    if rule.constraints.iter().chain(refined).any(may_precede) {
+        return DutyTiming::Before;
+    }
+    let mut timings = rule.actions.iter().map(|action| compiler.registry.actions().timing(&action.name));
+    let first = timings.next().unwrap_or(DutyTiming::Before);
+    if timings.all(|other| other == first) { first } else { DutyTiming::Before }
+}
+
+/// Whether a constraint may put the duty before an event, such as the use (`event lt odrl:policyUsage`).
+fn may_precede(constraint: &Constraint) -> bool {
+    match constraint {
+        Constraint::Atomic(atomic) => {
+            atomic.left == "event" && !matches!(Operator::parse(&atomic.operator), Some(Operator::Gt | Operator::Gteq))
+        }
+        Constraint::Logical { parts, .. } => parts.iter().any(may_precede),
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::model::odrl::{DutyTiming, Logic};
 use crate::policy::value::{Right, Typed};
-use crate::policy::vocabulary::{Assurance, Kind, Operand, Operator, SINCE_AGREEMENT, Source};
+use crate::policy::vocabulary::{Assurance, Kind, Operand, Operator, ReadBy, SINCE_AGREEMENT, Source};
 
 /// A fact that the policy looks at.
 #[derive(Clone, Debug, PartialEq)]
@@ -134,6 +134,8 @@ pub(crate) struct CompiledRule {
     pub(crate) remedies: Box<[CompiledRule]>,
     /// When a duty of a permission is due; `None` at any time.
     pub(crate) timing: Option<DutyTiming>,
+    /// What says so.
+    pub(crate) read_by: ReadBy,
     /// Whether every exchange does what the duty asks, so that nobody has to report it.
     pub(crate) by_itself: bool,
 }

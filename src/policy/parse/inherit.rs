@@ -57,6 +57,18 @@ impl Policy {
         }
     }
 
+    /// Whether it has duties of which it does not say itself when they are due.
+    pub(super) fn leaves_timing_open(&self) -> bool {
+        self.permissions.iter().flat_map(|rule| &rule.duties).any(|duty| duty.timing.is_none())
+    }
+
+    /// Claims one more profile, for what is said by the policy's classes.
+    pub(super) fn claim(&mut self, profile: &str) {
+        if !self.profiles.iter().any(|claimed| claimed.id == profile) {
+            self.profiles.push(Reference { clause: self.kind_clause.clone(), id: profile.to_owned() });
+        }
+    }
+
     fn take_rules(&mut self, parent: &Self, clause: &str) -> Result<(), Invalid> {
         if parent.conflict_said {
             if self.conflict_said && self.conflict != parent.conflict {

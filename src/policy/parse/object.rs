@@ -54,6 +54,12 @@ impl<'a> Object<'a> {
         types.into_iter().filter_map(|(_, value)| terms.name_of(value)).collect()
     }
 
+    /// Whether a property is written as that term of another vocabulary.
+    pub(super) fn is_written(&self, terms: &Terms, name: &str, term: &str) -> bool {
+        let key = self.fields.iter().find(|(known, ..)| known == name).map(|(_, key, _)| *key);
+        key.is_some_and(|key| terms.name(key) == term)
+    }
+
     /// `@id` or `uid`.
     pub(super) fn id(&self) -> Option<String> {
         self.text("@id")

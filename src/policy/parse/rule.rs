@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Reader;
+use super::{Reader, is_ids};
 use super::object::{Object, many, text};
 use super::terms::RELATIONS;
 use crate::model::odrl::{Action, DutyTiming, Party, Rule};
@@ -58,6 +58,8 @@ const NOT_ON_RULES: &[&str] = &[
 impl<'a> Reader<'a> {
     pub(super) fn rules(&mut self, object: &Object<'a>, name: &str, role: Role) -> Vec<Rule> {
         let Some((at, value)) = object.field(name) else { return Vec::new() };
+        // A duty that names its time (`ids:preDuty`) says so by itself, and nothing of the others.
+        self.ids |= object.is_written(&self.terms, name, &format!("ids:{name}"));
         many(value, &at).into_iter().filter_map(|(clause, value)| self.rule(&clause, value, role)).collect()
     }
 
@@ -72,6 +74,7 @@ impl<'a> Reader<'a> {
         self.refuse_where(&object, NOT_ON_RULES, "rule.misplaced", "has no meaning on a rule");
         let classes = ["Permission", "Prohibition", "Duty"];
         let types = object.types(&self.terms);
+        self.ids |= types.iter().any(|name| is_ids(name));
         if let Some(other) = types.iter().find(|name| classes.contains(&name.as_str()) && *name != role.class()) {
             self.refuse(&object.clause, "rule.type", format!("a {other} cannot stand where a {} does", role.class()));
         }

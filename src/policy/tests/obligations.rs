@@ -1,6 +1,7 @@
 //! Duties, obligations, consequences; inheritance.
 
 use super::*;
+use crate::model::odrl::DutyTiming;
 
 fn done(duties: &[(&str, &str)]) -> Value {
     let mut world = exchange(json!({}));
@@ -95,6 +96,60 @@ fn duties_may_be_read_by_their_action_or_as_due_at_any_time() {
         assert_eq!((permits(&policy, &world), permits(&paid, &world)), (open, unpaid), "{reading:?}");
         let violated = World { violated: vec!["urn:1".into()], ..world.clone() };
         assert!(!permits(&paid, &violated), "{reading:?}");
+    }
+}
+
+/// A policy with one duty, in the words of IDS or of plain ODRL, as it is read by default.
+fn duty_of(policy: Value) -> (ReadDuty, bool) {
+    let compiled = Compiled::read(&policy, &Registry::built_in()).unwrap();
+    let permits = compiled.decide(&World::read(&world("negotiation", json!({}))).unwrap()).permit;
+    (compiled.review().duties.remove(0), permits)
+}
+
+#[test]
+fn policies_of_ids_classes_or_profile_have_their_duties_read_by_action_and_others_do_not() {
+    let rule = |duty: Value| json!([{"action": "use", "duty": [duty]}]);
+    let delete = json!({"action": "delete"});
+    for ids in [
+        json!({"@type": "ids:ContractOffer", "permission": rule(delete.clone())}),
+        json!({"@context": {"core": "https://w3id.org/idsa/core/"}, "@type": "core:ContractOffer", "permission": rule(delete.clone())}),
+        json!({"ids:permission": [{"ids:action": "idsc:USE", "ids:duty": [{"ids:action": "idsc:DELETE"}]}]}),
+        json!({"permission": rule(json!({"@type": "ids:Duty", "action": "delete"}))}),
+        json!({"profile": "https://w3id.org/idsa/core/", "permission": rule(delete.clone())}),
+        json!({"profile": ["http://www.w3.org/ns/odrl/2/core", "https://w3id.org/idsa/core"], "permission": rule(delete.clone())}),
+    ] {
+        let (read, permits) = duty_of(ids.clone());
+        assert_eq!((read.timing, read.read_by, permits), (Some(DutyTiming::After), ReadBy::Profile, true), "{ids}");
+    }
+    for plain in [
+        json!({"permission": rule(delete.clone())}),
+        json!({"@type": "Offer", "profile": "http://www.w3.org/ns/odrl/2/core", "permission": rule(json!({"action": "idsc:DELETE"}))}),
+        json!({"permission": [{"action": "use", "duty": [delete], "ids:preDuty": [{"action": "compensate"}]}]}),
+    ] {
+        let (read, permits) = duty_of(plain.clone());
+        assert_eq!((read.timing, read.read_by, permits), (Some(DutyTiming::Before), ReadBy::Setting, false), "{plain}");
+    }
+}
+
+#[test]
+fn an_ids_duty_is_read_as_a_condition_where_its_action_leaves_a_doubt() {
+    let before_use = json!([{"leftOperand": "event", "operator": "lt", "rightOperand": {"@id": "odrl:policyUsage"}}]);
+    for (duty, timing, by_itself) in [
+        (json!({"action": "log"}), DutyTiming::With, true),
+        (json!({"action": "inform"}), DutyTiming::With, true),
+        (json!({"action": "anonymize"}), DutyTiming::With, false),
+        (json!({"action": "nextPolicy"}), DutyTiming::After, false),
+        (json!({"action": ["delete", "uninstall"]}), DutyTiming::After, false),
+        (json!({"action": ["delete", "compensate"]}), DutyTiming::Before, false),
+        (json!({"action": "compensate"}), DutyTiming::Before, false),
+        (json!({"action": "acceptTracking"}), DutyTiming::Before, false),
+        (json!({"action": "distribute"}), DutyTiming::Before, false),
+        (json!({"action": "delete", "constraint": before_use}), DutyTiming::Before, false),
+    ] {
+        let (read, permits) = duty_of(json!({"@type": "ids:ContractOffer", "permission": [{"action": "use", "duty": [duty]}]}));
+        assert_eq!((read.timing, read.met_by_exchanges), (Some(timing), by_itself), "{duty}");
+        assert_eq!(permits, by_itself || timing == DutyTiming::After, "{duty}");
+        assert!(read.reason.contains("IDS"), "{read:?}");
     }
 }
 

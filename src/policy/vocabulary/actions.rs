@@ -81,8 +81,7 @@ const ACTIONS: [(&str, &str); 72] = [
 ];
 
 /// Duties that come with each use.
-const WITH: [&str; 10] = [
-    "acceptTracking",
+const WITH: [&str; 9] = [
     "anonymize",
     "attribute",
     "attachPolicy",
