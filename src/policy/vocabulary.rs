@@ -318,5 +318,6 @@ impl Registry {
 
 /// A profile's identifier however it ends.
 fn plain(profile: &str) -> String {
-    canonical(profile).trim_end_matches(['/', '#', ':']).to_owned()
+    let name = profile.trim_end_matches(['/', '#', ':']);
+    canonical(&format!("{name}/")).trim_end_matches(['/', '#', ':']).to_owned()
 }

@@ -101,8 +101,10 @@ fn duties_may_be_read_by_their_action_or_as_due_at_any_time() {
 
 /// A policy with one duty, in the words of IDS or of plain ODRL, as it is read by default.
 fn duty_of(policy: Value) -> (ReadDuty, bool) {
+    // An offer permits nothing at an exchange.
+    let phase = if policy.get("@type").is_some() { "negotiation" } else { "exchange" };
     let compiled = Compiled::read(&policy, &Registry::built_in()).unwrap();
-    let permits = compiled.decide(&World::read(&world("negotiation", json!({}))).unwrap()).permit;
+    let permits = compiled.decide(&World::read(&world(phase, json!({}))).unwrap()).permit;
     (compiled.review().duties.remove(0), permits)
 }
 
@@ -146,7 +148,7 @@ fn an_ids_duty_is_read_as_a_condition_where_its_action_leaves_a_doubt() {
         (json!({"action": "distribute"}), DutyTiming::Before, false),
         (json!({"action": "delete", "constraint": before_use}), DutyTiming::Before, false),
     ] {
-        let (read, permits) = duty_of(json!({"@type": "ids:ContractOffer", "permission": [{"action": "use", "duty": [duty]}]}));
+        let (read, permits) = duty_of(json!({"permission": [{"@type": "ids:Permission", "action": "use", "duty": [duty]}]}));
         assert_eq!((read.timing, read.met_by_exchanges), (Some(timing), by_itself), "{duty}");
         assert_eq!(permits, by_itself || timing == DutyTiming::After, "{duty}");
         assert!(read.reason.contains("IDS"), "{read:?}");
