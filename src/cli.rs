@@ -17,6 +17,7 @@ use crate::demo::{DemoOptions, double};
 mod api;
 mod credentials;
 mod evidence;
+mod infringements;
 mod obligations;
 mod policy;
 mod settings;
@@ -78,6 +79,9 @@ enum Command {
     /// List what agreements ask to be done, or confirm that it was done
     #[command(subcommand)]
     Obligations(obligations::Command),
+    /// List, report and take back what was done against agreements
+    #[command(subcommand)]
+    Infringements(infringements::Command),
     /// Decide, check, explain, rehearse and export policies
     #[command(subcommand)]
     Policy(policy::Command),
@@ -159,6 +163,7 @@ async fn run(command: Command) -> anyhow::Result<u8> {
         Command::Show(command) => command.run().await,
         Command::Credentials(command) => command.run().await,
         Command::Obligations(command) => command.run().await,
+        Command::Infringements(command) => command.run().await,
         Command::Policy(command) => policy::run(command).await,
         Command::Evidence(command) => evidence::run(command).await,
         Command::Conformance(arguments) => crate::suites::run(arguments).await,

@@ -27,6 +27,7 @@ mod act;
 mod automation;
 mod deliver;
 mod driver;
+mod infringements;
 mod monitor;
 mod obligations;
 mod receive_negotiation;
@@ -36,6 +37,7 @@ mod tests;
 mod transition;
 
 pub use automation::{Automation, Rule, RuleAction, glob};
+pub use infringements::InfringementReport;
 pub use monitor::OnViolation;
 
 /// Where a message goes and on whose behalf.

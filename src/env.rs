@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use crate::model::ids::{ObligationId, Pid};
+use crate::model::ids::{InfringementId, ObligationId, Pid};
 use crate::model::time::Timestamp;
 
 /// A source of the current time, shared by cloning.
@@ -52,4 +52,10 @@ pub fn new_pid() -> Pid {
 #[must_use]
 pub fn new_obligation_id() -> ObligationId {
     ObligationId::from(uuid::Uuid::now_v7().to_string())
+}
+
+/// A fresh id of an infringement: sorts by time.
+#[must_use]
+pub fn new_infringement_id() -> InfringementId {
+    InfringementId::from(uuid::Uuid::now_v7().to_string())
 }

@@ -25,6 +25,7 @@ mod exchanges;
 mod explanation;
 mod guard;
 mod health;
+mod infringements;
 mod obligations;
 mod offering;
 mod openapi;

@@ -5,6 +5,7 @@
 pub mod agreement;
 pub mod exchange;
 pub mod ids;
+pub mod infringement;
 pub mod message;
 pub mod negotiation;
 pub mod obligation;

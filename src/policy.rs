@@ -46,13 +46,13 @@ mod world;
 pub use background::Background;
 pub use compile::{Commons, Compiled, CounterUse, DutyUse, compile};
 pub use document::{DocumentDecision, decide_document, read_json};
-pub use explain::{Audience, Because, Decision, DutyState, Explanation, HeldClause, Language, Part};
+pub use explain::{Audience, Because, Decision, DutyState, Explanation, HeldClause, Language, Part, stands};
 pub use export::{Export, Lost, for_edc};
 pub use fields::{FIELDS, FieldPath, Pseudonymised};
 pub use hash::hash;
 pub use history::Infringement;
 pub use judge::{Trace, Verdict};
-pub use outlook::{DutyOutlook, Outlook, Standing};
+pub use outlook::{DutyOutlook, Infringible, Outlook, Standing};
 pub use parse::MOST_NESTED;
 pub use rehearse::{Change, Recorded, Recordings, Rehearsal, Rehearsed};
 pub use report::{Report, ReportOf};
@@ -63,7 +63,7 @@ pub use sheet::{Filling, Place, Sheet};
 pub use tracking::ObligationChange;
 pub use truth::Truth;
 pub use vocabulary::{Assurance, DutyReading, Kind, Operand, ReadBy, Registry, Source, profile};
-pub use world::{DutyPerformed, Fact, History, PastCall, Phase, Reported, World};
+pub use world::{DutyPerformed, Fact, History, Infringed, PastCall, Phase, Reported, World};
 
 /// A part of a policy that cannot be evaluated here, so that the policy may not be published.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -13,6 +13,7 @@ use sqlx::{Connection as _, Sqlite, Transaction};
 
 mod agreements;
 mod documents;
+mod infringements;
 mod leases;
 mod obligations;
 mod outbox;
@@ -21,6 +22,7 @@ mod processes;
 mod tests;
 
 pub use documents::DocumentKind;
+pub use infringements::InfringementQuery;
 pub use leases::Claimed;
 pub use obligations::ObligationQuery;
 pub use outbox::Work;

@@ -38,8 +38,8 @@ impl Assets for AgreedAssets {
     }
 
     async fn reported(&self, agreement: &Agreement) -> Result<Reported, AssetError> {
-        let obligations = self.store.obligations_of(&agreement.key()).await;
-        obligations.map(|all| Reported::by(&all)).map_err(|e| AssetError::Unavailable(e.to_string()))
+        let followed = self.store.followed(&agreement.key()).await;
+        followed.map(|all| Reported::by(&all)).map_err(|e| AssetError::Unavailable(e.to_string()))
     }
 
     fn route(&self, agreement: &Agreement) -> Result<Route, AssetError> {

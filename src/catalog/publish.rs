@@ -201,7 +201,8 @@ mod tests {
 
     #[test]
     fn what_ids_classes_say_of_duties_goes_over_the_wire_as_their_profile() {
-        let ids = json!({"@type": "ids:ContractOffer", "permission": [{"action": "use", "duty": [{"action": "delete"}]}]});
+        let ids =
+            json!({"@type": "ids:ContractOffer", "permission": [{"action": "use", "duty": [{"action": "delete"}]}]});
         let published = PublishedPolicy::publish(&ids, &Registry::built_in(), |_| Vec::new()).unwrap();
         assert_eq!(published.compiled.duties(None)[0].timing, Some(crate::model::odrl::DutyTiming::After));
         let offer = published.offer("o1");

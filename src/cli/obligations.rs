@@ -23,7 +23,7 @@ pub(super) struct List {
     /// Of this agreement only
     #[arg(long)]
     agreement: Option<String>,
-    /// In this state only: open, fulfilled, overdue or escalated
+    /// In this state only: open, waiting, keeping, fulfilled, overdue, escalated, infringed or lifted
     #[arg(long)]
     state: Option<String>,
     /// How many
@@ -78,13 +78,14 @@ impl List {
             println!("{page:#}");
             return Ok(0);
         }
-        println!("id\tstate\tactions\tdeadline\tperformed\tcounterparty\tagreement");
+        println!("id\tstate\tactions\tnot before\tdeadline\tperformed\tcounterparty\tagreement");
         for item in page.get("items").and_then(Value::as_array).into_iter().flatten() {
             let actions = item.get("actions").and_then(Value::as_array).into_iter().flatten();
             let actions = actions.filter_map(Value::as_str).collect::<Vec<_>>().join(",");
-            let [id, state, deadline, performed, counterparty, agreement] =
-                ["id", "state", "deadline", "performed", "counterparty", "agreement"].map(|name| field(item, name));
-            println!("{id}\t{state}\t{actions}\t{deadline}\t{performed}\t{counterparty}\t{agreement}");
+            let [id, state, not_before, deadline, performed, counterparty, agreement] =
+                ["id", "state", "notBefore", "deadline", "performed", "counterparty", "agreement"]
+                    .map(|name| field(item, name));
+            println!("{id}\t{state}\t{actions}\t{not_before}\t{deadline}\t{performed}\t{counterparty}\t{agreement}");
         }
         if let Some(next) = page.get("next").and_then(Value::as_str) {
             println!("more: --after {next}");
@@ -107,6 +108,10 @@ impl Confirm {
             println!("{confirmed:#}");
         } else {
             println!("{} is {}", field(&confirmed, "id"), field(&confirmed, "state"));
+            // What is confirmed and still stands open has more to be said of it.
+            if field(&confirmed, "state") != "fulfilled" {
+                println!("  {}", field(&confirmed, "stands"));
+            }
         }
         Ok(0)
     }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Engine, EngineError, PolicyRefusal};
 use crate::model::agreement::Agreement;
 use crate::model::ids::AgreementId;
+use crate::model::infringement::InfringementState;
 use crate::model::message::Reasons;
 use crate::model::negotiation::Role;
 use crate::model::obligation::AgreementKey;
@@ -148,9 +149,10 @@ impl Engine {
         if !agreement.live {
             return self.end_transfers(key).await.map(|()| None);
         }
-        let known = self.0.store.obligations_of(key).await?;
-        let Some(mut outlook) = self.outlook(&agreement, &known) else { return Ok(None) };
-        if !outlook.changes(&known).is_empty() {
+        let followed = self.0.store.followed(key).await?;
+        let Some(mut outlook) = self.outlook(&agreement, &followed) else { return Ok(None) };
+        let open = followed.infringements.iter().filter(|one| one.state == InfringementState::Open);
+        if !outlook.changes(&followed.obligations).is_empty() || open.into_iter().any(|one| outlook.is_healed(one)) {
             outlook = self.bring_up_to_date(&agreement, key).await?.unwrap_or(outlook);
         }
         if let (Role::Provider, Some(refusal)) = (key.role, &outlook.refusal) {
@@ -183,16 +185,16 @@ impl Engine {
     async fn bring_up_to_date(&self, agreement: &Agreement, key: &AgreementKey) -> Result<Option<Outlook>, StoreError> {
         let mut tx = self.0.store.begin().await?;
         self.follow_obligations(&mut tx, agreement, self.0.clock.now()).await?;
-        let known = tx.obligations_of(key).await?;
+        let followed = tx.followed(key).await?;
         tx.commit().await?;
-        for missed in known.iter().filter(|o| o.state.is_missed()) {
+        for missed in followed.obligations.iter().filter(|o| o.state.is_missed()) {
             tracing::warn!(
                 agreement = %key.id, obligation = %missed.id, clause = missed.clause, state = missed.state.as_str(),
                 "an obligation was not fulfilled in time"
             );
         }
         self.0.surroundings.planes.reported(key);
-        Ok(self.outlook(agreement, &known))
+        Ok(self.outlook(agreement, &followed))
     }
 
     async fn stop_transfer(

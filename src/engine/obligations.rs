@@ -4,22 +4,25 @@ use super::{Engine, EngineError, detached};
 use crate::env::new_obligation_id;
 use crate::model::agreement::Agreement;
 use crate::model::ids::ObligationId;
+use crate::model::infringement::{Infringement, InfringementState};
 use crate::model::negotiation::NegotiationState;
-use crate::model::obligation::{AgreementKey, Obligation, ObligationState};
+use crate::model::obligation::{AgreementKey, Followed, Obligation, ObligationState};
 use crate::model::process::Process;
 use crate::model::time::Timestamp;
 use crate::policy::{DutyOutlook, ObligationChange, Outlook, Reported};
 use crate::store::{StoreError, Tx};
 
 /// The longest note kept with a confirmation, in bytes.
-const LONGEST_NOTE: usize = 4096;
+pub(super) const LONGEST_NOTE: usize = 4096;
 
 impl Engine {
     /// Takes down that an obligation was performed, at that time or else just now, and what the operator says of it. The very next
-    /// decision knows. The same confirmation again changes nothing.
+    /// decision knows. The same confirmation again changes nothing. What was done before its time is kept in the history and does
+    /// not count: the obligation stands as it did.
     ///
     /// # Errors
-    /// `NotFound` when there is no such obligation; `Refused` when it is fulfilled already, or the time has not come.
+    /// `NotFound` when there is no such obligation; `Refused` when it is fulfilled already or not called for any more, or the time
+    /// has not come.
     pub async fn confirm(
         &self,
         id: &ObligationId,
@@ -46,13 +49,20 @@ impl Engine {
             return Err(EngineError::refused("obligation.not-yet", "what is to be done later cannot be confirmed now"));
         }
         if note.as_ref().is_some_and(|note| note.len() > LONGEST_NOTE) {
-            return Err(EngineError::refused("obligation.note-too-long", "a note has 4096 bytes at most"));
+            return Err(note_too_long());
         }
         let mut tx = self.0.store.begin().await?;
         let mut obligation = tx.obligation(id).await?.ok_or(EngineError::NotFound("obligation"))?;
         let key = obligation.key();
+        if performed.is_some() && performed == obligation.performed {
+            return Ok((obligation, key));
+        }
+        if obligation.state == ObligationState::Lifted {
+            let sentence = "the obligation is not called for any more";
+            return Err(EngineError::refused("obligation.lifted", sentence));
+        }
         if obligation.state == ObligationState::Fulfilled {
-            if obligation.performed.is_some() && performed.is_none_or(|at| Some(at) == obligation.performed) {
+            if obligation.performed.is_some() && performed.is_none() {
                 return Ok((obligation, key));
             }
             return Err(EngineError::refused("obligation.fulfilled", "the obligation is fulfilled already"));
@@ -68,7 +78,7 @@ impl Engine {
         tx.commit().await?;
         tracing::info!(
             obligation = %confirmed.id, agreement = %key.id, clause = confirmed.clause, state = confirmed.state.as_str(),
-            "an obligation was confirmed"
+            early = confirmed.is_done_early(), "an obligation was confirmed"
         );
         Ok((confirmed, key))
     }
@@ -97,26 +107,26 @@ impl Engine {
         agreement: &Agreement,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut known = tx.obligations_of(&agreement.key()).await?;
-        let Some(outlook) = self.outlook(agreement, &known) else { return Ok(()) };
-        for change in outlook.changes(&known) {
-            match change {
-                ObligationChange::Begins(duty, state) => {
-                    tx.put_obligation(&begun(agreement, duty, state, now), "begun").await?;
-                }
-                ObligationChange::Becomes(at, state) => {
-                    let Some(obligation) = known.get_mut(at) else { continue };
-                    (obligation.state, obligation.updated) = (state, now);
-                    tx.put_obligation(obligation, event(state)).await?;
-                }
+        // An infringement that is made good leaves other times and states behind; that is then looked at once more.
+        loop {
+            let followed = tx.followed(&agreement.key()).await?;
+            let Some(outlook) = self.outlook(agreement, &followed) else { return Ok(()) };
+            write_changes(tx, agreement, &followed.obligations, &outlook, now).await?;
+            let open = followed.infringements.into_iter().filter(|one| one.state == InfringementState::Open);
+            let healed: Vec<Infringement> = open.filter(|one| outlook.is_healed(one)).collect();
+            if healed.is_empty() {
+                return Ok(());
+            }
+            for one in healed {
+                let made_good = Infringement { state: InfringementState::Healed, settled: Some(now), ..one };
+                tx.put_infringement(&made_good).await?;
             }
         }
-        Ok(())
     }
 
     /// What is to be expected of an agreement; `None` when its policy cannot be evaluated here.
-    pub(super) fn outlook(&self, agreement: &Agreement, obligations: &[Obligation]) -> Option<Outlook> {
-        self.0.surroundings.offers.outlook(agreement, Reported::by(obligations))
+    pub(super) fn outlook(&self, agreement: &Agreement, followed: &Followed) -> Option<Outlook> {
+        self.0.surroundings.offers.outlook(agreement, Reported::by(followed))
     }
 
     /// Tells data plane and monitor that something about an agreement's duties has changed.
@@ -124,6 +134,37 @@ impl Engine {
         self.0.surroundings.planes.reported(&key);
         let _ = self.0.agreements.send(key);
     }
+}
+
+pub(super) fn note_too_long() -> EngineError {
+    EngineError::refused("obligation.note-too-long", "a note has 4096 bytes at most")
+}
+
+/// Writes what changes in an agreement's obligations, each with its event.
+async fn write_changes(
+    tx: &mut Tx,
+    agreement: &Agreement,
+    known: &[Obligation],
+    outlook: &Outlook,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for change in outlook.changes(known) {
+        match change {
+            ObligationChange::Begins(duty, state) => {
+                tx.put_obligation(&begun(agreement, duty, state, now), "begun").await?;
+            }
+            ObligationChange::Becomes(at, duty, state) => {
+                let Some(before) = known.get(at) else { continue };
+                let event = event(before.state, state);
+                let mut obligation = Obligation { state, updated: now, ..before.clone() };
+                if state != ObligationState::Lifted {
+                    (obligation.deadline, obligation.not_before) = (duty.duty.deadline, duty.duty.not_before);
+                }
+                tx.put_obligation(&obligation, event).await?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn begun(agreement: &Agreement, duty: &DutyOutlook, state: ObligationState, now: Timestamp) -> Obligation {
@@ -139,6 +180,7 @@ fn begun(agreement: &Agreement, duty: &DutyOutlook, state: ObligationState, now:
         actions: duty.duty.actions.clone(),
         timing: duty.duty.timing,
         deadline: duty.duty.deadline,
+        not_before: duty.duty.not_before,
         state,
         performed: None,
         note: None,
@@ -147,10 +189,14 @@ fn begun(agreement: &Agreement, duty: &DutyOutlook, state: ObligationState, now:
     }
 }
 
-const fn event(state: ObligationState) -> &'static str {
+fn event(before: ObligationState, state: ObligationState) -> &'static str {
     match state {
-        ObligationState::Open => "reopened",
+        _ if state == before => "rescheduled",
+        ObligationState::Open if before == ObligationState::Waiting => "due",
+        ObligationState::Open | ObligationState::Waiting | ObligationState::Keeping => "reopened",
         ObligationState::Fulfilled => "fulfilled",
         ObligationState::Overdue | ObligationState::Escalated => "missed",
+        ObligationState::Infringed => "infringed",
+        ObligationState::Lifted => "lifted",
     }
 }

@@ -50,7 +50,7 @@ impl Engine {
             .filter(|a| a.counterparty == caller)
             .ok_or(EngineError::NotFound("agreement"))?;
         self.check_request(&agreement, &format, push)?;
-        let reported = Reported::by(&self.0.store.obligations_of(&agreement.key()).await?);
+        let reported = Reported::by(&self.0.store.followed(&agreement.key()).await?);
         let refused = self.0.surroundings.offers.may_transfer(&agreement, reported).await.err();
         let refusal = refused.as_ref().map(PolicyRefusal::clauses);
         let objection = refused.map(|refused| refused.reasons);

@@ -12,7 +12,7 @@ use super::page::PageQuery;
 use super::peers::speaker;
 use super::problem::{ApiError, ApiResult, Body, Parameters};
 use crate::model::agreement::Agreement;
-use crate::model::ids::ParticipantId;
+use crate::model::ids::{AgreementId, ParticipantId};
 use crate::model::negotiation::Role;
 use crate::model::obligation::AgreementKey;
 use crate::policy::{Compiled, Invalid};
@@ -21,9 +21,9 @@ use crate::policy::{Compiled, Invalid};
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CopyQuery {
-    role: Option<Role>,
+    pub(super) role: Option<Role>,
     /// Id or name.
-    participant: Option<ParticipantId>,
+    pub(super) participant: Option<ParticipantId>,
 }
 
 pub(super) async fn list(
@@ -40,12 +40,17 @@ pub(super) async fn one(
     Path(id): Path<String>,
     Parameters(wanted): Parameters<CopyQuery>,
 ) -> ApiResult<Json<Agreement>> {
-    let participant = wanted.participant.map(|named| speaker(&state, Some(named))).transpose()?;
-    let mut copies = state.store.agreement_copies(&id.into()).await?.into_iter();
+    copy(&state, &id.into(), wanted).await.map(Json)
+}
+
+/// The copy of an agreement that is wanted.
+pub(super) async fn copy(state: &ManagementState, id: &AgreementId, wanted: CopyQuery) -> ApiResult<Agreement> {
+    let participant = wanted.participant.map(|named| speaker(state, Some(named))).transpose()?;
+    let mut copies = state.store.agreement_copies(id).await?.into_iter();
     let found = copies.find(|copy| {
         wanted.role.is_none_or(|role| role == copy.role) && participant.as_ref().is_none_or(|p| *p == copy.participant)
     });
-    found.map(Json).ok_or_else(|| ApiError::not_found("agreement"))
+    found.ok_or_else(|| ApiError::not_found("agreement"))
 }
 
 pub(super) async fn import(

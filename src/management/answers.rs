@@ -138,6 +138,8 @@ pub(super) struct PeerCatalog {
 pub(super) struct Obligation {
     #[serde(flatten)]
     obligation: obligation::Obligation,
+    /// Where it stands, in one sentence, in the language that is accepted.
+    stands: String,
     history: Option<Vec<obligation::ObligationEntry>>,
 }
 

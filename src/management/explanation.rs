@@ -12,7 +12,7 @@ use super::exchanges::records;
 use super::problem::{ApiError, ApiResult, Parameters};
 use crate::model::exchange::Effect;
 use crate::model::negotiation::Role;
-use crate::model::obligation::{AgreementKey, Obligation};
+use crate::model::obligation::{AgreementKey, Followed, ObligationEntry};
 use crate::model::time::Timestamp;
 use crate::policy::{Audience, Compiled, Explanation, Language, Phase, ReportOf, Reported, hash};
 
@@ -72,14 +72,17 @@ pub(super) async fn of(
 }
 
 fn language(wanted: Option<&str>, headers: &HeaderMap) -> ApiResult<Language> {
-    let Some(tag) = wanted else {
-        let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-        return Ok(accepted.map(Language::preferred).unwrap_or_default());
-    };
+    let Some(tag) = wanted else { return Ok(accepted(headers)) };
     Language::of_tag(tag).ok_or_else(|| {
         let tags = Language::ALL.map(Language::tag).join(", ");
         ApiError::bad("request.query", format!("language is one of {tags}"))
     })
+}
+
+/// The language that the reader accepts best.
+pub(super) fn accepted(headers: &HeaderMap) -> Language {
+    let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    accepted.map(Language::preferred).unwrap_or_default()
 }
 
 async fn explained(
@@ -109,7 +112,7 @@ async fn explained(
         .map_err(|_| not("explanation.not-evaluable", "the agreement's policy cannot be evaluated here any more"))?;
     let mut known = state.catalog.world(Phase::Exchange, &participant, &counterparty);
     known.know("edc:contractAgreement", agreement.signed.to_string());
-    known.hear(Reported::by(&obligations_at(state, &agreement.key(), exchange.times.received).await?));
+    known.hear(Reported::by(&followed_at(state, &agreement.key(), exchange.times.received).await?));
     let mut known = known.as_recorded(exchange);
     known.release_under(&compiled);
     let told = compiled.explain_in(language, &known);
@@ -119,21 +122,21 @@ async fn explained(
     Ok(told)
 }
 
-/// The obligations of an agreement as they stood then: what was confirmed or missed since was not known to a decision.
-async fn obligations_at(
-    state: &ManagementState,
-    agreement: &AgreementKey,
-    then: Timestamp,
-) -> ApiResult<Vec<Obligation>> {
-    let mut stood = Vec::new();
-    for mut obligation in state.store.obligations_of(agreement).await? {
+/// What was followed of an agreement as it stood then: what was confirmed, missed or reported since was not known to a decision.
+async fn followed_at(state: &ManagementState, agreement: &AgreementKey, then: Timestamp) -> ApiResult<Followed> {
+    let now = state.store.followed(agreement).await?;
+    let mut obligations = Vec::new();
+    for mut obligation in now.obligations {
         let history = state.store.obligation_history(&obligation.id).await?;
-        if let Some(last) = history.into_iter().rfind(|entry| entry.at <= then) {
-            (obligation.state, obligation.performed) = (last.state, last.performed);
-            stood.push(obligation);
+        let before: Vec<ObligationEntry> = history.into_iter().filter(|entry| entry.at <= then).collect();
+        if let Some(last) = before.last() {
+            obligation.state = last.state;
+            obligation.performed = before.iter().rev().find_map(|entry| entry.performed);
+            obligations.push(obligation);
         }
     }
-    Ok(stood)
+    let infringements = now.infringements.into_iter().filter_map(|one| one.as_of(then)).collect();
+    Ok(Followed { obligations, infringements })
 }
 
 fn typed(media_type: &'static str, body: String) -> Response {

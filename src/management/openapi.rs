@@ -7,12 +7,14 @@ use serde_json::{Map, Value, json};
 
 use super::answers;
 use super::credentials::{Credential, ShownCredential};
+use super::infringements::{Report, Withdrawal};
 use super::obligations::Confirmation;
 use super::peers::CatalogRequest;
 use super::processes::{Action, NegotiationRequest, TransferRequest};
 use super::routes::{ROUTES, Route};
 use crate::catalog::{AssetDefinition, CounterpartyDefinition, OfferDefinition};
 use crate::model::agreement::Agreement;
+use crate::model::infringement::Infringement;
 
 pub(super) async fn serve() -> Json<Value> {
     Json(document())
@@ -145,6 +147,7 @@ const LISTS: [(&str, &str); 10] = [
     ("Processes", "Process"),
     ("Agreements", "Agreement"),
     ("Obligations", "Obligation"),
+    ("Infringements", "Infringement"),
     ("Exchanges", "Exchange"),
 ];
 
@@ -160,6 +163,9 @@ fn schemas() -> Value {
         ("NegotiationRequest", generator.subschema_for::<NegotiationRequest>()),
         ("TransferRequest", generator.subschema_for::<TransferRequest>()),
         ("Confirmation", generator.subschema_for::<Confirmation>()),
+        ("InfringementReport", generator.subschema_for::<Report>()),
+        ("Withdrawal", generator.subschema_for::<Withdrawal>()),
+        ("Infringement", generator.subschema_for::<Infringement>()),
         ("Action", generator.subschema_for::<Action>()),
         ("AssetDefinition", generator.subschema_for::<AssetDefinition>()),
         ("CounterpartyDefinition", generator.subschema_for::<CounterpartyDefinition>()),

@@ -67,7 +67,7 @@ impl From<EngineError> for ApiError {
             EngineError::NotFound(what) => Self::not_found(what),
             EngineError::Refused { code, sentence, process } => {
                 // What is wrong with the request itself stays wrong in any state.
-                let malformed = code == "offer.malformed";
+                let malformed = ["offer.malformed", "infringement.clause"].contains(&code);
                 let status = if malformed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::CONFLICT };
                 let refusal = Self::new(status, code, sentence);
                 match process {

@@ -8,7 +8,8 @@ use schemars::{JsonSchema, Schema};
 
 use super::page::PageQuery;
 use super::{
-    ManagementState, agreements, counterparties, credentials, exchanges, explanation, health, obligations, offering,
+    ManagementState, agreements, counterparties, credentials, exchanges, explanation, health, infringements, obligations,
+    offering,
     openapi, peers, processes,
 };
 
@@ -116,6 +117,13 @@ pub(super) const ROUTES: &[Route] = &[
     route("get", "/api/v1/obligations/{id}", "One obligation with its history", "Obligation"),
     route("post", "/api/v1/obligations/{id}/confirm", "Confirm that an obligation was performed", "Obligation")
         .takes("Confirmation"),
+    route("get", "/api/v1/infringements", "What was done against agreements; by agreement, by state", "Infringements")
+        .asks(query_of::<infringements::Wanted>),
+    route("post", "/api/v1/infringements", "Report that an agreement was infringed", "Infringement")
+        .takes("InfringementReport")
+        .creates(),
+    route("get", "/api/v1/infringements/{id}", "One infringement", "Infringement"),
+    route("post", "/api/v1/infringements/{id}/withdraw", "Take a report back", "Infringement").takes("Withdrawal"),
     route("get", "/api/v1/transfers", "Transfers, oldest first", "Processes").paged(),
     route("post", "/api/v1/transfers", "Start a transfer as consumer", "Process").takes("TransferRequest").creates(),
     route("get", "/api/v1/transfers/{pid}", "One transfer; may wait for a state", "Process")
@@ -176,6 +184,10 @@ pub(super) fn guarded(router: Routes) -> Routes {
         .route("/api/v1/obligations", get(obligations::list))
         .route("/api/v1/obligations/{id}", get(obligations::one))
         .route("/api/v1/obligations/{id}/confirm", post(obligations::confirm))
+        .route("/api/v1/infringements", get(infringements::list))
+        .route("/api/v1/infringements", post(infringements::report))
+        .route("/api/v1/infringements/{id}", get(infringements::one))
+        .route("/api/v1/infringements/{id}/withdraw", post(infringements::withdraw))
         .route("/api/v1/transfers", get(processes::transfers))
         .route("/api/v1/transfers", post(processes::transfer))
         .route("/api/v1/transfers/{pid}", get(processes::one_transfer))

@@ -69,3 +69,7 @@ id! {
     /// An obligation of an agreement, as followed here.
     ObligationId
 }
+id! {
+    /// An infringement of an agreement, as reported here.
+    InfringementId
+}

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ids::{AgreementId, ObligationId, ParticipantId};
+use super::infringement::Infringement;
 use super::negotiation::Role;
 use super::odrl::DutyTiming;
 use super::time::Timestamp;
@@ -13,26 +14,47 @@ use super::time::Timestamp;
 pub enum ObligationState {
     /// To be done, if it is called for at all.
     Open,
-    /// Done in time, or made good.
+    /// To be done, and not yet: its time has not come, and what is done before does not count.
+    Waiting,
+    /// To be kept up until its time has come, such as to retain.
+    Keeping,
+    /// Done in time, kept up for its time, or made good.
     Fulfilled,
     /// Its time is over, and nothing follows from that.
     Overdue,
     /// Its time is over, and what follows from that has become an obligation of its own.
     Escalated,
+    /// Reported as not kept up; what follows from that, if anything, has become an obligation of its own.
+    Infringed,
+    /// What called for it was taken back.
+    Lifted,
 }
 
 impl ObligationState {
     /// Every state.
-    pub const ALL: [Self; 4] = [Self::Open, Self::Fulfilled, Self::Overdue, Self::Escalated];
+    pub const ALL: [Self; 8] = [
+        Self::Open,
+        Self::Waiting,
+        Self::Keeping,
+        Self::Fulfilled,
+        Self::Overdue,
+        Self::Escalated,
+        Self::Infringed,
+        Self::Lifted,
+    ];
 
     /// The state's name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",
+            Self::Waiting => "waiting",
+            Self::Keeping => "keeping",
             Self::Fulfilled => "fulfilled",
             Self::Overdue => "overdue",
             Self::Escalated => "escalated",
+            Self::Infringed => "infringed",
+            Self::Lifted => "lifted",
         }
     }
 
@@ -88,6 +110,9 @@ pub struct Obligation {
     /// The last moment to do it, where the policy names one.
     #[schemars(with = "Option<String>")]
     pub deadline: Option<Timestamp>,
+    /// The first moment at which doing it counts, where the policy names one; of what is to be kept up, until when.
+    #[schemars(with = "Option<String>")]
+    pub not_before: Option<Timestamp>,
     /// Where it stands.
     pub state: ObligationState,
     /// When it was done, as last confirmed.
@@ -107,7 +132,7 @@ pub struct Obligation {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ObligationEntry {
-    /// `begun`, `confirmed`, `missed` or `fulfilled`.
+    /// `begun`, `due`, `confirmed`, `fulfilled`, `missed`, `infringed`, `lifted`, `reopened` or `rescheduled`.
     pub event: String,
     /// The state reached.
     pub state: ObligationState,
@@ -122,9 +147,24 @@ pub struct ObligationEntry {
 }
 
 impl Obligation {
+    /// Whether it was done before it counts, as last confirmed.
+    #[must_use]
+    pub fn is_done_early(&self) -> bool {
+        self.performed.zip(self.not_before).is_some_and(|(performed, from)| performed < from)
+    }
+
     /// The agreement as it is kept here.
     #[must_use]
     pub fn key(&self) -> AgreementKey {
         AgreementKey { participant: self.participant.clone(), role: self.role, id: self.agreement.clone() }
     }
+}
+
+/// All that is followed of one agreement.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Followed {
+    /// What it asks to be done.
+    pub obligations: Vec<Obligation>,
+    /// What was reported against it.
+    pub infringements: Vec<Infringement>,
 }

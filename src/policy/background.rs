@@ -38,7 +38,7 @@ pub struct Rest {
     pub(super) values: Values,
     /// Of each alternative of each rule: whether the request is about it.
     pub(super) about: Box<[Mask]>,
-    /// Of each rule: when it was performed, and whether it is reported violated.
+    /// Of each rule: what is reported of it.
     pub(super) done: Box<[Done]>,
     /// When the agreement was made, for dates relative to it.
     pub(super) agreed: Option<Timestamp>,
@@ -72,8 +72,11 @@ impl DerefMut for Background {
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Done {
+    /// When it was performed.
     pub(super) at: Vec<Timestamp>,
     pub(super) violated: bool,
+    /// When it was infringed.
+    pub(super) infringed: Vec<Timestamp>,
 }
 
 impl Compiled {
@@ -192,6 +195,8 @@ impl Compiled {
         if let Some(done) = laid.done.get_mut(rule.index) {
             done.at = world.duties.iter().filter(|duty| is_it(&duty.id)).map(|duty| duty.at).collect();
             done.violated = world.violated.iter().any(|id| is_it(id));
+            done.infringed =
+                world.infringed.iter().filter(|report| is_it(&report.id)).map(|report| report.at).collect();
         }
         let inner = rule.duties.iter().chain(&rule.consequences).chain(&rule.remedies);
         inner.for_each(|duty| self.resolve(duty, world, laid));

@@ -87,7 +87,7 @@ pub(super) fn compile_rules(policy: &Policy, registry: &Registry) -> Result<Comp
         return Err(compiler.invalid);
     }
     let (probes, candidates) = probe::lay_out(&compiler.atoms, &compiler.slots);
-    let terms = Terms {
+    let mut terms = Terms {
         kind: policy.kind,
         kind_clause: policy.kind_clause.as_str().into(),
         conflict: policy.conflict,
@@ -105,6 +105,7 @@ pub(super) fn compile_rules(policy: &Policy, registry: &Registry) -> Result<Comp
         sequences: sequences.into(),
         unkept: unkept.into(),
     };
+    duties::find_kept(&mut terms, registry.actions());
     Ok(Compiled {
         terms: Arc::new(terms),
         named: compiler.named.into(),
@@ -166,6 +167,7 @@ impl<'a> Compiler<'a> {
             remedies: self.rules(&rule.remedies),
             timing: duties::timing(self, rule),
             read_by: if rule.timing.is_some() { ReadBy::Policy } else { self.duties.1 },
+            keeps: false,
             by_itself: false,
         };
         compiled.comparisons = self.comparisons(&compiled.constraints).unwrap_or_default();

@@ -10,7 +10,7 @@ use super::explain::Because;
 use super::residual::Residual;
 use super::value::instant;
 use super::vocabulary::{Registry, canonical};
-use super::world::{DutyPerformed, Fact, History, PastCall, Phase, World};
+use super::world::{DutyPerformed, Fact, History, Infringed, PastCall, Phase, World};
 use super::{Invalid, Policy};
 use crate::model::time::Timestamp;
 
@@ -97,6 +97,13 @@ impl World {
         out.facts = read_facts(map)?;
         out.read_duties(map)?;
         out.history = read_history(map)?;
+        for report in list(map, "infringements")? {
+            let none = Map::new();
+            let report = report.as_object().unwrap_or(&none);
+            let id = text(report, "id")?.ok_or("an infringement needs the id of what was infringed")?.to_owned();
+            let at = time(report, "infringed")?.ok_or("an infringement needs the time when it happened")?;
+            out.infringed.push(Infringed { id, at });
+        }
         Ok(out)
     }
 

@@ -12,15 +12,20 @@ use super::world::World;
 use crate::model::odrl::Logic;
 
 mod held;
+mod obliged;
 mod sentence;
 mod source;
 mod steps;
 mod tree;
 
 pub use held::HeldClause;
+pub use obliged::stands;
 pub use sentence::Language;
 pub(crate) use sentence::{Message, Remedy};
 pub use tree::{DutyState, Explanation, Part};
+
+/// What an entry about an infringed prohibition has in place of a left operand.
+const INFRINGED: &str = "prohibition";
 
 /// Whether a request is permitted, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +43,7 @@ pub struct Because {
     pub clause: String,
     /// Whether it holds.
     pub state: Truth,
-    /// The left operand, or `action`, `target`, `assignee`, `assigner`, `duty`, `policy`.
+    /// The left operand, or `action`, `target`, `assignee`, `assigner`, `duty`, `prohibition` (infringed), `policy`.
     pub operand: String,
     /// The operator.
     pub operator: String,
@@ -88,7 +93,7 @@ impl Because {
         match audience {
             Audience::Operator => self.clone(),
             // What is to be done stands in the agreement, which both parties have.
-            Audience::Counterparty if self.operand == "duty" => self.clone(),
+            Audience::Counterparty if self.operand == "duty" || self.operand == INFRINGED => self.clone(),
             Audience::Counterparty => Self {
                 observed: None,
                 reason: language.say(withheld),
@@ -129,6 +134,7 @@ impl Compiled {
             Ground::Offer => reasons.offer(),
             Ground::Parent => reasons.parents(),
             Ground::Obligation => reasons.obligations(),
+            Ground::Infringement => reasons.infringements(),
             Ground::Prohibition => reasons.prohibitions(),
             Ground::NoPermission => reasons.no_permission(),
         }
@@ -195,6 +201,23 @@ impl Reasons<'_> {
                 let seen = self.eval.performances(duty);
                 self.found.push(missed(self.language, duty, seen.as_deref()));
             }
+        }
+    }
+
+    fn infringements(&mut self) {
+        for rule in &self.eval.policy.prohibitions {
+            if !self.eval.stands_infringed(rule) {
+                continue;
+            }
+            let all = self.eval.infringements(rule).iter();
+            let open: Vec<String> =
+                all.filter(|at| !self.eval.is_remedied(rule, **at)).map(ToString::to_string).collect();
+            let (action, at) = (rule.doing(), open.join(", "));
+            let then = rule.remedies.iter().map(CompiledRule::doing).collect::<Vec<_>>().join(", ");
+            let entry =
+                entry(self.language, &rule.clause, Truth::True, INFRINGED, "isNoneOf", &action, Some(at.as_str()));
+            let message = Message::Infringed { action: &action, at: &at };
+            self.found.push(said(self.language, entry, message, Message::Amend { then: &then }));
         }
     }
 
@@ -294,8 +317,12 @@ impl Reasons<'_> {
             } else if !state.lets() {
                 let action = duty.doing();
                 let entry = entry(self.language, &duty.clause, state.truth(), "duty", "eq", &action, seen.as_deref());
-                let (message, remedy) = (Message::Unfulfilled { action: &action }, Message::Fulfil { action: &action });
-                self.found.push(said(self.language, entry, message, remedy));
+                let from = self.eval.first_moment(duty).filter(|_| self.eval.is_early(duty)).map(|at| at.to_string());
+                let message = match &from {
+                    Some(from) => Message::Early { action: &action, from },
+                    None => Message::Unfulfilled { action: &action },
+                };
+                self.found.push(said(self.language, entry, message, Message::Fulfil { action: &action }));
             }
         }
     }
@@ -402,6 +429,9 @@ fn missed(language: Language, duty: &CompiledRule, seen: Option<&str>) -> Becaus
     let action = duty.doing();
     let then = duty.consequences.iter().map(CompiledRule::doing).collect::<Vec<_>>().join(", ");
     let entry = entry(language, &duty.clause, Truth::False, "duty", "eq", &action, seen);
+    if duty.keeps {
+        return said(language, entry, Message::NotKept { action: &action }, Message::Amend { then: &then });
+    }
     said(language, entry, Message::Violated { action: &action }, Message::Heal { action: &action, then: &then })
 }
 

@@ -80,7 +80,7 @@ impl History<'_> {
                 Ground::Permission(_) => continue,
                 Ground::Prohibition => self.prohibited(sheet),
                 Ground::NoPermission => self.not_permitted(sheet),
-                Ground::Obligation | Ground::Offer | Ground::Parent => (Vec::new(), false),
+                Ground::Obligation | Ground::Infringement | Ground::Offer | Ground::Parent => (Vec::new(), false),
             };
             found.push(Infringement { act: Some(*act), clauses, healed });
         }

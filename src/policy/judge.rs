@@ -49,6 +49,8 @@ pub(super) enum Ground {
     Parent,
     /// An obligation is violated.
     Obligation,
+    /// A prohibition was infringed, and that was not made good.
+    Infringement,
     /// A prohibition applies, or may apply.
     Prohibition,
     /// No permission permits.
@@ -79,6 +81,9 @@ impl Compiled {
         if terms.obligations.iter().any(|duty| eval.violates(duty)) {
             return Ground::Obligation;
         }
+        if terms.prohibitions.iter().any(|rule| eval.stands_infringed(rule)) {
+            return Ground::Infringement;
+        }
         let permission = terms.permissions.iter().position(|rule| eval.permission(rule).lets());
         let mut barred = false;
         for rule in &terms.prohibitions {
@@ -102,6 +107,8 @@ pub(super) struct Eval<'a> {
     pub(super) now: Timestamp,
     /// Facts of the present are not those of the time looked at.
     pub(super) only_time: bool,
+    /// The infringement that a remedy is looked at for: its time is counted from then, and what was done before does not count.
+    pub(super) infringed: Option<Timestamp>,
     /// In a sequence: when the step before was taken, from which delays run.
     pub(super) since: Option<Timestamp>,
     /// Where states of comparisons go; empty to keep none.
@@ -112,7 +119,7 @@ impl<'a> Eval<'a> {
     /// An evaluation that keeps no trace.
     pub(super) fn quiet(policy: &'a Compiled, sheet: &'a Sheet) -> Self {
         let terms = &sheet.background().terms;
-        Self { policy, terms, sheet, now: sheet.now, only_time: false, since: None, trace: &mut [] }
+        Self { policy, terms, sheet, now: sheet.now, only_time: false, infringed: None, since: None, trace: &mut [] }
     }
 
     /// Whether a permission is active and about this request.

@@ -13,10 +13,24 @@ use crate::model::time::Timestamp;
 pub enum Standing {
     /// It is still to be done, if it is called for at all.
     Open,
-    /// It was done: in time, or late with all that follows from the delay.
+    /// It is still to be done, and its time has not come.
+    Waiting,
+    /// It is kept up until its time has come.
+    Keeping,
+    /// It was done in time, or late with all that follows from the delay; or it was kept up for its time.
     Fulfilled,
     /// Its time is over, and it was not made good.
     Overdue,
+    /// It was not kept up, and that was not made good.
+    Infringed,
+}
+
+impl Standing {
+    /// Whether what follows from that is called for.
+    #[must_use]
+    pub const fn is_missed(self) -> bool {
+        matches!(self, Self::Overdue | Self::Infringed)
+    }
 }
 
 /// A duty and where it stands.
@@ -26,8 +40,25 @@ pub struct DutyOutlook {
     pub duty: DutyUse,
     /// Where it stands.
     pub standing: Standing,
-    /// The clause of the duty whose delay calls for it, when it is a consequence.
+    /// The clause that it follows from, when it is a consequence or a remedy.
     pub follows: Option<String>,
+    /// Whether that calls for it: a delay or an infringement that was not made good.
+    pub called_for: bool,
+}
+
+/// Something that can be infringed elsewhere than on a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Infringible {
+    /// The clause of the prohibition, or of the duty to keep something up.
+    pub clause: String,
+    /// Its `uid`, if any.
+    pub uid: Option<String>,
+    /// What is prohibited, or to be kept up.
+    pub actions: Vec<String>,
+    /// Until when something is to be kept up; `None` for a prohibition.
+    pub until: Option<Timestamp>,
+    /// The infringements reported of it that were made good.
+    pub healed: Vec<Timestamp>,
 }
 
 /// What is to be expected of an agreement, as far as is known now.
@@ -35,8 +66,10 @@ pub struct DutyOutlook {
 pub struct Outlook {
     /// Set when the policy refuses now and will at any later time, unless something else than the time changes.
     pub refusal: Option<Decision>,
-    /// Every duty and obligation, consequences after that which they follow from.
+    /// Every duty, obligation and remedy; what follows from another one after it.
     pub duties: Vec<DutyOutlook>,
+    /// Every prohibition, and every duty to keep something up.
+    pub infringible: Vec<Infringible>,
     /// The first moment after now at which any answer may be another; `None` when time changes nothing any more.
     pub next: Option<Timestamp>,
 }
@@ -49,6 +82,7 @@ impl Compiled {
         let later = self.changes(&sheet);
         Outlook {
             duties: self.standings(&sheet),
+            infringible: self.infringible(&sheet),
             next: later.first().copied(),
             refusal: self.refuses_for_good(&mut sheet, &later),
         }
@@ -56,9 +90,12 @@ impl Compiled {
 
     /// The moments after now at which a comparison with the clock may come out otherwise, in order.
     fn changes(&self, sheet: &Sheet) -> Vec<Timestamp> {
-        // A performance counts from the moment after it on.
-        let performed = sheet.background().done.iter().flat_map(|done| done.at.iter().copied());
-        let compared = self.moments(sheet.background().agreed).chain(performed);
+        // A performance counts from the moment after it on. The time of remedies is counted from the infringement.
+        let done = &sheet.background().done;
+        let performed = done.iter().flat_map(|done| done.at.iter().copied());
+        let infringed = done.iter().flat_map(|done| done.infringed.iter().copied());
+        let since = infringed.flat_map(|at| self.moments(Some(at)));
+        let compared = self.moments(sheet.background().agreed).chain(performed).chain(since);
         let mut changes: Vec<Timestamp> =
             compared.map(Timestamp::whole).flat_map(|at| [at, at.plus_millis(1)]).collect();
         changes.retain(|at| *at > sheet.now);
@@ -82,25 +119,57 @@ impl Compiled {
     }
 
     fn standings(&self, sheet: &Sheet) -> Vec<DutyOutlook> {
-        let duties = self.permissions.iter().flat_map(|rule| &rule.duties).zip(self.duties(sheet.background().agreed));
-        let obligations = self.obligations.iter().zip(self.obligations(sheet.background().agreed));
-        let mut eval = Eval::quiet(self, sheet);
-        let mut found = Vec::new();
-        duties.chain(obligations).for_each(|(rule, duty)| stand(&mut eval, rule, duty, None, &mut found));
-        found
+        let agreed = sheet.background().agreed;
+        let duties = self.permissions.iter().flat_map(|rule| &rule.duties).zip(self.duties(agreed));
+        let obligations = self.obligations.iter().zip(self.obligations(agreed));
+        let mut found = Standings { eval: Eval::quiet(self, sheet), found: Vec::new() };
+        duties.chain(obligations).for_each(|(rule, duty)| found.stand(rule, duty, None, true));
+        self.prohibitions.iter().for_each(|rule| found.make_amends(rule));
+        found.found
+    }
+
+    fn infringible(&self, sheet: &Sheet) -> Vec<Infringible> {
+        let eval = Eval::quiet(self, sheet);
+        let duties = self.permissions.iter().flat_map(|rule| &rule.duties).chain(&self.obligations);
+        let rules = self.prohibitions.iter().chain(duties.filter(|duty| duty.keeps));
+        let told = |rule: &CompiledRule| Infringible {
+            clause: rule.clause.to_string(),
+            uid: rule.uid.as_deref().map(str::to_owned),
+            actions: rule.does.iter().map(ToString::to_string).collect(),
+            until: if rule.keeps { eval.first_moment(rule) } else { None },
+            healed: eval.infringements(rule).iter().copied().filter(|at| eval.is_remedied(rule, *at)).collect(),
+        };
+        rules.map(told).collect()
     }
 }
 
-fn stand(
-    eval: &mut Eval<'_>,
-    rule: &CompiledRule,
-    duty: DutyUse,
-    follows: Option<String>,
-    found: &mut Vec<DutyOutlook>,
-) {
-    let (clause, consequences) = (duty.clause.clone(), duty.consequences.clone());
-    found.push(DutyOutlook { duty, standing: eval.standing(rule), follows });
-    for (rule, next) in rule.consequences.iter().zip(consequences) {
-        stand(eval, rule, next, Some(clause.clone()), found);
+struct Standings<'a> {
+    eval: Eval<'a>,
+    found: Vec<DutyOutlook>,
+}
+
+impl Standings<'_> {
+    fn stand(&mut self, rule: &CompiledRule, duty: DutyUse, follows: Option<String>, called_for: bool) {
+        let consequences = duty.consequences.clone();
+        let standing = self.eval.standing(rule);
+        self.found.push(DutyOutlook { duty, standing, follows, called_for });
+        if rule.keeps {
+            return self.make_amends(rule);
+        }
+        for (next, duty) in rule.consequences.iter().zip(consequences) {
+            self.stand(next, duty, Some(rule.clause.to_string()), standing.is_missed());
+        }
+    }
+
+    /// What makes infringements of a rule good, whether or not there are any.
+    fn make_amends(&mut self, rule: &CompiledRule) {
+        let all = self.eval.infringements(rule).iter().copied();
+        let open: Vec<Timestamp> = all.filter(|at| !self.eval.is_remedied(rule, *at)).collect();
+        let amends = self.eval.policy.amends(rule, open.iter().min().copied());
+        for (next, duty) in rule.amends().iter().zip(amends) {
+            let standing = self.eval.standing_since(next, &open);
+            let follows = Some(rule.clause.to_string());
+            self.found.push(DutyOutlook { duty, standing, follows, called_for: !open.is_empty() });
+        }
     }
 }

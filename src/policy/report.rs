@@ -116,7 +116,7 @@ impl Writer<'_> {
         self.states(&at, rule);
         for part in &rule.parts {
             match part.kind {
-                "duty" | "consequence" => {
+                "duty" | "consequence" | "remedy" => {
                     let told = self.rule(part);
                     self.link(&at, "conditionReport", told);
                 }
@@ -151,7 +151,7 @@ impl Writer<'_> {
         self.w3c(at, "activationState", if constraints_hold(rule) { "Active" } else { "Inactive" });
         match rule.kind {
             "permission" => self.w3c(at, "controlState", if applies { "Permit" } else { "Deny" }),
-            _ => self.w3c(at, "deonticState", if applies { "Violated" } else { "Not-set" }),
+            _ => self.w3c(at, "deonticState", if applies || rule.stands.is_some() { "Violated" } else { "Not-set" }),
         }
     }
 
@@ -229,7 +229,7 @@ impl Writer<'_> {
 
 /// Whether a rule is active as the W3C draft has it: all constraints hold, and every duty is fulfilled or not called for.
 fn constraints_hold(rule: &Part) -> bool {
-    let other = ["action", "target", "assignee", "assigner", "consequence"];
+    let other = ["action", "target", "assignee", "assigner", "consequence", "remedy"];
     rule.parts.iter().filter(|part| !other.contains(&part.kind)).all(|part| part.state == Truth::True)
 }
 

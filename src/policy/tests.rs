@@ -9,10 +9,12 @@ use super::*;
 
 mod after;
 mod authoring;
+mod bounds;
 mod cedar;
 mod export;
 mod fine_print;
 mod forms;
+mod infringed;
 mod language;
 mod naive;
 mod obligations;

@@ -98,6 +98,15 @@ pub struct DutyPerformed {
     pub at: Timestamp,
 }
 
+/// An infringement that is not made good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Infringed {
+    /// The `uid` of the prohibition or of the duty to keep something up, or its JSON Pointer in the policy.
+    pub id: String,
+    /// When it happened.
+    pub at: Timestamp,
+}
+
 /// What is reported of all duties of an agreement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reported {
@@ -105,6 +114,8 @@ pub struct Reported {
     pub performed: Vec<DutyPerformed>,
     /// Duties that were not done in time, by `uid` or JSON Pointer.
     pub violated: Vec<String>,
+    /// What was infringed.
+    pub infringed: Vec<Infringed>,
 }
 
 /// What came before a decision.
@@ -167,6 +178,8 @@ pub struct World {
     pub duties: Vec<DutyPerformed>,
     /// Duties that are known not to be done any more, by `uid` or JSON Pointer.
     pub violated: Vec<String>,
+    /// What was infringed, and may be made good.
+    pub infringed: Vec<Infringed>,
     /// Members of collections and groups: (member, collection).
     pub member_of: Vec<(String, String)>,
     /// Taxonomy: (narrower, broader).
@@ -202,6 +215,7 @@ impl World {
     pub fn hear(&mut self, reported: Reported) {
         self.duties.extend(reported.performed);
         self.violated.extend(reported.violated);
+        self.infringed.extend(reported.infringed);
     }
 
     /// As [`World::know`], in a chain.

@@ -13,7 +13,7 @@ use crate::model::odrl::DutyTiming;
 use crate::model::time::Timestamp;
 
 const COLUMNS: &str = "id, participant, role, agreement, counterparty, clause, uid, follows, actions, timing, deadline, \
-                       state, performed, note, created, updated";
+                       state, performed, note, created, updated, not_before";
 
 /// Which obligations are wanted; what is absent does not matter.
 #[derive(Clone, Copy, Debug, Default)]
@@ -133,10 +133,11 @@ impl Tx {
         let actions = serde_json::to_string(&obligation.actions).map_err(|_| StoreError::Corrupt("obligation"))?;
         sqlx::query(
             "INSERT INTO obligation (id, participant, role, agreement, counterparty, clause, uid, follows, actions, timing, \
-             deadline, state, performed, note, created, updated) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) \
+             deadline, state, performed, note, created, updated, not_before) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
              ON CONFLICT (id) DO UPDATE SET state = excluded.state, performed = excluded.performed, \
-             note = excluded.note, updated = excluded.updated",
+             note = excluded.note, updated = excluded.updated, deadline = excluded.deadline, \
+             not_before = excluded.not_before",
         )
         .bind(obligation.id.as_str())
         .bind(obligation.participant.as_str())
@@ -154,6 +155,7 @@ impl Tx {
         .bind(obligation.note.as_deref())
         .bind(obligation.created.millis())
         .bind(obligation.updated.millis())
+        .bind(obligation.not_before.map(Timestamp::millis))
         .execute(&mut *self.0)
         .await?;
         self.remember_obligation(obligation, event).await
@@ -208,5 +210,6 @@ fn read_obligation(row: &SqliteRow) -> Result<Obligation, StoreError> {
         note: row.try_get(13)?,
         created: Timestamp::from_millis(row.try_get(14)?),
         updated: Timestamp::from_millis(row.try_get(15)?),
+        not_before: row.try_get::<Option<i64>, _>(16)?.map(Timestamp::from_millis),
     })
 }

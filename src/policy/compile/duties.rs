@@ -1,6 +1,6 @@
 //! What a policy asks to be done, and when.
 
-use super::{Atom, Compiled, CompiledRule, Compiler, Node, NodeId, Told};
+use super::{Actions, Atom, Compiled, CompiledRule, Compiler, Node, NodeId, Terms, Told};
 use crate::model::odrl::{Constraint, DutyTiming, Logic, Rule};
 use crate::model::time::Timestamp;
 use crate::policy::fields;
@@ -20,6 +20,10 @@ pub struct DutyUse {
     pub timing: Option<DutyTiming>,
     /// The last moment to do it, where the policy names one.
     pub deadline: Option<Timestamp>,
+    /// The first moment at which doing it counts, where the policy names one; of what is to be kept up, until when.
+    pub not_before: Option<Timestamp>,
+    /// Whether it is to be kept up until then, such as to retain, rather than to be done.
+    pub keeps: bool,
     /// The duties that follow when it is not done.
     pub consequences: Vec<DutyUse>,
     by_itself: bool,
@@ -73,6 +77,27 @@ pub(super) fn is_done_by_exchanges(compiler: &Compiler<'_>, duty: &CompiledRule)
         && (duty.does.iter().all(|action| is_kept(action)) || fields::names_pseudonymised(compiler, duty))
 }
 
+/// Finds the duties that are kept up until a moment, rather than done: to retain or archive until then, as an obligation or after a
+/// use. One with a last moment as well is to be done within that window.
+pub(super) fn find_kept(terms: &mut Terms, actions: &Actions) {
+    // Which moment it is does not matter, only whether there is one.
+    let some = Some(Timestamp::default());
+    let is_kept = |terms: &Terms, duty: &CompiledRule, after: bool| {
+        after
+            && !duty.does.is_empty()
+            && duty.does.iter().all(|action| actions.is_kept_up(action))
+            && terms.not_before(duty, some).is_some()
+            && terms.deadline(duty, some).is_none()
+    };
+    let of_obligations: Vec<bool> = terms.obligations.iter().map(|duty| is_kept(terms, duty, true)).collect();
+    let duties = terms.permissions.iter().flat_map(|rule| &rule.duties);
+    let of_duties: Vec<bool> =
+        duties.map(|duty| is_kept(terms, duty, duty.timing == Some(DutyTiming::After))).collect();
+    let duties = terms.permissions.iter_mut().flat_map(|rule| &mut rule.duties);
+    duties.zip(of_duties).for_each(|(duty, keeps)| duty.keeps = keeps);
+    terms.obligations.iter_mut().zip(of_obligations).for_each(|(duty, keeps)| duty.keeps = keeps);
+}
+
 impl Compiled {
     /// Duties of its permissions. Deadlines relative to the agreement are told when it is known when that was made.
     #[must_use]
@@ -87,26 +112,67 @@ impl Compiled {
         self.obligations.iter().map(|duty| described(self, duty, None, agreed)).collect()
     }
 
+    /// What makes an infringement of a rule good, its times counted from then.
+    pub(in crate::policy) fn amends(&self, rule: &CompiledRule, infringed: Option<Timestamp>) -> Vec<DutyUse> {
+        rule.amends().iter().map(|duty| described(self, duty, None, infringed)).collect()
+    }
+}
+
+/// Which end of the time that constraints leave.
+#[derive(Clone, Copy, PartialEq)]
+enum End {
+    First,
+    Last,
+}
+
+impl Terms {
     /// The last moment to do a duty: the earliest upper bound of the time among constraints that must all hold, the latest among
     /// alternatives.
     pub(in crate::policy) fn deadline(&self, duty: &CompiledRule, agreed: Option<Timestamp>) -> Option<Timestamp> {
-        let refined = duty.actions.iter().flat_map(|action| action.refinements.iter());
-        duty.constraints.iter().chain(refined).filter_map(|node| self.upper_bound(*node, agreed)).min()
+        self.ends(duty, agreed, End::Last).min()
     }
 
-    fn upper_bound(&self, node: NodeId, agreed: Option<Timestamp>) -> Option<Timestamp> {
+    /// The first moment to do a duty: the latest lower bound of the time among constraints that must all hold, the earliest among
+    /// alternatives.
+    pub(in crate::policy) fn not_before(&self, duty: &CompiledRule, agreed: Option<Timestamp>) -> Option<Timestamp> {
+        self.ends(duty, agreed, End::First).max()
+    }
+
+    fn ends<'a>(
+        &'a self,
+        duty: &'a CompiledRule,
+        agreed: Option<Timestamp>,
+        end: End,
+    ) -> impl Iterator<Item = Timestamp> + 'a {
+        let refined = duty.actions.iter().flat_map(|action| action.refinements.iter());
+        duty.constraints.iter().chain(refined).filter_map(move |node| self.bound(*node, agreed, end))
+    }
+
+    fn bound(&self, node: NodeId, agreed: Option<Timestamp>, end: End) -> Option<Timestamp> {
+        let (tightest, loosest): (Choose, Choose) = match end {
+            End::First => (Iterator::max, Iterator::min),
+            End::Last => (Iterator::min, Iterator::max),
+        };
         match self.nodes.get(node.0)? {
             Node::Atom(at) => {
                 let atom = self.atoms.get(*at)?;
-                let upper = matches!(atom.operator, Operator::Lt | Operator::Lteq | Operator::Eq);
-                self.moment(atom, atom.right.first().filter(|_| upper)?, agreed)
+                let bounds = match (atom.operator, end) {
+                    (Operator::Lt | Operator::Lteq, end) => end == End::Last,
+                    (Operator::Gt | Operator::Gteq, end) => end == End::First,
+                    // "After 30 days" leaves 30 days; a moment is a moment.
+                    (Operator::Eq, End::First) => self.slots.get(atom.slot)?.from == Told::Now,
+                    (operator, End::Last) => operator == Operator::Eq,
+                    _ => false,
+                };
+                self.moment(atom, atom.right.first().filter(|_| bounds)?, agreed)
             }
             Node::Logical { logic: Logic::And | Logic::AndSequence, parts, .. } => {
-                parts.iter().filter_map(|part| self.upper_bound(*part, agreed)).min()
+                let bounds: Vec<Timestamp> = parts.iter().filter_map(|part| self.bound(*part, agreed, end)).collect();
+                tightest(bounds.into_iter())
             }
             Node::Logical { parts, .. } => {
-                let bounds: Option<Vec<Timestamp>> = parts.iter().map(|part| self.upper_bound(*part, agreed)).collect();
-                bounds?.into_iter().max()
+                let bounds: Option<Vec<Timestamp>> = parts.iter().map(|part| self.bound(*part, agreed, end)).collect();
+                loosest(bounds?.into_iter())
             }
         }
     }
@@ -127,6 +193,9 @@ impl Compiled {
     }
 }
 
+/// Picks one of several bounds.
+type Choose = fn(std::vec::IntoIter<Timestamp>) -> Option<Timestamp>;
+
 fn described(policy: &Compiled, duty: &CompiledRule, timing: Option<DutyTiming>, agreed: Option<Timestamp>) -> DutyUse {
     DutyUse {
         clause: duty.clause.to_string(),
@@ -134,6 +203,8 @@ fn described(policy: &Compiled, duty: &CompiledRule, timing: Option<DutyTiming>,
         actions: duty.does.iter().map(ToString::to_string).collect(),
         timing,
         deadline: policy.deadline(duty, agreed),
+        not_before: policy.not_before(duty, agreed),
+        keeps: duty.keeps,
         by_itself: duty.by_itself,
         consequences: duty.consequences.iter().map(|next| described(policy, next, None, agreed)).collect(),
     }

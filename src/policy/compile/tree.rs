@@ -136,6 +136,8 @@ pub(crate) struct CompiledRule {
     pub(crate) timing: Option<DutyTiming>,
     /// What says so.
     pub(crate) read_by: ReadBy,
+    /// Whether it is to be kept up until a moment, rather than to be done.
+    pub(crate) keeps: bool,
     /// Whether every exchange does what the duty asks, so that nobody has to report it.
     pub(crate) by_itself: bool,
 }
@@ -149,6 +151,11 @@ impl CompiledRule {
             ("assigner", &self.assigners),
             ("assignee", &self.assignees),
         ]
+    }
+
+    /// What makes an infringement good: the remedies of a prohibition, or what follows from not keeping something up.
+    pub(crate) fn amends(&self) -> &[CompiledRule] {
+        if self.keeps { &self.consequences } else { &self.remedies }
     }
 
     /// The names of its actions, as people read them.

@@ -38,6 +38,24 @@ pub(crate) enum Message<'a> {
     Unfulfilled { action: &'a str },
     /// An obligation was not met in time.
     Violated { action: &'a str },
+    /// A duty was performed before that counts.
+    Early { action: &'a str, from: &'a str },
+    /// A duty is to be done, by then if at all.
+    Due { action: &'a str, until: Option<&'a str> },
+    /// A duty is to be done, not before a moment, and by then if at all.
+    NotYet { action: &'a str, from: &'a str, until: Option<&'a str> },
+    /// Something is to be kept up until a moment.
+    Keep { action: &'a str, until: &'a str },
+    /// Something was not kept up.
+    NotKept { action: &'a str },
+    /// A duty was done, or kept up for its time.
+    Fulfilled { action: &'a str },
+    /// A duty is not called for any more.
+    Lifted { action: &'a str },
+    /// A prohibition was infringed, and that was not made good.
+    Infringed { action: &'a str, at: &'a str },
+    /// What to do about an infringement; what makes it good may be nothing.
+    Amend { then: &'a str },
     /// An offer grants nothing.
     Offer,
     /// A parent is not known.
@@ -242,6 +260,20 @@ mod tests {
             (Message::ProhibitedAction { action: "<action>" }, &["<action>"]),
             (Message::Unfulfilled { action: "<action>" }, &["<action>"]),
             (Message::Violated { action: "<action>" }, &["<action>"]),
+            (Message::Early { action: "<action>", from: "<from>" }, &["<action>", "<from>"]),
+            (Message::Due { action: "<action>", until: None }, &["<action>"]),
+            (Message::Due { action: "<action>", until: Some("<until>") }, &["<action>", "<until>"]),
+            (Message::NotYet { action: "<action>", from: "<from>", until: None }, &["<action>", "<from>"]),
+            (
+                Message::NotYet { action: "<action>", from: "<from>", until: Some("<until>") },
+                &["<action>", "<from>", "<until>"],
+            ),
+            (Message::Keep { action: "<action>", until: "<until>" }, &["<action>", "<until>"]),
+            (Message::NotKept { action: "<action>" }, &["<action>"]),
+            (Message::Fulfilled { action: "<action>" }, &["<action>"]),
+            (Message::Lifted { action: "<action>" }, &["<action>"]),
+            (Message::Infringed { action: "<action>", at: "<at>" }, &["<action>", "<at>"]),
+            (Message::Amend { then: "<then>" }, &["<then>"]),
             (Message::Offer, &[]),
             (Message::Parent { id: "<id>" }, &["<id>"]),
             (Message::NoPermission, &[]),

@@ -36,7 +36,7 @@ fn told_by_call(operand: &str) -> &'static str {
 pub(super) fn of_part(part: &str) -> Option<&'static str> {
     match part {
         "action" | "target" | "assigner" | "assignee" => Some("request"),
-        "duty" => Some("reports"),
+        "duty" | "prohibition" => Some("reports"),
         _ => None,
     }
 }

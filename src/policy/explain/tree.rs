@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Audience, Because, Language, Message, compared, steps};
+use super::{Audience, Because, Language, Message, compared, obliged, steps};
 use crate::policy::compile::{Compiled, CompiledRule, Node, NodeId};
 use crate::policy::judge::{Eval, Trace};
 use crate::policy::truth::{Mask, Truth};
@@ -32,7 +32,7 @@ pub struct Part {
     /// Its `uid`, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uid: Option<String>,
-    /// `permission`, `prohibition`, `obligation`, `duty`, `consequence`, `action`, `target`, `assigner`, `assignee`, `and`, `or`,
+    /// `permission`, `prohibition`, `obligation`, `duty`, `consequence`, `remedy`, `action`, `target`, `assigner`, `assignee`, `and`, `or`,
     /// `xone`, `andSequence` or `constraint`.
     pub kind: &'static str,
     /// Of a rule: whether it is about the request and active. Of a duty: whether it is fulfilled, or not called for.
@@ -40,6 +40,9 @@ pub struct Part {
     /// Of a duty: whether it was done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duty: Option<DutyState>,
+    /// Of a duty: where it stands, in one sentence; of a prohibition, when it was infringed and that was not made good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stands: Option<String>,
     /// Of a comparison: what was required and what was seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compared: Option<Because>,
@@ -98,6 +101,8 @@ impl Explanation {
 impl Part {
     fn redact(&mut self, audience: Audience, language: Language) {
         self.compared = self.compared.take().map(|compared| compared.for_audience(audience, language));
+        // What is to be done stands in the agreement, which both parties have.
+        self.stands = self.stands.take().filter(|_| audience != Audience::Public);
         self.parts.iter_mut().for_each(|part| part.redact(audience, language));
     }
 }
@@ -130,14 +135,38 @@ fn told(eval: &mut Eval<'_>, language: Language, rule: &CompiledRule, kind: &'st
         let clause = alternatives.first().map(|one| one.clause.to_string()).unwrap_or_default();
         let refined = alternatives.iter().flat_map(|one| one.refinements.iter());
         let inner = refined.map(|node| constraint(eval, language, *node)).collect();
-        parts.push(Part { clause, uid: None, kind: name, state, duty: None, compared: None, parts: inner });
+        parts.push(Part {
+            clause,
+            uid: None,
+            kind: name,
+            state,
+            duty: None,
+            stands: None,
+            compared: None,
+            parts: inner,
+        });
     }
     parts.extend(rule.constraints.iter().map(|node| constraint(eval, language, *node)));
     parts.extend(rule.duties.iter().map(|duty| told(eval, language, duty, "duty")));
     parts.extend(rule.consequences.iter().map(|duty| told(eval, language, duty, "consequence")));
+    parts.extend(rule.remedies.iter().map(|duty| told(eval, language, duty, "remedy")));
     let uid = rule.uid.as_deref().map(str::to_owned);
     let duty = duty_state(eval, rule, kind);
-    Part { clause: rule.clause.to_string(), uid, kind, state: state.truth(), duty, compared: None, parts }
+    let stands = match kind {
+        "permission" => None,
+        "prohibition" => infringed(eval, language, rule),
+        // What follows from something else stands nowhere before it is called for.
+        "consequence" | "remedy" => None,
+        _ => Some(obliged::standing(language, eval, rule)),
+    };
+    Part { clause: rule.clause.to_string(), uid, kind, state: state.truth(), duty, stands, compared: None, parts }
+}
+
+/// That a prohibition was infringed, and that was not made good.
+fn infringed(eval: &mut Eval<'_>, language: Language, rule: &CompiledRule) -> Option<String> {
+    let all = eval.infringements(rule).iter().filter(|at| !eval.is_remedied(rule, **at));
+    let at = all.map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    (!at.is_empty()).then(|| language.say(Message::Infringed { action: &rule.doing(), at: &at }))
 }
 
 fn constraint(eval: &mut Eval<'_>, language: Language, id: NodeId) -> Part {
@@ -159,7 +188,7 @@ fn constraint(eval: &mut Eval<'_>, language: Language, id: NodeId) -> Part {
         }
         None => (String::new(), None, "constraint", None, Vec::new()),
     };
-    Part { clause, uid: uid.map(str::to_owned), kind, state: mask.truth(), duty: None, compared, parts }
+    Part { clause, uid: uid.map(str::to_owned), kind, state: mask.truth(), duty: None, stands: None, compared, parts }
 }
 
 impl fmt::Display for Explanation {
@@ -196,7 +225,10 @@ fn line(f: &mut fmt::Formatter<'_>, part: &Part, depth: usize) -> fmt::Result {
                 _ => writeln!(f)?,
             }
         }
-        None => writeln!(f)?,
+        None => match &part.stands {
+            Some(sentence) => writeln!(f, ": {sentence}")?,
+            None => writeln!(f)?,
+        },
     }
     part.parts.iter().try_for_each(|inner| line(f, inner, depth + 1))
 }

@@ -56,11 +56,14 @@ impl Eval<'_> {
             }
             Known::Values => values(atom, all.seen(fact)),
             // As for duties, time runs from the agreement on: the one moment that both sides know.
-            Known::Absent if slot.from == Told::Elapsed && self.sheet.background().agreed.is_some() => {
-                self.within(atom)
-            }
+            Known::Absent if slot.from == Told::Elapsed && self.agreed().is_some() => self.within(atom),
             open => self.open(open, slot.exchange_only),
         }
+    }
+
+    /// When the time began that comparisons with time elapsed count: with the agreement, for a remedy with the infringement.
+    pub(super) fn agreed(&self) -> Option<Timestamp> {
+        self.infringed.or(self.sheet.background().agreed)
     }
 
     /// The time since the agreement, where nothing else was told of time elapsed.
@@ -80,7 +83,7 @@ impl Eval<'_> {
         let typed = match from {
             Told::Now => Typed::Instant(self.now),
             Told::Agreement => {
-                let since = self.now.millis().saturating_sub(self.sheet.background().agreed?.millis());
+                let since = self.now.millis().saturating_sub(self.agreed()?.millis());
                 Typed::Duration(Duration::of_millis(since))
             }
             Told::Fact | Told::Groups | Told::Elapsed => return None,
@@ -225,7 +228,7 @@ impl Eval<'_> {
     fn within(&self, atom: &Atom) -> Mask {
         let told = self.sheet.fact(atom.slot).is_some_and(|(_, fact)| fact.known.is_told());
         let [right] = &*atom.right else { return Mask::UNKNOWN };
-        let Some(limit) = self.policy.moment(atom, right, self.sheet.background().agreed).filter(|_| !told) else {
+        let Some(limit) = self.policy.moment(atom, right, self.agreed()).filter(|_| !told) else {
             return Mask::UNKNOWN;
         };
         match atom.operator {

@@ -1,4 +1,4 @@
-//! Duties: performed, due, overdue.
+//! Duties: performed, kept up, due, overdue.
 
 use super::Eval;
 use crate::model::odrl::{DutyTiming, Logic};
@@ -32,19 +32,25 @@ impl<'a> Eval<'a> {
         self.is_violated(duty) && !self.is_healed(duty)
     }
 
-    /// Whether it is reported violated, or a bound to its time has passed though it was called for.
+    /// Whether it is reported violated or infringed, or a bound to its time has passed though it was called for.
     pub(in crate::policy) fn is_violated(&mut self, duty: &CompiledRule) -> bool {
-        self.reported(duty).1 || (self.is_overdue(duty) && !self.is_excused(duty))
+        // A report of delay is not about an infringement that may have come after it.
+        (self.infringed.is_none() && self.reported(duty).1)
+            || !self.infringements(duty).is_empty()
+            || (self.is_overdue(duty) && !self.is_excused(duty))
     }
 
     /// Where the duty stands, whether or not it is called for now.
     pub(in crate::policy) fn standing(&mut self, duty: &CompiledRule) -> Standing {
         if self.fulfilled(duty) || (self.is_violated(duty) && self.is_healed(duty)) {
-            Standing::Fulfilled
-        } else if self.is_violated(duty) {
-            Standing::Overdue
-        } else {
-            Standing::Open
+            return Standing::Fulfilled;
+        }
+        match (duty.keeps, self.is_violated(duty)) {
+            (true, true) => Standing::Infringed,
+            (true, false) => Standing::Keeping,
+            (false, true) => Standing::Overdue,
+            (false, false) if self.first_moment(duty).is_some_and(|from| self.now < from) => Standing::Waiting,
+            (false, false) => Standing::Open,
         }
     }
 
@@ -53,25 +59,76 @@ impl<'a> Eval<'a> {
         self.sheet.background().done.get(duty.index).map_or((&[], false), |done| (done.at.as_slice(), done.violated))
     }
 
+    /// When a prohibition, or a duty to keep something up, was infringed.
+    pub(in crate::policy) fn infringements(&self, rule: &CompiledRule) -> &'a [Timestamp] {
+        self.sheet.background().done.get(rule.index).map_or(&[], |done| done.infringed.as_slice())
+    }
+
+    /// Whether a prohibition was infringed by a party to this request, and that was not made good (ODRL Information Model 2.2
+    /// §2.6.7: all remedies must be fulfilled).
+    pub(in crate::policy) fn stands_infringed(&mut self, rule: &CompiledRule) -> bool {
+        let infringed = self.infringements(rule);
+        !infringed.is_empty()
+            && !self.aspect(&rule.assignees).and(self.aspect(&rule.assigners)).fails()
+            && infringed.iter().any(|at| !self.is_remedied(rule, *at))
+    }
+
+    /// Whether everything was done that makes an infringement good: all remedies of a prohibition, each in its time, or all that
+    /// follows from a duty that was not kept up.
+    pub(in crate::policy) fn is_remedied(&self, rule: &CompiledRule, infringed: Timestamp) -> bool {
+        let mut since = self.since_then(infringed);
+        !rule.amends().is_empty() && rule.amends().iter().all(|duty| since.fulfilled(duty))
+    }
+
+    /// Where a remedy stands after these infringements that are not made good.
+    pub(in crate::policy) fn standing_since(&self, remedy: &CompiledRule, infringed: &[Timestamp]) -> Standing {
+        let order = [Standing::Overdue, Standing::Waiting, Standing::Open];
+        let each: Vec<Standing> = infringed.iter().map(|at| self.since_then(*at).standing(remedy)).collect();
+        order.into_iter().find(|standing| each.contains(standing)).unwrap_or(Standing::Fulfilled)
+    }
+
+    fn since_then(&self, infringed: Timestamp) -> Self {
+        Eval { now: self.now, infringed: Some(infringed), ..Eval::quiet(self.policy, self.sheet) }
+    }
+
     /// When it is reported done, in time or not, as people read it.
     pub(in crate::policy) fn performances(&self, duty: &CompiledRule) -> Option<String> {
         let times: Vec<String> = self.reported(duty).0.iter().map(ToString::to_string).collect();
         (!times.is_empty()).then(|| times.join(", "))
     }
 
-    /// Done before now, and at a time that its constraints admit.
-    pub(in crate::policy) fn fulfilled(&mut self, duty: &CompiledRule) -> bool {
+    /// Whether it was done, and never at a moment from which on that counts.
+    pub(in crate::policy) fn is_early(&self, duty: &CompiledRule) -> bool {
         let (times, _) = self.reported(duty);
-        let before = times.iter().filter(|at| **at < self.now);
-        let mut then = before.map(|at| Eval { now: *at, only_time: true, ..Eval::quiet(self.policy, self.sheet) });
-        then.any(|mut then| {
-            let refined = duty.actions.iter().map(|action| then.all(&action.refinements)).fold(Mask::TRUE, Mask::and);
-            !then.all(&duty.constraints).and(refined).fails()
-        })
+        self.first_moment(duty).is_some_and(|from| !times.is_empty() && times.iter().all(|at| *at < from))
     }
 
-    /// Done late, and what follows from that done too, after it was late (ODRL Information Model 2.2 §2.6.3: both must be done).
+    /// Done before now, and at a time that its constraints admit; or kept up until its time had come.
+    pub(in crate::policy) fn fulfilled(&mut self, duty: &CompiledRule) -> bool {
+        if duty.keeps && self.infringements(duty).iter().any(|at| !self.is_remedied(duty, *at)) {
+            return false;
+        }
+        let come = duty.keeps && self.first_moment(duty).is_some_and(|from| from <= self.now);
+        let (times, since) = (self.reported(duty).0, self.infringed);
+        let counting = times.iter().copied().filter(|at| *at < self.now && since.is_none_or(|since| *at > since));
+        let mut moments = counting.chain(come.then_some(self.now));
+        moments.any(|at| self.admits(duty, at))
+    }
+
+    /// Whether a duty may be done at that time, as far as that is known.
+    fn admits(&self, duty: &CompiledRule, at: Timestamp) -> bool {
+        let mut then = Eval { now: at, only_time: true, infringed: self.infringed, ..Eval::quiet(self.policy, self.sheet) };
+        let refined = duty.actions.iter().map(|action| then.all(&action.refinements)).fold(Mask::TRUE, Mask::and);
+        !then.all(&duty.constraints).and(refined).fails()
+    }
+
+    /// Made good: what was not kept up by all that follows from that; what was done late by that too, done after it was late (ODRL
+    /// Information Model 2.2 §2.6.3: both must be done).
     fn is_healed(&self, duty: &CompiledRule) -> bool {
+        if duty.keeps {
+            let infringed = self.infringements(duty);
+            return !infringed.is_empty() && infringed.iter().all(|at| self.is_remedied(duty, *at));
+        }
         let done_since = |rule: &CompiledRule, since: Option<Timestamp>| {
             let (times, _) = self.reported(rule);
             times.iter().any(|at| *at < self.now && since.is_none_or(|since| *at > since))
@@ -79,7 +136,7 @@ impl<'a> Eval<'a> {
         let late = self.reported(duty).0.iter().copied().filter(|at| *at < self.now).min();
         late.is_some()
             && !duty.consequences.is_empty()
-            && duty.consequences.iter().all(|next| done_since(next, self.due(duty)))
+            && duty.consequences.iter().all(|next| done_since(next, self.last_moment(duty)))
     }
 
     /// Whether a bound to the time among its constraints has passed.
@@ -106,7 +163,12 @@ impl<'a> Eval<'a> {
     }
 
     /// The last moment to do it.
-    fn due(&self, duty: &CompiledRule) -> Option<Timestamp> {
-        self.policy.deadline(duty, self.sheet.background().agreed)
+    pub(in crate::policy) fn last_moment(&self, duty: &CompiledRule) -> Option<Timestamp> {
+        self.policy.deadline(duty, self.agreed())
+    }
+
+    /// The first moment at which doing it counts.
+    pub(in crate::policy) fn first_moment(&self, duty: &CompiledRule) -> Option<Timestamp> {
+        self.policy.not_before(duty, self.agreed())
     }
 }

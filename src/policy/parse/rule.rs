@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::{Reader, is_ids};
 use super::object::{Object, many, text};
 use super::terms::RELATIONS;
+use super::{Reader, is_ids};
 use crate::model::odrl::{Action, DutyTiming, Party, Rule};
 
 /// The roles of a rule, which differ in what it may hold (ODRL Information Model 2.2 §2.6).

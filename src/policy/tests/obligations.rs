@@ -148,7 +148,8 @@ fn an_ids_duty_is_read_as_a_condition_where_its_action_leaves_a_doubt() {
         (json!({"action": "distribute"}), DutyTiming::Before, false),
         (json!({"action": "delete", "constraint": before_use}), DutyTiming::Before, false),
     ] {
-        let (read, permits) = duty_of(json!({"permission": [{"@type": "ids:Permission", "action": "use", "duty": [duty]}]}));
+        let (read, permits) =
+            duty_of(json!({"permission": [{"@type": "ids:Permission", "action": "use", "duty": [duty]}]}));
         assert_eq!((read.timing, read.met_by_exchanges), (Some(timing), by_itself), "{duty}");
         assert_eq!(permits, by_itself || timing == DutyTiming::After, "{duty}");
         assert!(read.reason.contains("IDS"), "{read:?}");

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::properties::{policy, world};
 use super::*;
 use crate::model::negotiation::Role;
-use crate::model::obligation::{Obligation, ObligationState};
+use crate::model::obligation::{Followed, Obligation, ObligationState};
 use crate::model::odrl::DutyTiming;
 
 /// The obligations once the changes are written.
@@ -13,7 +13,12 @@ fn written(outlook: &Outlook, known: &[Obligation]) -> Vec<Obligation> {
     let mut after = known.to_vec();
     for change in outlook.changes(known) {
         match change {
-            ObligationChange::Becomes(at, state) => after[at].state = state,
+            ObligationChange::Becomes(at, duty, state) => {
+                after[at].state = state;
+                if duty.called_for {
+                    (after[at].deadline, after[at].not_before) = (duty.duty.deadline, duty.duty.not_before);
+                }
+            }
             ObligationChange::Begins(duty, state) => after.push(Obligation {
                 id: "o".into(),
                 agreement: "a".into(),
@@ -26,6 +31,7 @@ fn written(outlook: &Outlook, known: &[Obligation]) -> Vec<Obligation> {
                 actions: duty.duty.actions.clone(),
                 timing: duty.duty.timing,
                 deadline: duty.duty.deadline,
+                not_before: duty.duty.not_before,
                 state,
                 performed: None,
                 note: None,
@@ -35,6 +41,10 @@ fn written(outlook: &Outlook, known: &[Obligation]) -> Vec<Obligation> {
         }
     }
     after
+}
+
+fn followed(obligations: &[Obligation]) -> Followed {
+    Followed { obligations: obligations.to_vec(), infringements: Vec::new() }
 }
 
 fn states(obligations: &[Obligation]) -> Vec<(&str, ObligationState)> {
@@ -61,7 +71,7 @@ fn consequences_begin_when_the_duty_is_missed() {
             ("/obligation/0/consequence/1", ObligationState::Open),
         ]
     );
-    assert_eq!(Reported::by(&known).violated, ["/obligation/0"]);
+    assert_eq!(Reported::by(&followed(&known)).violated, ["/obligation/0"]);
 }
 
 #[test]
@@ -91,7 +101,7 @@ proptest! {
         let Ok(policy) = Compiled::read(&policy, &Registry::built_in()) else { return Ok(()) };
         let mut world = World::read(&world).unwrap();
         let known = written(&policy.outlook(&world), &[]);
-        world.hear(Reported::by(&known));
+        world.hear(Reported::by(&followed(&known)));
         let outlook = policy.outlook(&world);
         prop_assert_eq!(outlook.changes(&known), vec![]);
     }
@@ -101,7 +111,7 @@ proptest! {
         let Ok(policy) = Compiled::read(&policy, &Registry::built_in()) else { return Ok(()) };
         let mut world = World::read(&world).unwrap();
         let before = policy.decide(&world).permit;
-        world.hear(Reported::by(&written(&policy.outlook(&world), &[])));
+        world.hear(Reported::by(&followed(&written(&policy.outlook(&world), &[]))));
         prop_assert_eq!(policy.decide(&world).permit, before);
     }
 }

@@ -95,6 +95,9 @@ const WITH: [&str; 9] = [
 /// Duties that come after a use.
 const AFTER: [&str; 6] = ["delete", "nextPolicy", "retain", "reviewPolicy", "uninstall", "archive"];
 
+/// What is kept up for a time rather than done once.
+const KEPT_UP: [&str; 2] = ["archive", "retain"];
+
 /// The hierarchy of actions.
 #[derive(Clone, Debug)]
 pub(crate) struct Actions(BTreeMap<String, String>);
@@ -127,6 +130,11 @@ impl Actions {
             }
         }
         false
+    }
+
+    /// Whether this is kept up for a time, rather than done once.
+    pub(crate) fn is_kept_up(&self, action: &str) -> bool {
+        KEPT_UP.iter().any(|name| self.included(action, name))
     }
 
     /// When a duty to do this is due, by its nature.

@@ -38,6 +38,28 @@ pub(super) fn say(message: Message<'_>) -> String {
         Message::ProhibitedAction { action } => format!("{action} is prohibited"),
         Message::Unfulfilled { action } => format!("the duty to {action} is not fulfilled"),
         Message::Violated { action } => format!("the obligation to {action} was not fulfilled in time"),
+        Message::Early { action, from } => {
+            format!("the obligation to {action} was performed before {from}, which does not count")
+        }
+        Message::Due { action, until: None } => format!("the obligation to {action} is to be fulfilled"),
+        Message::Due { action, until: Some(until) } => {
+            format!("the obligation to {action} is to be fulfilled by {until}")
+        }
+        Message::NotYet { action, from, until: None } => {
+            format!("the obligation to {action} is to be fulfilled, not before {from}")
+        }
+        Message::NotYet { action, from, until: Some(until) } => {
+            format!("the obligation to {action} is to be fulfilled between {from} and {until}")
+        }
+        Message::Keep { action, until } => format!("the obligation to {action} lasts until {until}"),
+        Message::NotKept { action } => {
+            format!("the obligation to {action} was reported broken before its time was over")
+        }
+        Message::Fulfilled { action } => format!("the obligation to {action} is fulfilled"),
+        Message::Lifted { action } => format!("the obligation to {action} is not called for any more"),
+        Message::Infringed { action, at } => {
+            format!("the prohibition on {action} was infringed on {at}, and that was not made good")
+        }
         Message::Offer => "an offer permits nothing; only an agreement does".to_owned(),
         Message::Parent { id } => format!("the policy inherits from {id}, whose rules are not known"),
         Message::NoPermission => "the policy has no permission, and what is not permitted is refused".to_owned(),
@@ -53,6 +75,10 @@ pub(super) fn say(message: Message<'_>) -> String {
         Message::Heal { action, then } => format!(
             "fulfil the duty to {action} and what follows from its delay, {then}, and report both, then call again"
         ),
+        Message::Amend { then: "" } => "the infringement cannot be made good; negotiate a new agreement".to_owned(),
+        Message::Amend { then } => {
+            format!("make the infringement good: fulfil the duty to {then} and report it, then call again")
+        }
         Message::Negotiate => "negotiate an agreement on this offer first".to_owned(),
         Message::Permitted => "permitted".to_owned(),
         Message::Refused => "refused".to_owned(),

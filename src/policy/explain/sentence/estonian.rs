@@ -36,6 +36,26 @@ pub(super) fn say(message: Message<'_>) -> String {
         Message::ProhibitedAction { action } => format!("tegevus {action} on keelatud"),
         Message::Unfulfilled { action } => format!("kohustus {action} ei ole täidetud"),
         Message::Violated { action } => format!("kohustust {action} ei täidetud õigel ajal"),
+        Message::Early { action, from } => {
+            format!("kohustus {action} täideti enne {from} ja see ei lähe arvesse")
+        }
+        Message::Due { action, until: None } => format!("kohustus {action} tuleb täita"),
+        Message::Due { action, until: Some(until) } => {
+            format!("kohustus {action} tuleb täita hiljemalt {until}")
+        }
+        Message::NotYet { action, from, until: None } => {
+            format!("kohustus {action} tuleb täita, kuid mitte enne {from}")
+        }
+        Message::NotYet { action, from, until: Some(until) } => {
+            format!("kohustus {action} tuleb täita ajavahemikul {from} kuni {until}")
+        }
+        Message::Keep { action, until } => format!("kohustus {action} kestab kuni {until}"),
+        Message::NotKept { action } => format!("teatati, et kohustust {action} rikuti enne selle tähtaja lõppu"),
+        Message::Fulfilled { action } => format!("kohustus {action} on täidetud"),
+        Message::Lifted { action } => format!("kohustust {action} ei ole enam vaja täita"),
+        Message::Infringed { action, at } => {
+            format!("keeldu {action} rikuti {at} ja rikkumist ei ole heastatud")
+        }
         Message::Offer => "pakkumus ei luba midagi; loa annab ainult leping".to_owned(),
         Message::Parent { id } => format!("poliitika tugineb poliitikale {id}, mille reeglid ei ole teada"),
         Message::NoPermission => "poliitikas ei ole ühtegi luba ja mis ei ole lubatud, sellest keeldutakse".to_owned(),
@@ -50,6 +70,10 @@ pub(super) fn say(message: Message<'_>) -> String {
         Message::Heal { then: "", .. } => "seda ei saa enam heastada; sõlmige uus leping".to_owned(),
         Message::Heal { action, then } => {
             format!("täitke kohustus {action} ja viivitusest tulenev {then}, teatage mõlemast ja tehke päring uuesti")
+        }
+        Message::Amend { then: "" } => "rikkumist ei saa heastada; sõlmige uus leping".to_owned(),
+        Message::Amend { then } => {
+            format!("heastage rikkumine: täitke kohustus {then}, teatage sellest ja tehke päring uuesti")
         }
         Message::Negotiate => "sõlmige kõigepealt selle pakkumuse alusel leping".to_owned(),
         Message::Permitted => "lubatud".to_owned(),

@@ -36,6 +36,28 @@ pub(super) fn say(message: Message<'_>) -> String {
         Message::ProhibitedAction { action } => format!("toiminto {action} on kielletty"),
         Message::Unfulfilled { action } => format!("velvollisuutta {action} ei ole täytetty"),
         Message::Violated { action } => format!("velvollisuutta {action} ei täytetty ajoissa"),
+        Message::Early { action, from } => {
+            format!("velvollisuus {action} täytettiin ennen ajankohtaa {from}, eikä sitä oteta huomioon")
+        }
+        Message::Due { action, until: None } => format!("velvollisuus {action} on täytettävä"),
+        Message::Due { action, until: Some(until) } => {
+            format!("velvollisuus {action} on täytettävä viimeistään {until}")
+        }
+        Message::NotYet { action, from, until: None } => {
+            format!("velvollisuus {action} on täytettävä, mutta ei ennen ajankohtaa {from}")
+        }
+        Message::NotYet { action, from, until: Some(until) } => {
+            format!("velvollisuus {action} on täytettävä aikavälillä {from} – {until}")
+        }
+        Message::Keep { action, until } => format!("velvollisuus {action} kestää ajankohtaan {until} asti"),
+        Message::NotKept { action } => {
+            format!("velvollisuutta {action} ilmoitettiin rikotun ennen sen ajan päättymistä")
+        }
+        Message::Fulfilled { action } => format!("velvollisuus {action} on täytetty"),
+        Message::Lifted { action } => format!("velvollisuutta {action} ei enää tarvitse täyttää"),
+        Message::Infringed { action, at } => {
+            format!("kieltoa {action} rikottiin {at}, eikä rikkomusta ole hyvitetty")
+        }
         Message::Offer => "tarjous ei salli mitään; vain sopimus sallii".to_owned(),
         Message::Parent { id } => format!("käytäntö perustuu käytäntöön {id}, jonka sääntöjä ei tunneta"),
         Message::NoPermission => "käytännössä ei ole yhtään lupaa, ja mikä ei ole sallittua, se evätään".to_owned(),
@@ -53,6 +75,10 @@ pub(super) fn say(message: Message<'_>) -> String {
         Message::Heal { action, then } => format!(
             "täyttäkää velvollisuus {action} ja viivästyksen seuraus {then}, ilmoittakaa molemmista ja tehkää kutsu uudelleen"
         ),
+        Message::Amend { then: "" } => "rikkomusta ei voi hyvittää; neuvotelkaa uusi sopimus".to_owned(),
+        Message::Amend { then } => {
+            format!("hyvittäkää rikkomus: täyttäkää velvollisuus {then}, ilmoittakaa siitä ja tehkää kutsu uudelleen")
+        }
         Message::Negotiate => "neuvotelkaa ensin sopimus tästä tarjouksesta".to_owned(),
         Message::Permitted => "sallittu".to_owned(),
         Message::Refused => "evätty".to_owned(),

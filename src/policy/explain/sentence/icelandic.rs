@@ -36,6 +36,28 @@ pub(super) fn say(message: Message<'_>) -> String {
         Message::ProhibitedAction { action } => format!("aðgerðin {action} er bönnuð"),
         Message::Unfulfilled { action } => format!("skyldan {action} hefur ekki verið uppfyllt"),
         Message::Violated { action } => format!("skyldan {action} var ekki uppfyllt á réttum tíma"),
+        Message::Early { action, from } => {
+            format!("skyldan {action} var uppfyllt fyrir {from} og það telst ekki með")
+        }
+        Message::Due { action, until: None } => format!("skylduna {action} ber að uppfylla"),
+        Message::Due { action, until: Some(until) } => {
+            format!("skylduna {action} ber að uppfylla í síðasta lagi {until}")
+        }
+        Message::NotYet { action, from, until: None } => {
+            format!("skylduna {action} ber að uppfylla, en ekki fyrir {from}")
+        }
+        Message::NotYet { action, from, until: Some(until) } => {
+            format!("skylduna {action} ber að uppfylla á tímabilinu {from} til {until}")
+        }
+        Message::Keep { action, until } => format!("skyldan {action} gildir til {until}"),
+        Message::NotKept { action } => {
+            format!("tilkynnt var að skyldan {action} hefði verið brotin áður en tími hennar var liðinn")
+        }
+        Message::Fulfilled { action } => format!("skyldan {action} hefur verið uppfyllt"),
+        Message::Lifted { action } => format!("skyldan {action} á ekki lengur við"),
+        Message::Infringed { action, at } => {
+            format!("bannið við {action} var brotið {at} og ekki hefur verið bætt úr því")
+        }
         Message::Offer => "tilboð heimilar ekkert; aðeins samningur veitir heimild".to_owned(),
         Message::Parent { id } => format!("stefnan erfir reglur frá {id} og þær eru ekki þekktar"),
         Message::NoPermission => "stefnan veitir enga heimild og því sem ekki er heimilað er hafnað".to_owned(),
@@ -51,6 +73,10 @@ pub(super) fn say(message: Message<'_>) -> String {
         Message::Heal { action, then } => format!(
             "uppfyllið skylduna {action} og það sem leiðir af töfinni, {then}, tilkynnið hvort tveggja og sendið beiðnina aftur"
         ),
+        Message::Amend { then: "" } => "úr brotinu verður ekki bætt; gerið nýjan samning".to_owned(),
+        Message::Amend { then } => {
+            format!("bætið úr brotinu: uppfyllið skylduna {then}, tilkynnið það og sendið beiðnina aftur")
+        }
         Message::Negotiate => "gerið fyrst samning á grundvelli þessa tilboðs".to_owned(),
         Message::Permitted => "heimilað".to_owned(),
         Message::Refused => "hafnað".to_owned(),

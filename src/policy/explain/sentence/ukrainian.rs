@@ -40,6 +40,28 @@ pub(super) fn say(message: Message<'_>) -> String {
         Message::ProhibitedAction { action } => format!("дію {action} заборонено"),
         Message::Unfulfilled { action } => format!("обов’язок {action} не виконано"),
         Message::Violated { action } => format!("обов’язок {action} не було виконано вчасно"),
+        Message::Early { action, from } => {
+            format!("обов’язок {action} виконано раніше за {from}, і це не зараховується")
+        }
+        Message::Due { action, until: None } => format!("обов’язок {action} належить виконати"),
+        Message::Due { action, until: Some(until) } => {
+            format!("обов’язок {action} належить виконати не пізніше ніж {until}")
+        }
+        Message::NotYet { action, from, until: None } => {
+            format!("обов’язок {action} належить виконати, але не раніше ніж {from}")
+        }
+        Message::NotYet { action, from, until: Some(until) } => {
+            format!("обов’язок {action} належить виконати в період від {from} до {until}")
+        }
+        Message::Keep { action, until } => format!("обов’язок {action} триває до {until}"),
+        Message::NotKept { action } => {
+            format!("повідомлено, що обов’язок {action} порушено до завершення його строку")
+        }
+        Message::Fulfilled { action } => format!("обов’язок {action} виконано"),
+        Message::Lifted { action } => format!("обов’язок {action} більше не потрібно виконувати"),
+        Message::Infringed { action, at } => {
+            format!("заборону {action} порушено {at}, і порушення не усунено")
+        }
         Message::Offer => "пропозиція нічого не дозволяє; дозвіл надає лише угода".to_owned(),
         Message::Parent { id } => format!("політика успадковує правила від {id}, а вони невідомі"),
         Message::NoPermission => "у політиці немає жодного дозволу, а все, що не дозволено, відхиляється".to_owned(),
@@ -55,6 +77,10 @@ pub(super) fn say(message: Message<'_>) -> String {
         Message::Heal { action, then } => format!(
             "виконайте обов’язок {action} і те, що випливає з прострочення: {then}; повідомте про обидва й повторіть запит"
         ),
+        Message::Amend { then: "" } => "порушення не можна усунути; укладіть нову угоду".to_owned(),
+        Message::Amend { then } => {
+            format!("усуньте порушення: виконайте обов’язок {then}, повідомте про це й повторіть запит")
+        }
         Message::Negotiate => "спершу укладіть угоду за цією пропозицією".to_owned(),
         Message::Permitted => "дозволено".to_owned(),
         Message::Refused => "відмовлено".to_owned(),

@@ -1,0 +1,146 @@
+//! Infringements that were reported: one row each, which is all of its history.
+
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::processes::read_role;
+use super::{Store, StoreError, Tx};
+use crate::model::ids::InfringementId;
+use crate::model::infringement::{Infringement, InfringementState};
+use crate::model::obligation::{AgreementKey, Followed};
+use crate::model::time::Timestamp;
+
+const COLUMNS: &str = "id, participant, role, agreement, counterparty, clause, actions, infringed, note, state, reported, \
+                       settled, settled_note";
+
+/// Which infringements are wanted; what is absent does not matter.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct InfringementQuery<'a> {
+    /// Of this agreement, whoever keeps it.
+    pub agreement: Option<&'a str>,
+    /// In this state.
+    pub state: Option<InfringementState>,
+    /// After this id.
+    pub after: Option<&'a str>,
+    /// How many at most.
+    pub limit: u32,
+}
+
+impl Store {
+    /// An infringement by id.
+    ///
+    /// # Errors
+    /// When the database fails or the row cannot be read.
+    pub async fn infringement(&self, id: &InfringementId) -> Result<Option<Infringement>, StoreError> {
+        let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM infringement WHERE id = $1"));
+        let row = sqlx::query(sql).bind(id.as_str()).fetch_optional(&self.read).await?;
+        row.as_ref().map(read_infringement).transpose()
+    }
+
+    /// Infringements in the order of their ids, which is the order in which they were reported.
+    ///
+    /// # Errors
+    /// As [`Store::infringement`].
+    pub async fn infringements(&self, wanted: InfringementQuery<'_>) -> Result<Vec<Infringement>, StoreError> {
+        let sql = sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM infringement WHERE id > $1 AND ($2 IS NULL OR agreement = $2) \
+             AND ($3 IS NULL OR state = $3) ORDER BY id LIMIT $4"
+        ));
+        let rows = sqlx::query(sql)
+            .bind(wanted.after.unwrap_or_default())
+            .bind(wanted.agreement)
+            .bind(wanted.state.map(InfringementState::as_str))
+            .bind(i64::from(wanted.limit))
+            .fetch_all(&self.read)
+            .await?;
+        rows.iter().map(read_infringement).collect()
+    }
+
+    /// All that is followed of an agreement.
+    ///
+    /// # Errors
+    /// As [`Store::infringement`].
+    pub async fn followed(&self, agreement: &AgreementKey) -> Result<Followed, StoreError> {
+        let rows = of_agreement(agreement).fetch_all(&self.read).await?;
+        let infringements = rows.iter().map(read_infringement).collect::<Result<_, _>>()?;
+        Ok(Followed { obligations: self.obligations_of(agreement).await?, infringements })
+    }
+}
+
+impl Tx {
+    /// An infringement by id, for change.
+    ///
+    /// # Errors
+    /// As [`Store::infringement`].
+    pub async fn infringement(&mut self, id: &InfringementId) -> Result<Option<Infringement>, StoreError> {
+        let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM infringement WHERE id = $1"));
+        let row = sqlx::query(sql).bind(id.as_str()).fetch_optional(&mut *self.0).await?;
+        row.as_ref().map(read_infringement).transpose()
+    }
+
+    /// All that is followed of an agreement, for change.
+    ///
+    /// # Errors
+    /// As [`Store::infringement`].
+    pub async fn followed(&mut self, agreement: &AgreementKey) -> Result<Followed, StoreError> {
+        let rows = of_agreement(agreement).fetch_all(&mut *self.0).await?;
+        let infringements = rows.iter().map(read_infringement).collect::<Result<_, _>>()?;
+        Ok(Followed { obligations: self.obligations_of(agreement).await?, infringements })
+    }
+
+    /// Writes an infringement over what was known of it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn put_infringement(&mut self, infringement: &Infringement) -> Result<(), StoreError> {
+        let actions = serde_json::to_string(&infringement.actions).map_err(|_| StoreError::Corrupt("infringement"))?;
+        sqlx::query(
+            "INSERT INTO infringement (id, participant, role, agreement, counterparty, clause, actions, infringed, note, state, \
+             reported, settled, settled_note) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+             ON CONFLICT (id) DO UPDATE SET state = excluded.state, settled = excluded.settled, \
+             settled_note = excluded.settled_note",
+        )
+        .bind(infringement.id.as_str())
+        .bind(infringement.participant.as_str())
+        .bind(infringement.role.as_str())
+        .bind(infringement.agreement.as_str())
+        .bind(infringement.counterparty.as_str())
+        .bind(&infringement.clause)
+        .bind(actions)
+        .bind(infringement.infringed.millis())
+        .bind(infringement.note.as_deref())
+        .bind(infringement.state.as_str())
+        .bind(infringement.reported.millis())
+        .bind(infringement.settled.map(Timestamp::millis))
+        .bind(infringement.settled_note.as_deref())
+        .execute(&mut *self.0)
+        .await?;
+        Ok(())
+    }
+}
+
+fn of_agreement(key: &AgreementKey) -> sqlx::query::Query<'_, sqlx::Sqlite, sqlx::sqlite::SqliteArguments> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "SELECT {COLUMNS} FROM infringement WHERE participant = $1 AND role = $2 AND agreement = $3 ORDER BY id"
+    ));
+    sqlx::query(sql).bind(key.participant.as_str()).bind(key.role.as_str()).bind(key.id.as_str())
+}
+
+fn read_infringement(row: &SqliteRow) -> Result<Infringement, StoreError> {
+    let corrupt = || StoreError::Corrupt("infringement");
+    Ok(Infringement {
+        id: row.try_get::<String, _>(0)?.into(),
+        participant: row.try_get::<String, _>(1)?.into(),
+        role: read_role(row.try_get(2)?).ok_or_else(corrupt)?,
+        agreement: row.try_get::<String, _>(3)?.into(),
+        counterparty: row.try_get::<String, _>(4)?.into(),
+        clause: row.try_get(5)?,
+        actions: serde_json::from_str(row.try_get(6)?).map_err(|_| corrupt())?,
+        infringed: Timestamp::from_millis(row.try_get(7)?),
+        note: row.try_get(8)?,
+        state: InfringementState::parse(row.try_get(9)?).ok_or_else(corrupt)?,
+        reported: Timestamp::from_millis(row.try_get(10)?),
+        settled: row.try_get::<Option<i64>, _>(11)?.map(Timestamp::from_millis),
+        settled_note: row.try_get(12)?,
+    })
+}
