@@ -25,14 +25,6 @@ pub enum Standing {
     Infringed,
 }
 
-impl Standing {
-    /// Whether what follows from that is called for.
-    #[must_use]
-    pub const fn is_missed(self) -> bool {
-        matches!(self, Self::Overdue | Self::Infringed)
-    }
-}
-
 /// A duty and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DutyOutlook {
@@ -42,7 +34,7 @@ pub struct DutyOutlook {
     pub standing: Standing,
     /// The clause that it follows from, when it is a consequence or a remedy.
     pub follows: Option<String>,
-    /// Whether that calls for it: a delay or an infringement that was not made good.
+    /// Whether that calls for it, or has called for it: a delay or an infringement.
     pub called_for: bool,
 }
 
@@ -156,20 +148,23 @@ impl Standings<'_> {
         if rule.keeps {
             return self.make_amends(rule);
         }
+        // Also of what was made good by them.
+        let was_late = !self.eval.fulfilled(rule) && self.eval.is_violated(rule);
         for (next, duty) in rule.consequences.iter().zip(consequences) {
-            self.stand(next, duty, Some(rule.clause.to_string()), standing.is_missed());
+            self.stand(next, duty, Some(rule.clause.to_string()), was_late);
         }
     }
 
     /// What makes infringements of a rule good, whether or not there are any.
     fn make_amends(&mut self, rule: &CompiledRule) {
-        let all = self.eval.infringements(rule).iter().copied();
-        let open: Vec<Timestamp> = all.filter(|at| !self.eval.is_remedied(rule, *at)).collect();
-        let amends = self.eval.policy.amends(rule, open.iter().min().copied());
+        let all = self.eval.infringements(rule);
+        let open: Vec<Timestamp> = all.iter().copied().filter(|at| !self.eval.is_remedied(rule, *at)).collect();
+        let earliest = if open.is_empty() { all.iter().min() } else { open.iter().min() };
+        let amends = self.eval.policy.amends(rule, earliest.copied());
         for (next, duty) in rule.amends().iter().zip(amends) {
             let standing = self.eval.standing_since(next, &open);
             let follows = Some(rule.clause.to_string());
-            self.found.push(DutyOutlook { duty, standing, follows, called_for: !open.is_empty() });
+            self.found.push(DutyOutlook { duty, standing, follows, called_for: !all.is_empty() });
         }
     }
 }

@@ -120,6 +120,10 @@ async fn a_duty_before_the_use_refuses_until_the_operator_confirms_it() {
 
     let transfer = story::start_transfer(&office.road, &agreement).await.unwrap();
     assert_eq!(story::call(&transfer, "/echo").await.unwrap().status, 200);
+    let exchanges = provider.management.read("/api/v1/exchanges").await.unwrap();
+    let exchange = exchanges["items"][0]["exchange"].as_str().unwrap();
+    let told = provider.management.read(&format!("/api/v1/decisions/{exchange}/explanation")).await.unwrap();
+    assert_eq!((&told["recorded"], &told["explanation"]["permit"]), (&json!("permit"), &json!(true)), "{told}");
     office.close().await;
 }
 
@@ -193,5 +197,102 @@ async fn the_end_of_the_agreed_time_ends_the_transfer_also_after_a_restart() {
     office.road.provider.start_again().await.unwrap();
     let reasons = office.ended(&transfer, "TERMINATED").await;
     assert!(reasons.contains("agreement.not-permitting") && reasons.contains("dateTime"), "{reasons}");
+    office.close().await;
+}
+
+#[tokio::test]
+async fn a_reported_infringement_refuses_the_next_call_until_its_remedies_are_confirmed() {
+    let office = Office::open("").await;
+    let rules = json!({"permission": [{"action": "use"}], "conflict": "perm",
+        "prohibition": [{"action": "distribute", "remedy": [{"action": "compensate"}, {"action": "inform"}]}]});
+    let agreement = office.agree(rules).await;
+    let transfer = story::start_transfer(&office.road, &agreement).await.unwrap();
+    assert_eq!(story::call(&transfer, "/echo").await.unwrap().status, 200);
+    let provider = &office.road.provider;
+    assert!(office.obligations(provider, "").await.is_empty(), "nothing is to be made good");
+
+    let config = provider.config.to_str().unwrap();
+    let (code, said) = command(&["infringements", "report", &agreement, "/permission/0", "--config", config]).await;
+    assert!(code == 1 && said.contains("/prohibition/0 (distribute)"), "{said}");
+    let report =
+        ["infringements", "report", &agreement, "/prohibition/0", "--config", config, "--note", "found on a web site"];
+    let (code, said) = command(&report).await;
+    assert!(code == 0 && said.ends_with(" is open\n"), "{said}");
+    let refused = story::call(&transfer, "/echo").await.unwrap();
+    assert_eq!(refused.status, 403, "{}", refused.body);
+    let reasons = office.ended(&transfer, "SUSPENDED").await;
+    assert!(reasons.contains("the prohibition on distribute was infringed on"), "{reasons}");
+
+    let listed =
+        provider.management.read(&format!("/api/v1/infringements?agreement={agreement}&state=open")).await.unwrap();
+    let one = &listed["items"][0];
+    assert_eq!((&one["clause"], &one["note"]), (&json!("/prohibition/0"), &json!("found on a web site")));
+    let id = one["id"].as_str().unwrap();
+    let document = provider.management.read("/openapi.json").await.unwrap();
+    let schema =
+        |name: &str| json!({"components": document["components"], "$ref": format!("#/components/schemas/{name}")});
+    assert!(jsonschema::is_valid(&schema("Infringement"), one), "{one}");
+    let remedies = office.obligations(provider, "state=open").await;
+    assert_eq!(remedies.len(), 2);
+    assert!(jsonschema::is_valid(&schema("Obligation"), &remedies[0]), "{}", remedies[0]);
+    assert_eq!(remedies[0]["follows"], "/prohibition/0");
+    for remedy in &remedies {
+        let kept = provider.management.read(&format!("/api/v1/infringements/{id}")).await.unwrap();
+        assert_eq!(kept["state"], "open");
+        assert_eq!(office.confirm(remedy).await["state"], "fulfilled");
+    }
+    let (code, said) = command(&["infringements", "list", "--config", config, "--state", "healed"]).await;
+    assert!(code == 0 && said.contains(id), "{said}");
+    let (code, said) = command(&["infringements", "withdraw", id, "--config", config]).await;
+    assert!(code == 1 && said.contains("made good already"), "{said}");
+
+    let path = format!("/api/v1/transfers/{}/actions", transfer.provider_pid);
+    provider.management.post(&path, &json!({"action": "start"})).await.unwrap();
+    office.road.consumer.management.wait("transfers", &transfer.consumer_pid, "STARTED").await.unwrap();
+    office.close().await;
+}
+
+#[tokio::test]
+async fn what_is_to_be_retained_and_what_is_not_to_be_deleted_yet_are_followed_with_their_times_and_told_in_words() {
+    let office = Office::open("").await;
+    let after = |operator: &str, seconds: i64| json!({"leftOperand": "elapsedTime", "operator": operator, "rightOperand": format!("PT{seconds}S")});
+    let rules = json!({"permission": [{"action": "use", "ids:postDuty": [
+        {"action": "retain", "constraint": [after("gteq", SHORTLY)]},
+        {"action": "delete", "constraint": [after("gteq", 3600), after("lteq", 7200)]}]}]});
+    let agreement = office.agree(rules).await;
+    let transfer = story::start_transfer(&office.road, &agreement).await.unwrap();
+    assert_eq!(story::call(&transfer, "/echo").await.unwrap().status, 200);
+    let provider = &office.road.provider;
+    let known = office.obligations(provider, "").await;
+    let of = |action: &str| known.iter().find(|o| o["actions"] == json!([action])).unwrap().clone();
+    let (retain, delete) = (of("retain"), of("delete"));
+    assert_eq!((&delete["state"], retain["notBefore"].is_string()), (&json!("waiting"), true));
+    assert!(delete["notBefore"].as_str() < delete["deadline"].as_str(), "{delete}");
+
+    let (config, id) = (provider.config.to_str().unwrap(), delete["id"].as_str().unwrap());
+    let (code, said) = command(&["obligations", "confirm", id, "--config", config, "--note", "too eager"]).await;
+    assert!(
+        code == 0 && said.starts_with(&format!("{id} is waiting\n")) && said.contains("which does not count"),
+        "{said}"
+    );
+    let client = sliproad::demo::client::local_http().unwrap();
+    let request = client.get(format!("{}/api/v1/obligations/{id}", provider.settings.management));
+    let request = request.header("x-api-key", &provider.settings.key).header("accept-language", "et");
+    let told: Value = request.send().await.unwrap().json().await.unwrap();
+    assert!(told["stands"].as_str().unwrap().ends_with("ja see ei lähe arvesse"), "{told}");
+
+    // The monitor wakes when the time has come, and nobody has to say anything.
+    let fulfilled = async {
+        loop {
+            let found = office.obligations(provider, "state=fulfilled").await;
+            if let Some(one) = found.first() {
+                return one.clone();
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let kept = tokio::time::timeout(Duration::from_secs(60), fulfilled).await.unwrap();
+    assert_eq!((&kept["id"], &kept["performed"]), (&retain["id"], &Value::Null));
+    assert_eq!(story::call(&transfer, "/echo").await.unwrap().status, 200);
     office.close().await;
 }

@@ -3,6 +3,7 @@
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::model::infringement::InfringementState;
 use crate::model::obligation::{Obligation, ObligationState};
 use crate::policy::{Compiled, Phase, Registry};
 
@@ -223,4 +224,161 @@ async fn what_runs_under_an_agreement_that_is_not_in_force_any_more_ends() {
     assert_eq!(office.state(&pid).await, "TERMINATED");
     let told = office.store.process(&pid).await.unwrap().unwrap().detail.reasons.unwrap();
     assert_eq!(told.code.as_deref(), Some("agreement.not-in-force"));
+}
+
+/// Distributing is prohibited; whoever does it all the same pays within two hours of that.
+fn prohibiting(remedies: Value) -> Value {
+    json!({"permission": [{"action": "use"}], "conflict": "perm",
+           "prohibition": [{"uid": "urn:no", "action": "distribute", "remedy": remedies}]})
+}
+
+fn paying() -> Value {
+    json!([{"action": "compensate",
+            "constraint": [{"leftOperand": "elapsedTime", "operator": "lteq", "rightOperand": "PT2H"}]}])
+}
+
+fn against(key: &AgreementKey, clause: &str, infringed: Option<Timestamp>) -> InfringementReport {
+    InfringementReport { agreement: key.clone(), clause: clause.to_owned(), infringed, note: Some("an audit".into()) }
+}
+
+#[tokio::test]
+async fn an_infringement_suspends_until_its_remedies_are_confirmed() {
+    let office = Office::open().await;
+    let (key, pid) = office.provide("a", prohibiting(paying())).await;
+    assert!(office.stands(&key).await.is_empty(), "nothing is to be made good yet");
+    office.clock.advance(24 * HOUR);
+    let when = BEGIN.plus_millis(23 * HOUR);
+    let report = against(&key, "/prohibition/0", Some(when));
+    let reported = office.engine.report_infringement(report.clone()).await.unwrap();
+    assert_eq!(
+        (reported.state, reported.infringed, &reported.actions[..]),
+        (InfringementState::Open, when, &["distribute".to_owned()][..])
+    );
+    assert_eq!(office.engine.report_infringement(report).await.unwrap().id, reported.id, "said twice is said once");
+    let review = async || office.engine.review(&key, OnViolation::Suspend).await.unwrap();
+    assert_eq!(review().await, Some(BEGIN.plus_millis(25 * HOUR)), "the deadline counts from the infringement");
+    assert_eq!(office.state(&pid).await, "SUSPENDED");
+    let told = office.store.process(&pid).await.unwrap().unwrap().detail.reasons.unwrap();
+    assert!(told.reason[0].starts_with("the prohibition on distribute was infringed on"), "{told:?}");
+    let remedy = office.store.obligations_of(&key).await.unwrap().remove(0);
+    assert_eq!(
+        (remedy.follows.as_deref(), remedy.deadline),
+        (Some("/prohibition/0"), Some(BEGIN.plus_millis(25 * HOUR)))
+    );
+    let done = office.engine.confirm(&remedy.id, None, None).await.unwrap();
+    assert_eq!(done.state, ObligationState::Fulfilled);
+    let healed = office.store.infringement(&reported.id).await.unwrap().unwrap();
+    assert_eq!((healed.state, healed.settled), (InfringementState::Healed, Some(office.clock.now())));
+    // A second time: the same remedy is called for again.
+    office.clock.advance(24 * HOUR);
+    office.engine.report_infringement(against(&key, "urn:no", None)).await.unwrap();
+    let again = office.store.obligation(&remedy.id).await.unwrap().unwrap();
+    assert_eq!(again.state, ObligationState::Open);
+    assert!(again.deadline > remedy.deadline);
+    office.clock.advance(3 * HOUR);
+    review().await;
+    let late = office.engine.confirm(&remedy.id, None, None).await.unwrap();
+    assert_eq!(late.state, ObligationState::Overdue, "nothing heals it any more");
+    let events: Vec<String> =
+        office.store.obligation_history(&remedy.id).await.unwrap().into_iter().map(|entry| entry.event).collect();
+    assert_eq!(events, ["begun", "confirmed", "fulfilled", "reopened", "missed", "confirmed"]);
+}
+
+#[tokio::test]
+async fn a_report_that_is_taken_back_lifts_what_it_called_for() {
+    let office = Office::open().await;
+    let (key, _) = office.provide("a", prohibiting(paying())).await;
+    office.clock.advance(HOUR);
+    let reported = office.engine.report_infringement(against(&key, "/prohibition/0", None)).await.unwrap();
+    assert_eq!(office.stands(&key).await, [("compensate".to_owned(), ObligationState::Open)]);
+    let withdrawn = office.engine.withdraw_infringement(&reported.id, Some("it was another".into())).await.unwrap();
+    assert_eq!(
+        (withdrawn.state, withdrawn.settled_note.as_deref()),
+        (InfringementState::Withdrawn, Some("it was another"))
+    );
+    assert_eq!(office.stands(&key).await, [("compensate".to_owned(), ObligationState::Lifted)]);
+    let id = office.store.obligations_of(&key).await.unwrap().remove(0).id;
+    let refused = office.engine.confirm(&id, None, None).await;
+    assert!(matches!(refused, Err(EngineError::Refused { code: "obligation.lifted", .. })), "{refused:?}");
+    assert_eq!(
+        office.engine.withdraw_infringement(&reported.id, None).await.unwrap().state,
+        InfringementState::Withdrawn
+    );
+    let unknown = office.engine.withdraw_infringement(&"nobody".into(), None).await;
+    assert!(matches!(unknown, Err(EngineError::NotFound("infringement"))));
+}
+
+#[tokio::test]
+async fn what_cannot_have_been_infringed_is_not_taken_down() {
+    let office = Office::open().await;
+    let (key, _) = office.provide("a", prohibiting(json!([]))).await;
+    office.clock.advance(HOUR);
+    for (report, code) in [
+        (against(&key, "/prohibition/1", None), "infringement.clause"),
+        (against(&key, "/permission/0", None), "infringement.clause"),
+        (against(&key, "/prohibition/0", Some(BEGIN.plus_millis(2 * HOUR))), "infringement.not-yet"),
+        (against(&key, "/prohibition/0", Some(BEGIN.plus_millis(-1))), "infringement.before-agreement"),
+    ] {
+        let refused = office.engine.report_infringement(report).await;
+        assert!(matches!(refused, Err(EngineError::Refused { code: told, .. }) if told == code), "{code}: {refused:?}");
+    }
+    let nobody = AgreementKey { id: "nobody".into(), ..key.clone() };
+    let unknown = office.engine.report_infringement(against(&nobody, "/prohibition/0", None)).await;
+    assert!(matches!(unknown, Err(EngineError::NotFound("agreement"))));
+    assert!(office.store.followed(&key).await.unwrap().infringements.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_to_be_retained_is_fulfilled_when_its_time_has_come_and_nobody_reported_otherwise() {
+    let office = Office::open().await;
+    let retain = json!({"permission": [{"action": "use"}], "obligation": [{"action": "retain",
+        "constraint": [{"leftOperand": "elapsedTime", "operator": "gteq", "rightOperand": "PT2H"}],
+        "consequence": [{"action": "compensate"}]}]});
+    let (key, pid) = office.provide("a", retain.clone()).await;
+    let (other, suspended) = office.provide("b", retain).await;
+    let review = async |key| office.engine.review(key, OnViolation::Suspend).await.unwrap();
+    assert_eq!(office.stands(&key).await, [("retain".to_owned(), ObligationState::Keeping)]);
+    assert_eq!(review(&key).await, Some(BEGIN.plus_millis(2 * HOUR)));
+    office.clock.advance(HOUR);
+    office.engine.report_infringement(against(&other, "/obligation/0", None)).await.unwrap();
+    review(&other).await;
+    let broken = [("retain".to_owned(), ObligationState::Infringed), ("compensate".to_owned(), ObligationState::Open)];
+    assert_eq!(office.stands(&other).await, broken);
+    office.clock.advance(HOUR);
+    review(&key).await;
+    review(&other).await;
+    assert_eq!(office.stands(&key).await, [("retain".to_owned(), ObligationState::Fulfilled)]);
+    assert_eq!(office.stands(&other).await, broken);
+    assert_eq!((office.state(&pid).await, office.state(&suspended).await), ("STARTED", "SUSPENDED"));
+    let over = office.engine.report_infringement(against(&key, "/obligation/0", None)).await;
+    assert!(over.is_ok(), "a moment before its end it could still be broken");
+    office.clock.advance(HOUR);
+    let over = office.engine.report_infringement(against(&key, "/obligation/0", None)).await;
+    assert!(matches!(over, Err(EngineError::Refused { code: "infringement.over", .. })), "{over:?}");
+}
+
+#[tokio::test]
+async fn a_deletion_before_its_time_is_kept_in_the_history_and_does_not_count() {
+    let office = Office::open().await;
+    let window = |operator: &str, length: &str| json!({"leftOperand": "elapsedTime", "operator": operator, "rightOperand": length});
+    let rules = json!({"permission": [{"action": "use"}], "obligation": [
+        {"action": "delete", "constraint": [window("gteq", "PT2H"), window("lteq", "PT4H")]}]});
+    let (key, pid) = office.provide("a", rules).await;
+    let id = office.store.obligations_of(&key).await.unwrap().remove(0).id;
+    office.clock.advance(HOUR);
+    let early = office.engine.confirm(&id, None, Some("by mistake".into())).await.unwrap();
+    assert!(early.state == ObligationState::Waiting && early.is_done_early());
+    let review = async || office.engine.review(&key, OnViolation::Suspend).await.unwrap();
+    office.clock.advance(HOUR);
+    review().await;
+    assert_eq!(office.stands(&key).await, [("delete".to_owned(), ObligationState::Open)]);
+    office.clock.advance(HOUR);
+    let done = office.engine.confirm(&id, None, None).await.unwrap();
+    assert!(done.state == ObligationState::Fulfilled && !done.is_done_early());
+    office.clock.advance(24 * HOUR);
+    review().await;
+    assert_eq!(office.state(&pid).await, "STARTED");
+    let events: Vec<String> =
+        office.store.obligation_history(&id).await.unwrap().into_iter().map(|entry| entry.event).collect();
+    assert_eq!(events, ["begun", "confirmed", "due", "confirmed", "fulfilled"]);
 }

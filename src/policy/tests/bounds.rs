@@ -52,7 +52,11 @@ fn a_lower_bound_is_told_as_the_first_moment_from_the_agreement_on() {
         (json!([since("delayPeriod", "gt", "P1M")]), Some("2026-12-20T00:00:00Z"), None),
         (json!([since("delayPeriod", "eq", "P1M")]), None, Some("2026-12-20T00:00:00Z")),
         (json!([since("edc:inForceDate", "gteq", "contractAgreement+2h")]), Some("2026-11-20T02:00:00Z"), None),
-        (json!([{"or": [date("gteq", THEN), since("elapsedTime", "gteq", "P1D")]}]), Some("2026-11-21T00:00:00Z"), None),
+        (
+            json!([{"or": [date("gteq", THEN), since("elapsedTime", "gteq", "P1D")]}]),
+            Some("2026-11-21T00:00:00Z"),
+            None,
+        ),
         (json!([{"or": [date("gteq", THEN), atom("spatial", "eq", json!("EE"))]}]), None, None),
         (json!([{"and": [date("gteq", THEN), date("lteq", AFTER)]}]), Some(THEN), Some(AFTER)),
         (json!([since("elapsedTime", "lteq", "P1D")]), None, Some("2026-11-21T00:00:00Z")),
@@ -65,7 +69,8 @@ fn a_lower_bound_is_told_as_the_first_moment_from_the_agreement_on() {
 
 #[test]
 fn what_is_done_before_its_time_does_not_count_and_is_told_as_such() {
-    let policy = obligation("delete", json!([atom("dateTime", "gteq", json!(THEN)), atom("dateTime", "lteq", json!(AFTER))]));
+    let policy =
+        obligation("delete", json!([atom("dateTime", "gteq", json!(THEN)), atom("dateTime", "lteq", json!(AFTER))]));
     let duty = "/obligation/0";
     let waiting = policy.outlook(&agreed(BEFORE));
     assert_eq!((waiting.duties[0].standing, waiting.next), (Standing::Waiting, Some(at(THEN))));
@@ -76,7 +81,8 @@ fn what_is_done_before_its_time_does_not_count_and_is_told_as_such() {
     assert_eq!(first(&policy, &over).standing, Standing::Overdue);
     assert_eq!(first(&policy, &performed(over, duty, &[BEFORE])).standing, Standing::Overdue);
     let told = |world: &World| policy.explain(world).rules.last().unwrap().stands.clone().unwrap();
-    let window = "the obligation to delete is to be fulfilled between 2027-01-01T00:00:00.000Z and 2027-01-02T00:00:00.000Z";
+    let window =
+        "the obligation to delete is to be fulfilled between 2027-01-01T00:00:00.000Z and 2027-01-02T00:00:00.000Z";
     assert_eq!(told(&agreed(BEFORE)), window);
     let early = "the obligation to delete was performed before 2027-01-01T00:00:00.000Z, which does not count";
     assert_eq!(told(&performed(agreed(BEFORE), duty, &[AGREED])), early);
@@ -123,7 +129,10 @@ fn what_was_not_retained_refuses_until_what_follows_is_done() {
     assert!(outlook.duties[1].called_for);
     let because = outlook.refusal.unwrap().because.remove(0);
     assert_eq!(because.reason, "the obligation to retain was reported broken before its time was over");
-    assert_eq!(because.remedy, "make the infringement good: fulfil the duty to compensate and report it, then call again");
+    assert_eq!(
+        because.remedy,
+        "make the infringement good: fulfil the duty to compensate and report it, then call again"
+    );
     assert_eq!(first(&policy, &performed(lost(), then, &[AGREED])).standing, Standing::Infringed, "paid before");
     let healed = policy.outlook(&performed(lost(), then, &["2026-12-02T00:00:00Z"]));
     assert_eq!((healed.duties[0].standing, healed.refusal), (Standing::Fulfilled, None));
@@ -144,7 +153,11 @@ fn only_what_is_due_after_a_use_or_in_any_case_is_kept_up() {
     assert_eq!(first(&condition, &agreed(BEFORE)).standing, Standing::Waiting);
     assert!(!condition.decide(&agreed(AFTER)).permit);
     let both = json!([atom("dateTime", "gteq", json!(THEN)), atom("dateTime", "lteq", json!(AFTER))]);
-    assert_eq!(first(&obligation("retain", both), &agreed(BEFORE)).standing, Standing::Waiting, "a window is to be met");
+    assert_eq!(
+        first(&obligation("retain", both), &agreed(BEFORE)).standing,
+        Standing::Waiting,
+        "a window is to be met"
+    );
     let delete = json!([atom("dateTime", "gteq", json!(THEN))]);
     assert_eq!(first(&obligation("delete", delete), &agreed(BEFORE)).standing, Standing::Waiting);
 }

@@ -32,9 +32,8 @@ fn on(now: u32, infringed: &[u32], paid: &[u32], informed: &[u32]) -> Value {
         days.iter().map(|n| json!({"id": clause, "performed": day(*n)})).collect::<Vec<_>>()
     };
     world["infringements"] = infringed.iter().map(|n| json!({"id": "/prohibition/0", "infringed": day(*n)})).collect();
-    world["duties"] = Value::Array(
-        [done("/prohibition/0/remedy/0", paid), done("/prohibition/0/remedy/1", informed)].concat(),
-    );
+    world["duties"] =
+        Value::Array([done("/prohibition/0/remedy/0", paid), done("/prohibition/0/remedy/1", informed)].concat());
     world
 }
 
@@ -63,7 +62,10 @@ fn an_infringement_refuses_until_every_remedy_was_done_after_it_and_in_time() {
         let world = on(20, infringed, paid, informed);
         let decided = code(&policy, &world, expected);
         if expected == 1 {
-            assert_eq!((decided.because[0].clause.as_str(), &*decided.because[0].operand), ("/prohibition/0", "prohibition"));
+            assert_eq!(
+                (decided.because[0].clause.as_str(), &*decided.because[0].operand),
+                ("/prohibition/0", "prohibition")
+            );
         }
     }
 }
@@ -71,9 +73,18 @@ fn an_infringement_refuses_until_every_remedy_was_done_after_it_and_in_time() {
 #[test]
 fn a_refusal_for_an_infringement_says_when_it_was_and_what_makes_it_good() {
     let because = code(&prohibiting(paying()), &on(20, &[15], &[], &[]), 1).because.remove(0);
-    assert_eq!(because.reason, "the prohibition on distribute was infringed on 2026-11-15T00:00:00.000Z, and that was not made good");
-    assert_eq!(because.remedy, "make the infringement good: fulfil the duty to compensate, inform and report it, then call again");
-    assert_eq!((because.observed.as_deref(), because.source.as_deref()), (Some("2026-11-15T00:00:00.000Z"), Some("reports")));
+    assert_eq!(
+        because.reason,
+        "the prohibition on distribute was infringed on 2026-11-15T00:00:00.000Z, and that was not made good"
+    );
+    assert_eq!(
+        because.remedy,
+        "make the infringement good: fulfil the duty to compensate, inform and report it, then call again"
+    );
+    assert_eq!(
+        (because.observed.as_deref(), because.source.as_deref()),
+        (Some("2026-11-15T00:00:00.000Z"), Some("reports"))
+    );
     let never = code(&prohibiting(json!([])), &on(20, &[15], &[], &[]), 1).because.remove(0);
     assert_eq!(never.remedy, "the infringement cannot be made good; negotiate a new agreement");
 }
