@@ -137,7 +137,7 @@ fn reference(name: &str) -> Value {
 }
 
 /// Lists, and what they are of.
-const LISTS: [(&str, &str); 10] = [
+const LISTS: [(&str, &str); 11] = [
     ("Participants", "Participant"),
     ("Assets", "Asset"),
     ("Policies", "PolicyEntry"),

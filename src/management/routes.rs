@@ -8,9 +8,8 @@ use schemars::{JsonSchema, Schema};
 
 use super::page::PageQuery;
 use super::{
-    ManagementState, agreements, counterparties, credentials, exchanges, explanation, health, infringements, obligations,
-    offering,
-    openapi, peers, processes,
+    ManagementState, agreements, counterparties, credentials, exchanges, explanation, health, infringements,
+    obligations, offering, openapi, peers, processes,
 };
 
 /// One operation.
