@@ -62,7 +62,7 @@ pub use sequence::{Progress, SequenceStep};
 pub use sheet::{Filling, Place, Sheet};
 pub use tracking::ObligationChange;
 pub use truth::Truth;
-pub use vocabulary::{Assurance, DutyReading, Kind, Operand, ReadBy, Registry, Source, profile};
+pub use vocabulary::{Assurance, Dimension, DutyReading, Kind, Operand, ReadBy, Registry, Source, Units, profile};
 pub use world::{DutyPerformed, Fact, History, Infringed, PastCall, Phase, Reported, World};
 
 /// A part of a policy that cannot be evaluated here, so that the policy may not be published.

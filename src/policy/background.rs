@@ -128,7 +128,10 @@ impl Compiled {
             || world.facts.iter().find(|(name, _)| canonical(&self.expand(name)) == *slot.name).map(|(_, f)| f);
         if let Some(fact) = world.facts.get(&*slot.name).or_else(spelled) {
             facts.begin(at, Known::Values);
-            fact.values().iter().for_each(|text| facts.push(at, &self.candidates, text));
+            fact.values().iter().for_each(|text| match slot.amount(text) {
+                Some(amount) => facts.push_as(at, text, amount),
+                None => facts.push(at, &self.candidates, text),
+            });
             if slot.kind == Kind::FieldPath || (slot.from == Told::Groups && world.recorded) {
                 facts.declare(at, Known::Among);
             }

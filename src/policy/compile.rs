@@ -5,13 +5,14 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::value::Right;
-use super::vocabulary::{DutyReading, Kind, Operand, Operator, ReadBy, Registry, SINCE_AGREEMENT, canonical};
+use super::vocabulary::{DutyReading, Kind, Operand, Operator, ReadBy, Registry, SINCE_AGREEMENT};
 use super::{Invalid, conflict};
 use crate::model::odrl::{Action, Atomic, Conflict, Constraint, Literal, Party, Policy, Rule};
 
 mod candidates;
 mod counters;
 mod duties;
+mod measured;
 mod probe;
 mod sequences;
 mod terms;
@@ -26,7 +27,8 @@ pub use terms::Commons;
 pub(crate) use terms::Terms;
 pub(crate) use tree::{Alternative, Atom, CompiledRule, Index, Node, NodeId, Slot, Told};
 
-use super::vocabulary::Actions;
+use super::vocabulary::{Actions, Unit};
+use measured::{Conversion, Measured};
 
 /// A policy ready to be decided. Immutable; share it by reference.
 #[derive(Clone, Debug)]
@@ -91,6 +93,7 @@ pub(super) fn compile_rules(policy: &Policy, registry: &Registry) -> Result<Comp
         kind: policy.kind,
         kind_clause: policy.kind_clause.as_str().into(),
         conflict: policy.conflict,
+        is_measured: compiler.slots.iter().any(|slot| slot.unit.is_some()),
         slots: compiler.slots.into(),
         atoms: compiler.atoms.into(),
         probes,
@@ -250,28 +253,33 @@ impl<'a> Compiler<'a> {
             let reason = format!("{} is compared by {} only", atomic.left, operand.operators.join(", "));
             self.invalid.push(Invalid::new(&atomic.clause, "operator.not-allowed", reason));
         }
-        if let (Some(asked), Some(unit)) = (&atomic.unit, &operand.unit)
-            && canonical(asked) != canonical(unit)
-        {
-            let reason = format!("{} is known here in {unit}, not in {asked}", atomic.left);
-            self.invalid.push(Invalid::new(&atomic.clause, "constraint.unit", reason));
-        }
         let required = atomic.right.iter().map(|r| r.text.as_str()).collect::<Vec<_>>().join(", ");
-        let (name, operand, right) = self.right(atomic, operand, &required)?;
+        let measured = measured::of(atomic, operand).map_err(|reason| {
+            self.invalid.push(Invalid::new(&atomic.clause, "constraint.unit", reason));
+        });
+        let Measured { operand, unit, conversion } = measured.ok()?;
+        let of_operand = operand.unit.clone();
+        let (name, operand, right) = self.right(atomic, operand, conversion.as_ref(), &required)?;
         Some(Atom {
-            slot: self.slot(&name, &operand),
+            slot: self.slot(&name, &operand, unit),
             clause: atomic.clause.as_str().into(),
             uid: atomic.uid.as_deref().map(Into::into),
             operator,
             index: Index::of(&right, operator),
             right,
             required: required.into(),
-            unit: atomic.unit.as_deref().or(operand.unit.as_deref()).map(Into::into),
+            unit: atomic.unit.as_deref().or(of_operand.as_deref()).map(Into::into),
         })
     }
 
     /// The right operand by type; with the operand that it is compared with, which a relative date changes.
-    fn right(&mut self, atomic: &Atomic, operand: Operand, required: &str) -> Option<(String, Operand, Box<[Right]>)> {
+    fn right(
+        &mut self,
+        atomic: &Atomic,
+        operand: Operand,
+        conversion: Option<&Conversion>,
+        required: &str,
+    ) -> Option<(String, Operand, Box<[Right]>)> {
         if atomic.referenced {
             return Some((atomic.left.clone(), operand, Box::default()));
         }
@@ -285,7 +293,11 @@ impl<'a> Compiler<'a> {
             return Some((SINCE_AGREEMENT.to_owned(), since.clone(), Box::new([right])));
         }
         let written = listed(&atomic.right, operand.kind);
-        let right: Option<Box<[Right]>> = written.iter().map(|value| Right::read(value, operand.kind)).collect();
+        let read = |value: &Literal| match conversion {
+            Some(conversion) => conversion.read(value),
+            None => Right::read(value, operand.kind),
+        };
+        let right: Option<Box<[Right]>> = written.iter().map(read).collect();
         if right.is_none() {
             let reason = format!("{required} is not a value that {} can have", atomic.left);
             self.invalid.push(Invalid::new(&atomic.clause, "constraint.right-operand", reason));
@@ -293,12 +305,18 @@ impl<'a> Compiler<'a> {
         right.map(|right| (atomic.left.clone(), operand, right))
     }
 
-    fn slot(&mut self, name: &str, operand: &Operand) -> usize {
-        if let Some(known) = self.by_name.get(name) {
-            return *known;
+    fn slot(&mut self, name: &str, operand: &Operand, unit: Option<Unit>) -> usize {
+        let known = match &unit {
+            None => self.by_name.get(name).copied(),
+            some => self.slots.iter().position(|slot| *slot.name == *name && slot.unit == *some),
+        };
+        if let Some(known) = known {
+            return known;
         }
-        self.by_name.insert(name.to_owned(), self.slots.len());
-        self.slots.push(Slot::new(name, operand));
+        if unit.is_none() {
+            self.by_name.insert(name.to_owned(), self.slots.len());
+        }
+        self.slots.push(Slot::new(name, operand, unit));
         self.slots.len() - 1
     }
 }

@@ -130,6 +130,14 @@ impl FactTable {
         }
     }
 
+    /// A further value that was read elsewhere.
+    pub(super) fn push_as(&mut self, at: usize, text: &str, typed: Typed) {
+        if let Some(fact) = self.facts.get_mut(at) {
+            fact.len += 1;
+            self.values.push(text, typed);
+        }
+    }
+
     #[inline(never)]
     fn push_read(&mut self, at: usize, kind: Kind, text: &str) {
         let typed = Typed::read(text, kind);

@@ -56,7 +56,11 @@ impl Compiled {
     /// keeping with it.
     pub fn facts<'a>(&'a self, sheet: &'a Sheet) -> impl Iterator<Item = (&'a str, Vec<String>)> {
         let told = |(_, slot): &(usize, &Slot)| matches!(slot.from, Told::Fact | Told::Groups);
-        self.slots.iter().enumerate().filter(told).filter_map(|(at, slot)| {
+        // Slots of one operand in several units have the same values.
+        let first = |(at, slot): &(usize, &Slot)| {
+            slot.unit.is_none() || !self.slots.iter().take(*at).any(|other| other.name == slot.name)
+        };
+        self.slots.iter().enumerate().filter(told).filter(first).filter_map(|(at, slot)| {
             let (values, fact) = sheet.fact(at).filter(|(_, fact)| fact.known.is_told())?;
             Some((&*slot.name, values.seen(fact).map(|seen| seen.shown()).collect()))
         })
@@ -191,7 +195,11 @@ impl Filling<'_> {
     fn put<'t>(&mut self, place: Option<Place>, known: Known, texts: impl IntoIterator<Item = &'t str>) -> &mut Self {
         if let Some(Place(at)) = place {
             self.told.begin(at, known);
-            texts.into_iter().for_each(|text| self.told.push(at, &self.terms.candidates, text));
+            let measured = self.terms.slots.get(at).filter(|_| self.terms.is_measured);
+            texts.into_iter().for_each(|text| match measured.and_then(|slot| slot.amount(text)) {
+                Some(amount) => self.told.push_as(at, text, amount),
+                None => self.told.push(at, &self.terms.candidates, text),
+            });
         }
         self
     }

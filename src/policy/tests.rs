@@ -23,6 +23,7 @@ mod properties;
 mod publication;
 mod sequences;
 mod tracking;
+mod units;
 
 pub(super) fn decide(policy: &Value, world: &Value) -> DocumentDecision {
     decide_document(&policy.to_string(), &world.to_string(), &Registry::built_in()).unwrap()

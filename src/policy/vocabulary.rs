@@ -9,11 +9,14 @@ mod actions;
 mod operands;
 mod operators;
 mod terms;
+mod units;
 
 pub(crate) use actions::Actions;
 pub(crate) use operands::SINCE_AGREEMENT;
 pub(crate) use operators::{Operator, Orders};
 pub(crate) use terms::{canonical, iri, odrl_name};
+pub(crate) use units::Unit;
+pub use units::{Dimension, Units};
 
 /// Identifiers of the built-in profiles.
 pub mod profile {
@@ -121,6 +124,8 @@ pub struct Operand {
     pub kind: Kind,
     /// The unit of its values, where it has one always.
     pub unit: Option<String>,
+    /// The units that a constraint may name; amounts of another one are converted where that is exact.
+    pub units: Units,
     /// Operators that make sense with it, by their ODRL names; empty for all.
     pub operators: Vec<String>,
     /// Only an exchange can supply it: before one, its absence refuses nothing.
@@ -146,6 +151,11 @@ impl Operand {
         Self {
             kind,
             unit: None,
+            units: match kind {
+                Kind::Number | Kind::Any => Units::Any,
+                Kind::Duration => Units::Of(&[Dimension::Time]),
+                _ => Units::None,
+            },
             operators: Vec::new(),
             exchange_only: false,
             single: !matches!(kind, Kind::Text | Kind::Any),

@@ -23,6 +23,8 @@ pub struct Terms {
     pub(crate) probes: Box<[Probe]>,
     /// What the values of the slots are compared with.
     pub(crate) candidates: Candidates,
+    /// Whether any slot is of amounts in a unit.
+    pub(crate) is_measured: bool,
     /// Parts stand before the node that combines them.
     pub(crate) nodes: Box<[Node]>,
     pub(crate) permissions: Box<[CompiledRule]>,

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::model::odrl::{DutyTiming, Logic};
 use crate::policy::value::{Right, Typed};
-use crate::policy::vocabulary::{Assurance, Kind, Operand, Operator, ReadBy, SINCE_AGREEMENT, Source};
+use crate::policy::vocabulary::{Assurance, Kind, Operand, Operator, ReadBy, SINCE_AGREEMENT, Source, Unit};
 
 /// A fact that the policy looks at.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +17,8 @@ pub(crate) struct Slot {
     pub(crate) assurance: Assurance,
     pub(crate) source: Source,
     pub(crate) from: Told,
+    /// The unit of its amounts, where constraints name one; an operand has a slot for each.
+    pub(crate) unit: Option<Unit>,
 }
 
 /// Where a slot is filled from.
@@ -35,7 +37,7 @@ pub(crate) enum Told {
 }
 
 impl Slot {
-    pub(super) fn new(name: &str, operand: &Operand) -> Self {
+    pub(super) fn new(name: &str, operand: &Operand, unit: Option<Unit>) -> Self {
         let from = match name {
             "dateTime" | "edc:inForceDate" => Told::Now,
             SINCE_AGREEMENT => Told::Agreement,
@@ -51,7 +53,15 @@ impl Slot {
             assurance: operand.assurance,
             source: operand.source.clone(),
             from,
+            unit,
         }
+    }
+}
+
+impl Slot {
+    /// An amount that says its own unit, in the unit of the slot; `None` for everything else.
+    pub(crate) fn amount(&self, text: &str) -> Option<Typed> {
+        self.unit.as_ref()?.read(text).map(Typed::Number)
     }
 }
 

@@ -200,14 +200,8 @@ fn on_one_clock(policy: &Compiled, atoms: &[&Atom]) -> bool {
     possible(clock, &atoms.iter().copied().filter(told_by_it).collect::<Vec<_>>())
 }
 
-/// Whether some value of this operand may satisfy all of these comparisons; those in different units are not compared.
+/// Whether some value of this operand may satisfy all of these comparisons, which are in one unit.
 fn possible(slot: &Slot, atoms: &[&Atom]) -> bool {
-    let Some(unit) = atoms.first().map(|atom| &atom.unit) else { return true };
-    let (same, others): (Vec<&Atom>, Vec<&Atom>) = atoms.iter().partition(|atom| atom.unit == *unit);
-    (others.is_empty() || possible(slot, &others)) && possible_in_one_unit(slot, &same)
-}
-
-fn possible_in_one_unit(slot: &Slot, atoms: &[&Atom]) -> bool {
     if atoms.len() < 2 || atoms.iter().any(|atom| atom.right.is_empty()) {
         return true;
     }

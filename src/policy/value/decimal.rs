@@ -95,6 +95,21 @@ impl Decimal {
         Self { digits: self.digits.checked_mul(i128::from(factor))?, scale: self.scale }.floor()
     }
 
+    /// This number times one whole number over another; `None` where that has no end as a decimal, or more than 38 digits.
+    pub(crate) fn times_exactly(self, factor: i64, divisor: i64) -> Option<Self> {
+        let (mut digits, mut divisor) = (self.digits.checked_mul(i128::from(factor))?, i128::from(divisor));
+        let shared = common_divisor(digits, divisor).filter(|_| divisor != 0)?;
+        (digits, divisor) = (digits / shared, divisor / shared);
+        let mut scale = self.scale;
+        while divisor.checked_abs()? != 1 {
+            // Only halves and fifths have an end.
+            let part = [10, 5, 2].into_iter().find(|part| divisor % part == 0)?;
+            digits = digits.checked_mul(10 / part)?;
+            (divisor, scale) = (divisor / part, scale + 1);
+        }
+        Self::scaled(digits * divisor, i32::try_from(scale).ok()?)
+    }
+
     /// The order of two numbers; `None` only beyond 38 digits.
     #[inline]
     pub(crate) fn compare(&self, other: &Self) -> Option<Ordering> {
@@ -133,6 +148,15 @@ impl Decimal {
     }
 }
 
+/// The greatest common divisor; `None` where there is none.
+fn common_divisor(one: i128, other: i128) -> Option<i128> {
+    let (mut one, mut other) = (one.checked_abs()?, other.checked_abs()?);
+    while other != 0 {
+        (one, other) = (other, one % other);
+    }
+    (one != 0).then_some(one)
+}
+
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.scale == 0 {
@@ -167,6 +191,16 @@ mod tests {
         assert_eq!(number("-0.0"), number("0"));
         assert_eq!(number("2.9").floor(), Some(2));
         assert_eq!(number("-2.1").floor(), Some(-3));
+    }
+
+    #[test]
+    fn a_fraction_is_taken_where_it_has_an_end() {
+        assert_eq!(number("3").times_exactly(1, 8), Some(number("0.375")));
+        assert_eq!(number("3").times_exactly(1, -8), Some(number("-0.375")));
+        assert_eq!(number("1").times_exactly(1, 3), None);
+        assert_eq!(number("0.9").times_exactly(7, 3), Some(number("2.1")));
+        assert_eq!(number("0").times_exactly(5, 3), Some(number("0")));
+        assert_eq!(number("1").times_exactly(1, 0), None);
     }
 
     #[test]

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Assurance, Kind, Operand, Source, terms};
+use super::{Assurance, Dimension, Kind, Operand, Source, Units, terms};
 use Assurance::{Attested, Audited, Enforced};
+use Dimension::{Currency, Data, Length, Percentage, Pixels, Resolution, Time};
 use Kind::{Any, DataPath, Duration, FieldPath, Instant, Number, Text, Version};
+use Units::Of;
 
 /// Whether only an exchange can tell.
 #[derive(Clone, Copy, PartialEq)]
@@ -14,39 +16,50 @@ enum Told {
 }
 use Told::{Always, AtExchange};
 
-const ODRL: [(&str, Kind, Told, Assurance); 32] = [
-    ("absolutePosition", Any, Always, Audited),
-    ("absoluteSize", Number, AtExchange, Audited),
-    ("absoluteSpatialPosition", Any, Always, Audited),
-    ("absoluteTemporalPosition", Any, AtExchange, Audited),
-    ("count", Number, AtExchange, Enforced),
-    ("dateTime", Instant, Always, Enforced),
-    ("delayPeriod", Duration, AtExchange, Enforced),
-    ("deliveryChannel", Text, Always, Attested),
-    ("elapsedTime", Duration, AtExchange, Enforced),
-    ("event", Any, AtExchange, Audited),
-    ("fileFormat", Text, Always, Audited),
-    ("industry", Text, Always, Attested),
-    ("language", Text, Always, Attested),
-    ("media", Text, Always, Attested),
-    ("meteredTime", Duration, AtExchange, Enforced),
-    ("payAmount", Number, Always, Attested),
-    ("percentage", Number, AtExchange, Audited),
-    ("product", Text, Always, Attested),
-    ("purpose", Text, Always, Attested),
-    ("recipient", Text, Always, Enforced),
-    ("relativePosition", Any, Always, Audited),
-    ("relativeSize", Number, AtExchange, Audited),
-    ("relativeSpatialPosition", Any, Always, Audited),
-    ("relativeTemporalPosition", Any, AtExchange, Audited),
-    ("resolution", Number, Always, Attested),
-    ("spatial", Text, Always, Attested),
-    ("spatialCoordinates", Any, Always, Attested),
-    ("systemDevice", Text, Always, Attested),
-    ("timeInterval", Duration, AtExchange, Enforced),
-    ("unitOfCount", Text, AtExchange, Audited),
-    ("version", Version, Always, Audited),
-    ("virtualLocation", Text, Always, Attested),
+/// Units of what has a place on a canvas, or in time.
+const PLACED: Units = Of(&[Pixels, Length, Time]);
+/// Units of what has a place on a canvas.
+const DRAWN: Units = Of(&[Pixels, Length]);
+/// Units of what has measures, or is so much data.
+const SIZED: Units = Of(&[Pixels, Length, Data]);
+const TIMED: Units = Of(&[Time]);
+/// What is told as a part of the whole.
+const PART: Units = Of(&[Percentage]);
+
+/// Each with what its values are, who tells them, how far a constraint holds, and the units that it may have.
+const ODRL: [(&str, Kind, Told, Assurance, Units); 32] = [
+    ("absolutePosition", Any, Always, Audited, PLACED),
+    ("absoluteSize", Number, AtExchange, Audited, SIZED),
+    ("absoluteSpatialPosition", Any, Always, Audited, DRAWN),
+    ("absoluteTemporalPosition", Any, AtExchange, Audited, TIMED),
+    ("count", Number, AtExchange, Enforced, Units::None),
+    ("dateTime", Instant, Always, Enforced, Units::None),
+    ("delayPeriod", Duration, AtExchange, Enforced, TIMED),
+    ("deliveryChannel", Text, Always, Attested, Units::None),
+    ("elapsedTime", Duration, AtExchange, Enforced, TIMED),
+    ("event", Any, AtExchange, Audited, Units::None),
+    ("fileFormat", Text, Always, Audited, Units::None),
+    ("industry", Text, Always, Attested, Units::None),
+    ("language", Text, Always, Attested, Units::None),
+    ("media", Text, Always, Attested, Units::None),
+    ("meteredTime", Duration, AtExchange, Enforced, TIMED),
+    ("payAmount", Number, Always, Attested, Of(&[Currency])),
+    ("percentage", Number, AtExchange, Audited, PART),
+    ("product", Text, Always, Attested, Units::None),
+    ("purpose", Text, Always, Attested, Units::None),
+    ("recipient", Text, Always, Enforced, Units::None),
+    ("relativePosition", Any, Always, Audited, PART),
+    ("relativeSize", Number, AtExchange, Audited, PART),
+    ("relativeSpatialPosition", Any, Always, Audited, PART),
+    ("relativeTemporalPosition", Any, AtExchange, Audited, PART),
+    ("resolution", Number, Always, Attested, Of(&[Resolution])),
+    ("spatial", Text, Always, Attested, Units::None),
+    ("spatialCoordinates", Any, Always, Attested, Units::None),
+    ("systemDevice", Text, Always, Attested, Units::None),
+    ("timeInterval", Duration, AtExchange, Enforced, TIMED),
+    ("unitOfCount", Text, AtExchange, Audited, Units::None),
+    ("version", Version, Always, Audited, Units::None),
+    ("virtualLocation", Text, Always, Attested, Units::None),
 ];
 
 /// X-Road 8's words, and three that ODRL has no operand for: the rate of calls, the fields of the answer that are released, and
@@ -71,8 +84,8 @@ pub(crate) const SINCE_AGREEMENT: &str = "edc:sinceAgreement";
 
 pub(super) fn built_in() -> BTreeMap<String, Operand> {
     let mut all = BTreeMap::new();
-    for (name, kind, told, assurance) in ODRL {
-        all.insert(name.to_owned(), operand(name, kind, told, assurance));
+    for (name, kind, told, assurance, units) in ODRL {
+        all.insert(name.to_owned(), Operand { units, ..operand(name, kind, told, assurance) });
     }
     for (name, kind, told) in XROAD {
         let operators = if kind == FieldPath { vec!["eq".to_owned(), "isAnyOf".to_owned()] } else { Vec::new() };
@@ -87,7 +100,7 @@ pub(super) fn built_in() -> BTreeMap<String, Operand> {
         } else {
             Text
         };
-        all.insert(name, Operand::of(kind));
+        all.insert(name, Operand { units: Units::None, ..Operand::of(kind) });
     }
     let claim = Operand { source: Source::Claim(String::new()), assurance: Enforced, ..Operand::text() };
     all.insert("ovc:".to_owned(), claim);
@@ -108,7 +121,8 @@ fn operand(name: &str, kind: Kind, told: Told, assurance: Assurance) -> Operand 
         },
     };
     let single = SINGLE.contains(&name) || !matches!(kind, Text | FieldPath | Any);
-    Operand { exchange_only: told == AtExchange, assurance, source, single, ..Operand::of(kind) }
+    let units = Units::None;
+    Operand { exchange_only: told == AtExchange, assurance, source, single, units, ..Operand::of(kind) }
 }
 
 #[cfg(test)]
@@ -123,6 +137,16 @@ mod tests {
         sorted.dedup();
         assert_eq!(names, sorted);
         assert_eq!(names.len(), 32);
+    }
+
+    #[test]
+    fn amounts_have_units_and_nothing_else_has() {
+        for (name, kind, _, _, units) in ODRL {
+            let measured = matches!(kind, Number | Duration) && name != "count";
+            assert!(units != Units::Any, "{name}");
+            assert!(!measured || units != Units::None, "{name}");
+            assert!(matches!(kind, Number | Duration | Any) || units == Units::None, "{name}");
+        }
     }
 
     #[test]
