@@ -26,7 +26,7 @@ use crate::net::outbound::{Outbound, OutboundPolicy};
 use crate::net::problem;
 use crate::net::reach::Network;
 use crate::net::tls::{ServerPem, ServerTls, certificates};
-use crate::store::Store;
+use crate::store::{Kept, Store};
 use crate::trust::Trust;
 use crate::xroad::client::XRoadClient;
 
@@ -38,13 +38,16 @@ mod ending;
 mod identities;
 mod offering;
 mod planes;
+mod replicas;
 mod security_server;
 mod trust;
 
 pub use ending::Ending;
 pub use offering::{automation, known_of, publishable};
 
-/// The file of the key that signs tokens and evidence, in the store's directory.
+use offering::Offering;
+
+/// The file of the key that signs tokens and evidence, in the directory of the keys.
 const KEY_FILE: &str = "signing-key.pem";
 
 /// How long the end waits for what goes on behind the calls.
@@ -60,8 +63,18 @@ pub fn evidence_directory(store: &Path) -> PathBuf {
 ///
 /// # Errors
 /// When it cannot be read or made.
-pub fn signer(store: &Path) -> Result<FileSigner> {
-    Ok(FileSigner::open_or_create(&store.join(KEY_FILE))?)
+pub fn signer(keys: &Path) -> Result<FileSigner> {
+    Ok(FileSigner::open_or_create(&keys.join(KEY_FILE))?)
+}
+
+/// Where the configured store is.
+#[must_use]
+pub fn kept(config: &Config) -> Kept<'_> {
+    let directory = &config.store.path;
+    match &config.store.postgres_url {
+        Some(url) => Kept::Shared { directory, url },
+        None => Kept::Directory(directory),
+    }
 }
 
 /// All rooms of a running connector.
@@ -79,6 +92,8 @@ pub struct Rooms {
     pub catalog: Catalog,
     /// The credentials of consumers.
     pub trust: Trust,
+    /// What the catalogue is made of.
+    offering: Offering,
     /// What happened.
     pub evidence: Evidence,
     /// Calls to peers.
@@ -137,7 +152,8 @@ pub async fn serve(config: Config, mut ending: Ending) -> Result<()> {
 pub async fn build(config: Config, public: SocketAddr) -> Result<Rooms> {
     let config = Arc::new(config);
     let clock = Clock::system();
-    let store = Store::open(&config.store.path).await?;
+    let store = Store::open_kept(kept(&config)).await?;
+    replicas::agree_on_keys(&config, &store).await?;
     let evidence_log = evidence_directory(&config.store.path);
     let evidence = Evidence::open(&evidence_log, EvidenceSettings::default(), clock.clone()).await?;
     let base = config.public.base(public);
@@ -148,11 +164,12 @@ pub async fn build(config: Config, public: SocketAddr) -> Result<Rooms> {
     let outbound = Outbound::new(outbound_policy(&config)?)?;
     let trust = trust::recall(&config, outbound.clone(), &store, clock.clone()).await?;
     let client = DspClient::new(outbound, Arc::clone(&callers), Arc::clone(&participants));
-    let catalog = offering::catalog(&config, &store, clock.clone()).await?;
+    let offering = Offering::lay_out(&config, &store, clock.clone()).await?;
+    let catalog = offering.catalog.clone();
     discovery::recall(&config, &catalog, &store).await?;
     let security_server = config.security_server.as_ref().map(security_server::client).transpose()?;
     let plane = match &security_server {
-        Some(client) => Some(data_plane(&config, client, &store, &catalog, &participants, &evidence, &clock).await?),
+        Some(client) => Some(data_plane(&config, client, &store, &offering, &participants, &evidence, &clock).await?),
         None => None,
     };
     let planes: Arc<dyn Planes> = match &plane {
@@ -172,6 +189,7 @@ pub async fn build(config: Config, public: SocketAddr) -> Result<Rooms> {
         engine,
         catalog,
         trust,
+        offering,
         evidence,
         client,
         participants,
@@ -185,18 +203,20 @@ async fn data_plane(
     config: &Config,
     client: &XRoadClient,
     store: &Store,
-    catalog: &Catalog,
+    offering: &Offering,
     participants: &Arc<Participants>,
     evidence: &Evidence,
     clock: &Clock,
 ) -> Result<DataPlane> {
-    let assets =
-        assets::AgreedAssets { store: store.clone(), catalog: catalog.clone(), participants: Arc::clone(participants) };
-    let signer: Arc<dyn Signer> = Arc::new(signer(&config.store.path)?);
+    let (catalog, participants) = (offering.catalog.clone(), Arc::clone(participants));
+    let assets = assets::AgreedAssets { store: store.clone(), catalog, participants };
+    let standings = store.standings().map(|standings| replicas::standings(standings, offering));
+    let signer: Arc<dyn Signer> = Arc::new(signer(config.store.keys())?);
     Ok(DataPlane::new(
         planes::settings(&config.data_plane),
         PlaneSurroundings {
             assets: Arc::new(assets),
+            standings,
             client: client.clone(),
             evidence: evidence.clone(),
             // Where replicas share a database: Counters::open_shared(options).
@@ -232,6 +252,7 @@ async fn run(
         let on_violation = planes::on_violation(rooms.config.enforcement);
         async move { engine.monitor(on_violation, stop).await }
     });
+    let hearing = tokio::spawn(replicas::hear(rooms.clone(), engine_stop.clone()));
     let discovering = tokio::spawn(discovery::keep_up(rooms.clone(), ready.clone(), stop.clone()));
     let following = tokio::spawn(trust::keep_up(rooms.clone(), stop.clone()));
     let limits = listener_limits(&rooms.config);
@@ -257,6 +278,7 @@ async fn run(
     engine_stop.cancel();
     working.await?;
     watching.await?;
+    hearing.await?;
     discovering.await?;
     following.await?;
     operator_stop.cancel();

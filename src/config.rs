@@ -143,6 +143,7 @@ impl Config {
                  read on the way; put a proxy that ends TLS before it, or listen on 127.0.0.1"
             ));
         }
+        warnings.extend(check::store_warning(self));
         warnings
     }
 

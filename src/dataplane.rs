@@ -56,12 +56,13 @@ mod purpose;
 mod refusal;
 mod release;
 mod request;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod token;
 mod window;
 
-pub use assets::{AssetError, Assets};
+pub use assets::{AssetError, Assets, Standing, Standings};
 pub use consent::{
     Consent, ConsentDeclaration, ConsentReference, ConsentService, ConsentSettings, ConsentUnavailable,
     ConsentValidator, Consents, SubjectPlace,
@@ -132,6 +133,8 @@ impl Default for DataPlaneSettings {
 pub struct Surroundings {
     /// Transfers, agreements and services.
     pub assets: Arc<dyn Assets>,
+    /// What other replicas committed, where there are any.
+    pub standings: Option<Arc<dyn Standings>>,
     /// The security server.
     pub client: XRoadClient,
     /// Where every exchange is recorded.
@@ -159,6 +162,7 @@ pub struct DataPlane(Arc<Inner>);
 struct Inner {
     settings: DataPlaneSettings,
     assets: Arc<dyn Assets>,
+    standings: Option<Arc<dyn Standings>>,
     client: XRoadClient,
     evidence: Evidence,
     counters: Counters,
@@ -190,6 +194,7 @@ impl DataPlane {
         Self(Arc::new(Inner {
             settings,
             assets: surroundings.assets,
+            standings: surroundings.standings,
             client: surroundings.client,
             evidence: surroundings.evidence,
             counters: surroundings.counters,
@@ -271,6 +276,7 @@ impl DataPlane {
     {
         let plane = &*self.0;
         let live = Arc::clone(&exchange.live);
+        standing::learn(plane, &live).await?;
         live.check(start)?;
         exchange.place = Some(capacity::take(plane, &live)?);
         let contract = contract::of(plane, &live).await?;

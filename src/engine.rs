@@ -32,6 +32,7 @@ mod monitor;
 mod obligations;
 mod receive_negotiation;
 mod receive_transfer;
+mod replicas;
 #[cfg(test)]
 mod tests;
 mod transition;
@@ -303,7 +304,7 @@ impl Default for Pace {
     fn default() -> Self {
         Self {
             workers: 64,
-            lease: Duration::from_secs(60),
+            lease: Duration::from_secs(30),
             delivery: Duration::from_secs(20),
             first_retry: Duration::from_millis(200),
             longest_retry: Duration::from_secs(60),
@@ -323,9 +324,10 @@ struct Inner {
     clock: Clock,
     pace: Pace,
     wake: Notify,
-    changes: broadcast::Sender<Pid>,
-    /// Agreements to be looked at again.
-    agreements: broadcast::Sender<AgreementKey>,
+    /// Processes that have changed; `None` stands for any.
+    changes: broadcast::Sender<Option<Pid>>,
+    /// Agreements to be looked at again; `None` stands for all.
+    agreements: broadcast::Sender<Option<AgreementKey>>,
 }
 
 impl Engine {
@@ -416,7 +418,7 @@ impl Engine {
             loop {
                 match tokio::time::timeout_at(deadline, changes.recv()).await {
                     Err(_) => return Ok(process),
-                    Ok(Ok(changed)) if changed != *pid => {}
+                    Ok(Ok(Some(changed))) if changed != *pid => {}
                     Ok(_) => break,
                 }
             }
@@ -428,9 +430,9 @@ impl Engine {
         if process.kind() == ProcessKind::Transfer {
             self.0.surroundings.planes.changed(process);
         }
-        let _ = self.0.changes.send(process.pid.clone());
+        let _ = self.0.changes.send(Some(process.pid.clone()));
         if let Some(key) = to_be_watched(process) {
-            let _ = self.0.agreements.send(key);
+            let _ = self.0.agreements.send(Some(key));
         }
         self.0.wake.notify_one();
         let (kind, state) = (process.kind().as_str(), process.state.as_str());

@@ -1,37 +1,64 @@
 //! The one store: what must survive a crash.
 //!
-//! SQLite in WAL mode with full synchronisation: a committed transaction survives power loss. One connection writes, a few read.
-//! All SQL is portable text with `$n` parameters, so that PostgreSQL can follow. A lock file keeps a second process out.
+//! Embedded, it is SQLite in WAL mode with full synchronisation: a committed transaction survives power loss. One connection writes, a
+//! few read; a lock file keeps a second process out. Or several replicas share a PostgreSQL database: then what a transaction reads for
+//! a change is locked until its end, claims on processes are in their rows, and replicas tell each other of what they committed.
+//! The statements are the same text.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection as _, Sqlite, Transaction};
+use secrecy::SecretString;
+use sqlx::postgres::{PgConnectOptions, PgPool};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection as _, PgConnection};
 
 mod agreements;
 mod documents;
 mod infringements;
 mod leases;
+mod notices;
 mod obligations;
 mod outbox;
+mod postgres;
 mod processes;
+mod shared;
+mod sql;
 #[cfg(test)]
 mod tests;
 
 pub use documents::DocumentKind;
 pub use infringements::InfringementQuery;
 pub use leases::Claimed;
+pub use notices::{Notice, Notices};
 pub use obligations::ObligationQuery;
 pub use outbox::Work;
 pub use processes::{HistoryEntry, PlannedStep, Transition, Waiting};
+pub use shared::{Standing, Standings};
 
-use leases::Leases;
+use leases::{InMemory, InRows, Leases};
+use sql::{Pool, Transaction, query};
 
 /// How long to wait for a database that another one writes to.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Connections of one replica for changes, for reading, and for asking where transfers stand, which must not wait for the others.
+const CONNECTIONS: (u32, u32, u32) = (6, 6, 6);
+
+/// Where a store is.
+#[derive(Clone, Copy, Debug)]
+pub enum Kept<'a> {
+    /// In a directory of one process.
+    Directory(&'a Path),
+    /// In a PostgreSQL database of several replicas.
+    Shared {
+        /// The directory of this replica.
+        directory: &'a Path,
+        /// The database's URL.
+        url: &'a SecretString,
+    },
+}
 
 /// Why the store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +75,15 @@ pub enum StoreError {
     /// The directory cannot be made or opened.
     #[error("the store directory {0} cannot be used: {1}")]
     Directory(PathBuf, std::io::Error),
+    /// The URL of the database cannot be read.
+    #[error("the URL of the database cannot be read; expected postgres://user:password@host/database")]
+    Url,
+    /// Replicas that share a database do not have in common what they must.
+    #[error(
+        "the {0} is another one than that of the replicas that use this database; copy the key file of one of them, or name the \
+         directory where they have it in store.keys-path"
+    )]
+    Different(&'static str),
     /// A row holds something this program did not write.
     #[error("a stored {0} cannot be read")]
     Corrupt(&'static str),
@@ -59,14 +95,44 @@ pub enum StoreError {
 /// The store of one Sliproad process. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
-    write: SqlitePool,
-    read: SqlitePool,
+    write: Pool,
+    read: Pool,
     leases: Arc<Leases>,
+    shared: Option<Arc<Shared>>,
     _lock: Arc<File>,
 }
 
+/// What a replica has beside the embedded store.
+#[derive(Debug)]
+struct Shared {
+    /// Names this replica, over restarts too.
+    replica: String,
+    calls: PgPool,
+    options: Hidden,
+}
+
+/// What has a password in it.
+struct Hidden(PgConnectOptions);
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hidden")
+    }
+}
+
 impl Store {
-    /// Opens the store in `directory`, making it when it is not there, and brings its schema up to date.
+    /// Opens a store where it is kept.
+    ///
+    /// # Errors
+    /// As [`Store::open`] and [`Store::open_shared`].
+    pub async fn open_kept(kept: Kept<'_>) -> Result<Self, StoreError> {
+        match kept {
+            Kept::Directory(directory) => Self::open(directory).await,
+            Kept::Shared { directory, url } => Self::open_shared(directory, url).await,
+        }
+    }
+
+    /// Opens the embedded store in `directory`, making it when it is not there, and brings its schema up to date.
     ///
     /// # Errors
     /// [`StoreError`]; `InUse` when another process has it open.
@@ -85,9 +151,42 @@ impl Store {
             Box::pin(async move { Ok(usable) })
         });
         let write = pool.connect_with(options.clone()).await?;
-        sqlx::migrate!("src/store/migrations").run(&write).await?;
+        sqlx::migrate!("src/store/migrations/sqlite").run(&write).await?;
         let read = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await?;
-        Ok(Self { write, read, leases: Arc::default(), _lock: Arc::new(lock) })
+        Ok(Self {
+            write: Pool::Sqlite(write),
+            read: Pool::Sqlite(read),
+            leases: Arc::new(Leases::Memory(InMemory::default())),
+            shared: None,
+            _lock: Arc::new(lock),
+        })
+    }
+
+    /// Opens the store in the PostgreSQL database at `url`, which other replicas may have open, and brings its schema up to date.
+    /// `directory` is this replica's own.
+    ///
+    /// # Errors
+    /// [`StoreError`]; `InUse` when another process has the directory.
+    pub async fn open_shared(directory: &Path, url: &SecretString) -> Result<Self, StoreError> {
+        let lock = lock(directory)?;
+        let replica = replica(directory).map_err(|e| StoreError::Directory(directory.to_owned(), e))?;
+        let options = postgres::options(url)?;
+        // One replica after another, and for as long as it takes.
+        let mut connection = PgConnection::connect_with(&options).await?;
+        sqlx::migrate!("src/store/migrations/postgres").run(&mut connection).await?;
+        connection.close().await?;
+        let options = postgres::limited(options);
+        let [write, read, calls] =
+            [CONNECTIONS.0, CONNECTIONS.1, CONNECTIONS.2].map(|most| postgres::pool(&options, most));
+        let write = Pool::Postgres(write);
+        let leases = InRows::of(replica.clone(), &write).await?;
+        Ok(Self {
+            write,
+            read: Pool::Postgres(read),
+            leases: Arc::new(Leases::Rows(leases)),
+            shared: Some(Arc::new(Shared { replica, calls, options: Hidden(options) })),
+            _lock: Arc::new(lock),
+        })
     }
 
     /// Begins a writing transaction; dropping it without [`Tx::commit`] undoes it.
@@ -95,26 +194,110 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
-        Ok(Tx(self.write.begin_with("BEGIN IMMEDIATE").await?, Arc::clone(&self.leases)))
+        let transaction = match &self.write {
+            Pool::Sqlite(pool) => Transaction::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
+            Pool::Postgres(pool) => Transaction::Postgres(pool.begin().await?),
+        };
+        let (leases, shared) = (Arc::clone(&self.leases), self.shared.clone());
+        Ok(Tx { transaction, leases, shared, told: Vec::new() })
+    }
+
+    /// What other replicas commit; `None` for an embedded store, which has none.
+    #[must_use]
+    pub fn notices(&self) -> Option<Notices> {
+        self.shared.as_ref().map(|shared| Notices::new(shared.replica.clone(), &shared.options.0))
     }
 
     /// Closes all connections after their work.
     pub async fn close(&self) {
         self.read.close().await;
         self.write.close().await;
+        if let Some(shared) = &self.shared {
+            shared.calls.close().await;
+        }
     }
 }
 
-/// A writing transaction: all of its changes happen, or none.
-pub struct Tx(Transaction<'static, Sqlite>, Arc<Leases>);
+/// A writing transaction: all of its changes happen, or none. What it reads for a change nobody else changes meanwhile.
+pub struct Tx {
+    transaction: Transaction,
+    leases: Arc<Leases>,
+    shared: Option<Arc<Shared>>,
+    /// What other replicas are to know of it.
+    told: Vec<Notice>,
+}
 
 impl Tx {
     /// Makes the changes durable.
     ///
     /// # Errors
     /// When the database does not take them; then none of them happened.
-    pub async fn commit(self) -> Result<(), StoreError> {
-        Ok(self.0.commit().await?)
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        if let Some(shared) = self.shared.take() {
+            self.number_news().await?;
+            notices::tell(&mut self.transaction, &shared.replica, std::mem::take(&mut self.told)).await?;
+        }
+        Ok(self.transaction.commit().await?)
+    }
+
+    /// Other replicas are to know, once this is committed.
+    fn tell(&mut self, notice: Notice) {
+        if self.shared.is_some() && !self.told.contains(&notice) {
+            self.told.push(notice);
+        }
+    }
+
+    /// Lets the numbers grow by which running calls know that they have to ask again.
+    async fn number_news(&mut self) -> Result<(), StoreError> {
+        for notice in &self.told {
+            match notice {
+                Notice::Agreement(key) => {
+                    query("UPDATE agreement SET news = news + 1 WHERE participant = $1 AND role = $2 AND id = $3")
+                        .bind(key.participant.as_str())
+                        .bind(key.role.as_str())
+                        .bind(key.id.as_str())
+                        .execute(&mut self.transaction)
+                        .await?;
+                }
+                Notice::Documents => {
+                    query("UPDATE revision SET documents = documents + 1").execute(&mut self.transaction).await?;
+                }
+                Notice::Process(..) | Notice::Anything => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// What makes a SELECT keep its row from all others until the end of the transaction. Writers of the embedded store come one after
+    /// another anyway.
+    const fn for_update(&self) -> &'static str {
+        match &self.transaction {
+            Transaction::Sqlite(_) => "",
+            Transaction::Postgres(_) => " FOR UPDATE",
+        }
+    }
+
+    /// Keeps all others from what these words name, whether or not there is a row of it, until the end of the transaction.
+    async fn lock(&mut self, words: &[&str]) -> Result<(), StoreError> {
+        if let Transaction::Postgres(_) = &self.transaction {
+            let sql = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
+            query(sql).bind(format!("sliproad {words:?}")).execute(&mut self.transaction).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The name of the replica that has this directory; given at its first start.
+fn replica(directory: &Path) -> std::io::Result<String> {
+    let file = directory.join("replica");
+    match std::fs::read_to_string(&file) {
+        Ok(name) if !name.trim().is_empty() => Ok(name.trim().to_owned()),
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e),
+        _ => {
+            let name = uuid::Uuid::now_v7().to_string();
+            std::fs::write(&file, &name)?;
+            Ok(name)
+        }
     }
 }
 

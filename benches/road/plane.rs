@@ -155,6 +155,7 @@ async fn provide(backend: &str, directory: &Path) -> Result<()> {
     let agreement = agreement();
     let surroundings = Surroundings {
         assets: Arc::new(Shelf(format!("http://{address}/agency"), agreement.clone())),
+        standings: None,
         client: XRoadClient::new(&XRoadConfig { server, tls: None, limits: Limits::default() })?,
         evidence: Evidence::open(&log, EvidenceSettings::default(), Clock::system()).await?,
         counters: Counters::open(directory).await?,

@@ -224,10 +224,11 @@ impl fmt::Debug for FileSigner {
     }
 }
 
-/// Written beside and moved into place, so that a crash leaves no half key.
+/// Written beside and linked into place, so that a crash leaves no half key, and of several that start at once the first one's key
+/// stands.
 fn create(path: &Path) -> std::io::Result<()> {
     let pair = EcKeyPair::generate(EcCurve::P256).map_err(std::io::Error::other)?;
-    let beside = path.with_extension("new");
+    let beside = path.with_extension(format!("new-{}", std::process::id()));
     match fs::remove_file(&beside) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
         _ => {}
@@ -235,7 +236,12 @@ fn create(path: &Path) -> std::io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
     file.write_all(&pair.to_pem_private_key())?;
     file.sync_all()?;
-    fs::rename(&beside, path)?;
+    let made = fs::hard_link(&beside, path);
+    fs::remove_file(&beside)?;
+    match made {
+        Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => return Err(e),
+        _ => {}
+    }
     path.parent().filter(|p| !p.as_os_str().is_empty()).map_or(Ok(()), |directory| File::open(directory)?.sync_all())
 }
 

@@ -1,9 +1,12 @@
-//! Catalogue, automation rules and imported agreements from the configuration, and what was added or removed through the API.
+//! Catalogue, automation rules and imported agreements from the configuration, and what was added or removed through the API of any
+//! replica.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 use crate::catalog::{
     self, AssetDefinition, Attestation, Catalog, CatalogError, CounterpartyDefinition, Metadata, OfferDefinition,
@@ -17,7 +20,7 @@ use crate::model::ids::ParticipantId;
 use crate::model::negotiation::Role;
 use crate::policy::{Invalid, Phase, Registry, World};
 use crate::schemas::check_offer;
-use crate::store::{DocumentKind, Store};
+use crate::store::{DocumentKind, Standings, Store};
 
 #[cfg(test)]
 mod tests;
@@ -49,20 +52,63 @@ fn offer_check(offer: &Value) -> Vec<Invalid> {
     told.collect()
 }
 
-/// The catalogue as configured, with what the API added or removed laid over it.
-pub(super) async fn catalog(config: &Config, store: &Store, clock: Clock) -> Result<Catalog> {
-    let publishers = config.participant.iter().map(publisher).collect();
-    let catalog = Catalog::new(publishers, config.registry(), offer_check, clock);
-    catalog.attest(config.counterparty.iter().map(|c| attestation(config, c)).collect());
-    for (id, counterparty) in store.documents(DocumentKind::Counterparty).await? {
-        let definition: CounterpartyDefinition = serde_json::from_value(counterparty)
-            .with_context(|| format!("the stored counterparty {id} cannot be read"))?;
-        catalog.put_attestation(definition.attestation(&id, catalog.registry()));
+/// What the catalogue is made of: the configuration, and what the API added or removed. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Offering {
+    pub(super) catalog: Catalog,
+    config: Arc<Config>,
+    store: Store,
+    /// The number of the documents that the catalogue has taken up; held while it takes them up.
+    taken_up: Arc<Mutex<i64>>,
+}
+
+impl Offering {
+    /// The catalogue as configured, with what the API added or removed laid over it.
+    pub(super) async fn lay_out(config: &Arc<Config>, store: &Store, clock: Clock) -> Result<Self> {
+        let publishers = config.participant.iter().map(publisher).collect();
+        let catalog = Catalog::new(publishers, config.registry(), offer_check, clock);
+        forget_what_the_file_forgot(config, store).await?;
+        let taken_up = Arc::new(Mutex::new(i64::MIN));
+        let offering = Self { catalog, config: Arc::clone(config), store: store.clone(), taken_up };
+        offering.take_up().await?;
+        Ok(offering)
     }
-    let left_out = put_policies(config, store, &catalog).await?;
-    put_assets(config, store, &catalog).await?;
-    put_offers(config, store, &catalog, &left_out).await?;
-    Ok(catalog)
+
+    /// Lays everything out again unless the catalogue has what was known at that number of the documents; whether it did.
+    pub(super) async fn take_up_since(&self, standings: &Standings, documents: i64) -> Result<bool> {
+        let mut taken_up = self.taken_up.lock().await;
+        if *taken_up >= documents {
+            return Ok(false);
+        }
+        let number = standings.documents().await?;
+        self.take_up().await?;
+        *taken_up = number;
+        Ok(true)
+    }
+
+    async fn take_up(&self) -> Result<()> {
+        let (config, store, catalog) = (&*self.config, &self.store, &self.catalog);
+        let mut vouched: BTreeMap<String, Attestation> = BTreeMap::new();
+        for counterparty in &config.counterparty {
+            vouched.insert(counterparty.id.clone(), attestation(config, counterparty));
+        }
+        for (id, counterparty) in store.documents(DocumentKind::Counterparty).await? {
+            let definition: CounterpartyDefinition = serde_json::from_value(counterparty)
+                .with_context(|| format!("the stored counterparty {id} cannot be read"))?;
+            vouched.insert(id.clone(), definition.attestation(&id, catalog.registry()));
+        }
+        catalog.attest(vouched.into_values().collect());
+        let left_out = put_policies(config, store, catalog).await?;
+        put_assets(config, store, catalog).await?;
+        put_offers(config, store, catalog, &left_out).await?;
+        // Offers are gone by now that named them.
+        for (id, _) in catalog.policies().into_iter().filter(|(id, _)| left_out.contains(id)) {
+            if let Err(error) = catalog.remove_policy(&id) {
+                tracing::error!(%error, "a policy was removed, and is still named");
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Where a definition comes from: what the API said last goes before the file.
@@ -89,13 +135,27 @@ async fn laid_over<T>(
                 tracing::info!(id, ?kind, "left out of the file: it was removed through the management API");
                 all.insert(id, From::Removed);
             }
-            // The file has forgotten it too: what it says of that name later is new.
-            (true, false) => {
+            (true, false) => {}
+        }
+    }
+    Ok(all)
+}
+
+/// What was removed through the API and the file has forgotten too is forgotten: what the file says of that name later is new.
+async fn forget_what_the_file_forgot(config: &Config, store: &Store) -> Result<()> {
+    let policies: BTreeSet<String> = config.policy.iter().map(|policy| policy.id.clone()).collect();
+    let assets = config.asset.iter().map(|asset| asset.dataset().to_string()).collect();
+    let offers = config.offer.iter().map(|offer| offer.id.to_string()).collect();
+    for (kind, known) in
+        [(DocumentKind::Policy, policies), (DocumentKind::Asset, assets), (DocumentKind::Offer, offers)]
+    {
+        for (id, body) in store.documents(kind).await? {
+            if body.is_null() && !known.contains(&id) {
                 store.remove_document(kind, &id).await?;
             }
         }
     }
-    Ok(all)
+    Ok(())
 }
 
 /// Puts the policies in; the names of those that are left out come back.
@@ -129,7 +189,9 @@ async fn put_assets(config: &Config, store: &Store, catalog: &Catalog) -> Result
             From::Api(asset) => catalog.put_asset(
                 serde_json::from_value(asset).with_context(|| format!("the stored asset {id} cannot be read"))?,
             ),
-            From::Removed => {}
+            From::Removed => {
+                catalog.remove_asset(&id.into());
+            }
         }
     }
     Ok(())
@@ -145,8 +207,14 @@ async fn put_offers(config: &Config, store: &Store, catalog: &Catalog, left_out:
                     serde_json::from_value(offer).with_context(|| format!("the stored offer {id} cannot be read"))?;
                 (catalog.put_offer(offer), true)
             }
-            From::Removed => continue,
+            From::Removed => {
+                catalog.remove_offer(&id.into());
+                continue;
+            }
         };
+        if put.is_err() {
+            catalog.remove_offer(&id.clone().into());
+        }
         match put {
             Ok(()) => {}
             Err(error) if stored => tracing::error!(%error, "a stored offer is left out"),

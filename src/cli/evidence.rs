@@ -43,7 +43,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<u8> {
     match command {
         Command::Export { config, out } => {
             let config = Config::load(&config)?;
-            let signer = crate::app::signer(&config.store.path)?;
+            let signer = crate::app::signer(config.store.keys())?;
             let log = crate::app::evidence_directory(&config.store.path);
             let records = crate::evidence::export(&log, &out, &signer, Clock::system().now()).await?;
             println!("{records} records exported to {}", out.display());

@@ -13,7 +13,10 @@ mod consent;
 mod credentials;
 mod files;
 mod policies;
+mod store;
 mod vocabulary;
+
+pub(super) use store::warning as store_warning;
 
 /// The shortest key or token that is taken, in characters: shorter ones are too easily guessed.
 pub(super) const SHORTEST_SECRET: usize = 8;
@@ -25,6 +28,7 @@ pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
         security_server(server, findings);
     }
     files::check(config, findings);
+    store::check(config, findings);
     management_key(config, findings);
     participants(config, findings);
     peers(config, findings);
@@ -107,7 +111,7 @@ fn management_key(config: &Config, findings: &mut Findings<'_>) {
         }
         Some(_) => {}
         None => {
-            if let Err(error) = secret::kept_management_key(&config.store.path) {
+            if let Err(error) = secret::kept_management_key(config.store.keys()) {
                 findings.add(&at(field), error.to_string());
             }
         }

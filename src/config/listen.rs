@@ -1,7 +1,7 @@
 //! Listeners, store, end and log of the process.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -123,13 +123,30 @@ impl Default for Management {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct StoreSettings {
-    /// A directory for this process alone; made when it is not there.
+    /// A directory for this process alone; made when it is not there. With PostgreSQL it holds the evidence log of this replica.
     pub path: PathBuf,
+    /// The directory of the keys that all replicas have in common: `signing-key.pem`, `pseudonym-key` and, unless it is set otherwise,
+    /// `management-api-key`. `path` when absent.
+    pub keys_path: Option<PathBuf>,
+    /// A file with the URL of a PostgreSQL database, such as `postgres://user:password@host/database`, that several replicas share in
+    /// place of an embedded one of each.
+    pub postgres_url_file: Option<PathBuf>,
+    /// What that file holds.
+    #[serde(skip)]
+    pub postgres_url: Option<SecretString>,
 }
 
 impl Default for StoreSettings {
     fn default() -> Self {
-        Self { path: PathBuf::from("sliproad-store") }
+        Self { path: PathBuf::from("sliproad-store"), keys_path: None, postgres_url_file: None, postgres_url: None }
+    }
+}
+
+impl StoreSettings {
+    /// The directory of the keys.
+    #[must_use]
+    pub fn keys(&self) -> &Path {
+        self.keys_path.as_deref().unwrap_or(&self.path)
     }
 }
 

@@ -50,7 +50,12 @@ fn start_paths_at(config: &mut Config, base: &Path) {
     let peers = identity.peer.iter_mut().flat_map(|p| [&mut p.token_file, &mut p.send_file]);
     let optional = server
         .chain(peers)
-        .chain([&mut management.api_key_file, &mut outbound.ca_file])
+        .chain([
+            &mut management.api_key_file,
+            &mut outbound.ca_file,
+            &mut store.keys_path,
+            &mut store.postgres_url_file,
+        ])
         .chain(policy.iter_mut().map(|p| &mut p.file))
         .filter_map(Option::as_mut);
     for path in tls.chain([&mut store.path]).chain(optional) {

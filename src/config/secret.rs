@@ -17,7 +17,7 @@ const LARGEST_SECRET: u64 = 64 * 1024;
 const LARGEST_POLICY: u64 = 1024 * 1024;
 
 impl Config {
-    /// The key of the management API: as configured, or else the one kept beside the store, which is made (mode 0600) when there is
+    /// The key of the management API: as configured, or else the one kept with the other keys, which is made (mode 0600) when there is
     /// none yet.
     ///
     /// # Errors
@@ -25,21 +25,21 @@ impl Config {
     pub fn management_key(&self) -> io::Result<SecretString> {
         match &self.management.api_key {
             Some(key) => Ok(key.clone()),
-            None => kept_key(&self.store.path, MANAGEMENT_KEY),
+            None => kept_key(self.store.keys(), MANAGEMENT_KEY),
         }
     }
 
-    /// The key of pseudonyms, kept beside the store and made (mode 0600) when there is none yet. Without it nobody can make the same
+    /// The key of pseudonyms, kept with the other keys and made (mode 0600) when there is none yet. Without it nobody can make the same
     /// pseudonym of a value again, so it belongs into backups.
     ///
     /// # Errors
     /// When its file can be neither read nor made.
     pub fn pseudonym_key(&self) -> io::Result<SecretString> {
-        kept_key(&self.store.path, "pseudonym-key")
+        kept_key(self.store.keys(), "pseudonym-key")
     }
 }
 
-/// The management key that is kept beside the store, if there is one.
+/// The management key that is kept with the others, if there is one.
 ///
 /// # Errors
 /// When it cannot be read or is too short to be one.
@@ -75,12 +75,18 @@ fn kept_key(directory: &Path, name: &str) -> io::Result<SecretString> {
         None => {
             let key = hex::encode(rand::random::<[u8; 32]>());
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-            let beside = path.with_extension("new");
+            let beside = path.with_extension(format!("new-{}", std::process::id()));
             let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
             file.write_all(key.as_bytes())?;
             file.sync_all()?;
-            std::fs::rename(&beside, &path)?;
-            Ok(SecretString::from(key))
+            // Replicas that share the directory may start at once: the first one's key is everybody's.
+            let made = std::fs::hard_link(&beside, &path);
+            std::fs::remove_file(&beside)?;
+            match made {
+                Ok(()) => Ok(SecretString::from(key)),
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => kept_key(directory, name),
+                Err(e) => Err(e),
+            }
         }
     }
 }
@@ -89,6 +95,8 @@ fn kept_key(directory: &Path, name: &str) -> io::Result<SecretString> {
 pub(super) fn read_files(config: &mut Config, findings: &mut Findings<'_>) {
     let management = &mut config.management;
     one(&mut management.api_key, management.api_key_file.as_deref(), at("management"), "api-key", findings);
+    let store = &mut config.store;
+    one(&mut store.postgres_url, store.postgres_url_file.as_deref(), at("store"), "postgres-url", findings);
     for (n, peer) in config.identity.peer.iter_mut().enumerate() {
         let place = at("identity.peer").index(n);
         one(&mut peer.token, peer.token_file.as_deref(), place.clone(), "token", findings);

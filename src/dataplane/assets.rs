@@ -46,6 +46,25 @@ pub trait Assets: Send + Sync {
     fn world(&self, agreement: &Agreement) -> World;
 }
 
+/// Where a transfer stands by what was committed anywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The version of its process; state and starts are the same while it is.
+    pub version: i64,
+    /// Grows whenever something else is known than before: of the agreement, of its duties, of the consumer.
+    pub news: i64,
+}
+
+/// What other replicas committed, asked for every call.
+#[async_trait]
+pub trait Standings: Send + Sync {
+    /// Where a transfer stands at this moment.
+    ///
+    /// # Errors
+    /// When nobody can tell now.
+    async fn of(&self, transfer: &Pid) -> Result<Standing, AssetError>;
+}
+
 /// Why something is not to be had.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum AssetError {

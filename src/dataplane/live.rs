@@ -2,7 +2,7 @@
 //! way that have not been forwarded yet.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::task::{Context, Poll};
 
@@ -36,6 +36,8 @@ pub(super) struct Live {
     pub(super) contract: OnceCell<Arc<Contract>>,
     /// Grows whenever something new is reported of the agreement's duties.
     pub(super) news: AtomicU64,
+    /// The number of the news that was heard of from other replicas.
+    heard: AtomicI64,
     /// Places for calls under way.
     pub(super) places: Arc<Semaphore>,
     standing: RwLock<Standing>,
@@ -73,6 +75,7 @@ impl Live {
             endpoint,
             contract: OnceCell::new(),
             news: AtomicU64::new(0),
+            heard: AtomicI64::new(i64::MIN),
             places: capacity::places(most_calls),
             standing: RwLock::new(standing),
         })
@@ -84,6 +87,20 @@ impl Live {
     /// 401 for a token of an earlier start, 403 for a transfer that is not started.
     pub(super) fn check(&self, start: u32) -> Result<(), Refusal> {
         self.standing.read().unwrap_or_else(PoisonError::into_inner).check(start)
+    }
+
+    /// The version that is known of it.
+    pub(super) fn version(&self) -> i64 {
+        self.standing.read().unwrap_or_else(PoisonError::into_inner).version
+    }
+
+    /// Takes over that there are so many news in all.
+    pub(super) fn hear(&self, news: i64) {
+        if self.heard.load(Ordering::Acquire) < news {
+            // First, so that no call finds the number heard and its news unknown; who comes at once asks once more.
+            self.news.fetch_add(1, Ordering::AcqRel);
+            self.heard.fetch_max(news, Ordering::AcqRel);
+        }
     }
 
     /// Polls `begin` while no change of the transfer can come between the check and the poll.

@@ -83,7 +83,7 @@ impl Engine {
         let peer_pid = acknowledgement.peer_pid.as_ref();
         tx.delivered(&process.pid, lease, number, peer_pid, self.0.clock.now()).await?;
         tx.commit().await?;
-        let _ = self.0.changes.send(process.pid.clone());
+        let _ = self.0.changes.send(Some(process.pid.clone()));
         Ok(true)
     }
 

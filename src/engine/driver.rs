@@ -100,12 +100,15 @@ impl Engine {
                 }
             }
         }
-        self.0.store.release(pid, lease);
+        if let Err(error) = self.0.store.release(pid, lease).await {
+            tracing::warn!(%pid, %error, "a claim could not be given back and will lapse");
+        }
     }
 
     /// One piece of work; whether there may be more.
     async fn work_once(&self, pid: &Pid, lease: &str) -> Result<bool, StoreError> {
-        let Some(work) = self.0.store.work(pid, lease).await? else { return Ok(false) };
+        let until = self.0.clock.now().plus_millis(millis(self.0.pace.lease));
+        let Some(work) = self.0.store.work(pid, lease, until).await? else { return Ok(false) };
         match plan(&work, self.0.clock.now()) {
             Doing::Deliver => self.deliver(work, lease).await,
             Doing::Step(step) => self.take_step(&work.process, &step).await,

@@ -83,8 +83,8 @@ impl Engine {
                 biased;
                 () = stop.cancelled() => {}
                 told = news.recv() => match told {
-                    Ok(key) => self.look(&mut calendar, &key, on_violation).await,
-                    Err(RecvError::Lagged(_)) => afresh = true,
+                    Ok(Some(key)) => self.look(&mut calendar, &key, on_violation).await,
+                    Ok(None) | Err(RecvError::Lagged(_)) => afresh = true,
                     Err(RecvError::Closed) => return,
                 },
                 () = std::future::ready(()), if due.is_some() => {
@@ -105,7 +105,7 @@ impl Engine {
         self.0.surroundings.planes.facts_changed();
         for key in self.0.store.agreements_in_force().await? {
             // Nobody may be watching; what is lost in a crowd is made up for by looking at all.
-            let _ = self.0.agreements.send(key);
+            let _ = self.0.agreements.send(Some(key));
         }
         Ok(())
     }

@@ -132,7 +132,7 @@ impl Engine {
     /// Tells data plane and monitor that something about an agreement's duties has changed.
     pub(super) fn tell_of_agreement(&self, key: AgreementKey) {
         self.0.surroundings.planes.reported(&key);
-        let _ = self.0.agreements.send(key);
+        let _ = self.0.agreements.send(Some(key));
     }
 }
 

@@ -72,7 +72,7 @@ impl ObligationState {
 }
 
 /// An agreement as one of the participants served here keeps it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AgreementKey {
     /// Who keeps it.
     pub participant: ParticipantId,

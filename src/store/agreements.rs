@@ -1,9 +1,8 @@
 //! Agreements, kept for as long as the store is.
 
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
-
+use super::notices::Notice;
 use super::processes::read_role;
+use super::sql::{Row, query};
 use super::{Store, StoreError, Tx};
 use crate::model::agreement::Agreement;
 use crate::model::ids::{AgreementId, ParticipantId, Pid};
@@ -19,9 +18,8 @@ impl Store {
     /// # Errors
     /// When the database fails or the row cannot be read.
     pub async fn agreement(&self, id: &AgreementId) -> Result<Option<Agreement>, StoreError> {
-        let sql =
-            sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM agreement WHERE id = $1 ORDER BY role DESC LIMIT 1"));
-        let row = sqlx::query(sql).bind(id.as_str()).fetch_optional(&self.read).await?;
+        let sql = format!("SELECT {COLUMNS} FROM agreement WHERE id = $1 ORDER BY role DESC LIMIT 1");
+        let row = query(sql).bind(id.as_str()).fetch_optional(&self.read).await?;
         row.as_ref().map(read_agreement).transpose()
     }
 
@@ -35,10 +33,8 @@ impl Store {
         role: Role,
         id: &AgreementId,
     ) -> Result<Option<Agreement>, StoreError> {
-        let sql = sqlx::AssertSqlSafe(format!(
-            "SELECT {COLUMNS} FROM agreement WHERE participant = $1 AND role = $2 AND id = $3"
-        ));
-        let row = sqlx::query(sql)
+        let sql = format!("SELECT {COLUMNS} FROM agreement WHERE participant = $1 AND role = $2 AND id = $3");
+        let row = query(sql)
             .bind(participant.as_str())
             .bind(role.as_str())
             .bind(id.as_str())
@@ -52,9 +48,8 @@ impl Store {
     /// # Errors
     /// As [`Store::agreement`].
     pub async fn agreement_as_consumer(&self, id: &AgreementId) -> Result<Option<Agreement>, StoreError> {
-        let sql =
-            sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM agreement WHERE id = $1 AND role = 'consumer' LIMIT 1"));
-        let row = sqlx::query(sql).bind(id.as_str()).fetch_optional(&self.read).await?;
+        let sql = format!("SELECT {COLUMNS} FROM agreement WHERE id = $1 AND role = 'consumer' LIMIT 1");
+        let row = query(sql).bind(id.as_str()).fetch_optional(&self.read).await?;
         row.as_ref().map(read_agreement).transpose()
     }
 
@@ -64,12 +59,12 @@ impl Store {
     /// As [`Store::agreement`].
     pub async fn agreements_in_force(&self) -> Result<Vec<AgreementKey>, StoreError> {
         let sql = "SELECT participant, role, id FROM agreement WHERE live = 1";
-        let rows = sqlx::query(sql).fetch_all(&self.read).await?;
-        let key = |row: &SqliteRow| {
+        let rows = query(sql).fetch_all(&self.read).await?;
+        let key = |row: &Row| {
             Ok(AgreementKey {
-                participant: row.try_get::<String, _>(0)?.into(),
+                participant: row.try_get::<String>(0)?.into(),
                 role: read_role(row.try_get(1)?).ok_or(StoreError::Corrupt("agreement"))?,
-                id: row.try_get::<String, _>(2)?.into(),
+                id: row.try_get::<String>(2)?.into(),
             })
         };
         rows.iter().map(key).collect()
@@ -80,10 +75,8 @@ impl Store {
     /// # Errors
     /// As [`Store::agreement`].
     pub async fn agreement_copies(&self, id: &AgreementId) -> Result<Vec<Agreement>, StoreError> {
-        let sql = sqlx::AssertSqlSafe(format!(
-            "SELECT {COLUMNS} FROM agreement WHERE id = $1 ORDER BY role DESC, participant"
-        ));
-        let rows = sqlx::query(sql).bind(id.as_str()).fetch_all(&self.read).await?;
+        let sql = format!("SELECT {COLUMNS} FROM agreement WHERE id = $1 ORDER BY role DESC, participant");
+        let rows = query(sql).bind(id.as_str()).fetch_all(&self.read).await?;
         rows.iter().map(read_agreement).collect()
     }
 
@@ -92,11 +85,11 @@ impl Store {
     /// # Errors
     /// As [`Store::agreement`].
     pub async fn agreements(&self, after: Option<&AgreementKey>, limit: u32) -> Result<Vec<Agreement>, StoreError> {
-        let sql = sqlx::AssertSqlSafe(format!(
+        let sql = format!(
             "SELECT {COLUMNS} FROM agreement WHERE (id, role, participant) > ($1, $2, $3) \
              ORDER BY id, role, participant LIMIT $4"
-        ));
-        let rows = sqlx::query(sql)
+        );
+        let rows = query(sql)
             .bind(after.map_or("", |key| key.id.as_str()))
             .bind(after.map_or("", |key| key.role.as_str()))
             .bind(after.map_or("", |key| key.participant.as_str()))
@@ -118,14 +111,14 @@ impl Tx {
         role: Role,
         id: &AgreementId,
     ) -> Result<Option<Agreement>, StoreError> {
-        let sql = sqlx::AssertSqlSafe(format!(
-            "SELECT {COLUMNS} FROM agreement WHERE participant = $1 AND role = $2 AND id = $3"
-        ));
-        let row = sqlx::query(sql)
+        let key = AgreementKey { participant: participant.clone(), role, id: id.clone() };
+        self.lock_agreement(&key).await?;
+        let sql = format!("SELECT {COLUMNS} FROM agreement WHERE participant = $1 AND role = $2 AND id = $3");
+        let row = query(sql)
             .bind(participant.as_str())
             .bind(role.as_str())
             .bind(id.as_str())
-            .fetch_optional(&mut *self.0)
+            .fetch_optional(&mut self.transaction)
             .await?;
         row.as_ref().map(read_agreement).transpose()
     }
@@ -135,7 +128,8 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn put_agreement(&mut self, agreement: &Agreement) -> Result<(), StoreError> {
-        sqlx::query(
+        self.lock_agreement(&agreement.key()).await?;
+        query(
             "INSERT INTO agreement (id, role, participant, counterparty, dataset, policy, negotiation, peer_address, signed, \
              live) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (participant, role, id) DO UPDATE SET \
              counterparty = excluded.counterparty, dataset = excluded.dataset, policy = excluded.policy, \
@@ -152,8 +146,9 @@ impl Tx {
         .bind(agreement.peer_address.as_deref())
         .bind(agreement.signed.millis())
         .bind(i64::from(agreement.live))
-        .execute(&mut *self.0)
+        .execute(&mut self.transaction)
         .await?;
+        self.tell(Notice::Agreement(agreement.key()));
         Ok(())
     }
 
@@ -168,30 +163,38 @@ impl Tx {
         id: &AgreementId,
         live: bool,
     ) -> Result<(), StoreError> {
-        sqlx::query("UPDATE agreement SET live = $1 WHERE participant = $2 AND role = $3 AND id = $4")
+        let key = AgreementKey { participant: participant.clone(), role, id: id.clone() };
+        self.lock_agreement(&key).await?;
+        query("UPDATE agreement SET live = $1 WHERE participant = $2 AND role = $3 AND id = $4")
             .bind(i64::from(live))
             .bind(participant.as_str())
             .bind(role.as_str())
             .bind(id.as_str())
-            .execute(&mut *self.0)
+            .execute(&mut self.transaction)
             .await?;
+        self.tell(Notice::Agreement(key));
         Ok(())
+    }
+
+    /// Keeps everybody else from an agreement and its obligations, whether or not they are there, until the end of this transaction.
+    pub(super) async fn lock_agreement(&mut self, key: &AgreementKey) -> Result<(), StoreError> {
+        self.lock(&["agreement", key.participant.as_str(), key.role.as_str(), key.id.as_str()]).await
     }
 }
 
-fn read_agreement(row: &SqliteRow) -> Result<Agreement, StoreError> {
+fn read_agreement(row: &Row) -> Result<Agreement, StoreError> {
     let corrupt = || StoreError::Corrupt("agreement");
     Ok(Agreement {
-        id: row.try_get::<String, _>(0)?.into(),
+        id: row.try_get::<String>(0)?.into(),
         role: read_role(row.try_get(1)?).ok_or_else(corrupt)?,
-        participant: row.try_get::<String, _>(2)?.into(),
-        counterparty: row.try_get::<String, _>(3)?.into(),
-        dataset: row.try_get::<String, _>(4)?.into(),
+        participant: row.try_get::<String>(2)?.into(),
+        counterparty: row.try_get::<String>(3)?.into(),
+        dataset: row.try_get::<String>(4)?.into(),
         policy: serde_json::from_str(row.try_get(5)?).map_err(|_| corrupt())?,
-        negotiation: row.try_get::<Option<String>, _>(6)?.map(Pid::from),
+        negotiation: row.try_get::<Option<String>>(6)?.map(Pid::from),
         peer_address: row.try_get(7)?,
         signed: Timestamp::from_millis(row.try_get(8)?),
-        live: row.try_get::<i64, _>(9)? != 0,
+        live: row.try_get::<i64>(9)? != 0,
     })
 }
 

@@ -2,9 +2,10 @@
 //! security server.
 
 use serde_json::Value;
-use sqlx::Row;
 
-use super::{Store, StoreError};
+use super::notices::Notice;
+use super::sql::query;
+use super::{Store, StoreError, Tx};
 
 /// What a document is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,11 @@ pub enum DocumentKind {
 }
 
 impl DocumentKind {
+    /// Whether it says what is offered, or what is known of consumers: what all replicas must know.
+    const fn is_definition(self) -> bool {
+        !matches!(self, Self::Services)
+    }
+
     const fn as_str(self) -> &'static str {
         match self {
             Self::Asset => "asset",
@@ -42,16 +48,18 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn put_document(&self, kind: DocumentKind, id: &str, body: &Value) -> Result<(), StoreError> {
-        sqlx::query(
+        let mut tx = self.begin().await?;
+        query(
             "INSERT INTO document (kind, id, body) VALUES ($1, $2, $3) \
              ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body",
         )
         .bind(kind.as_str())
         .bind(id)
         .bind(body.to_string())
-        .execute(&self.write)
+        .execute(&mut tx.transaction)
         .await?;
-        Ok(())
+        tx.tell_of_document(kind);
+        tx.commit().await
     }
 
     /// Writes a document over an earlier one of that name; nothing happens, and `false` is told, when there is none.
@@ -73,12 +81,15 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn remove_document(&self, kind: DocumentKind, id: &str) -> Result<bool, StoreError> {
-        let done = sqlx::query("DELETE FROM document WHERE kind = $1 AND id = $2")
+        let mut tx = self.begin().await?;
+        let done = query("DELETE FROM document WHERE kind = $1 AND id = $2")
             .bind(kind.as_str())
             .bind(id)
-            .execute(&self.write)
+            .execute(&mut tx.transaction)
             .await?;
-        Ok(done.rows_affected() == 1)
+        tx.tell_of_document(kind);
+        tx.commit().await?;
+        Ok(done == 1)
     }
 
     /// One document; `None` when there is none of that name.
@@ -86,7 +97,7 @@ impl Store {
     /// # Errors
     /// When the database fails or the body cannot be read.
     pub async fn document(&self, kind: DocumentKind, id: &str) -> Result<Option<Value>, StoreError> {
-        let row = sqlx::query("SELECT body FROM document WHERE kind = $1 AND id = $2")
+        let row = query("SELECT body FROM document WHERE kind = $1 AND id = $2")
             .bind(kind.as_str())
             .bind(id)
             .fetch_optional(&self.read)
@@ -100,7 +111,7 @@ impl Store {
     /// # Errors
     /// When the database fails or a body cannot be read.
     pub async fn documents(&self, kind: DocumentKind) -> Result<Vec<(String, Value)>, StoreError> {
-        let rows = sqlx::query("SELECT id, body FROM document WHERE kind = $1 ORDER BY id")
+        let rows = query("SELECT id, body FROM document WHERE kind = $1 ORDER BY id")
             .bind(kind.as_str())
             .fetch_all(&self.read)
             .await?;
@@ -110,5 +121,13 @@ impl Store {
                 Ok((row.try_get(0)?, body))
             })
             .collect()
+    }
+}
+
+impl Tx {
+    fn tell_of_document(&mut self, kind: DocumentKind) {
+        if kind.is_definition() {
+            self.tell(Notice::Documents);
+        }
     }
 }

@@ -1,12 +1,12 @@
 //! Obligations and their history: one row each, one for each clause of an agreement as a participant keeps it.
 
-use std::path::Path;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection as _, PgConnection, SqliteConnection};
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
-use sqlx::{Connection as _, Row, SqliteConnection};
-
+use super::notices::Notice;
 use super::processes::read_role;
-use super::{PATIENCE, Store, StoreError, Tx};
+use super::sql::{Query, Row, query};
+use super::{Kept, PATIENCE, Store, StoreError, Tx, postgres};
 use crate::model::ids::ObligationId;
 use crate::model::obligation::{AgreementKey, Obligation, ObligationEntry, ObligationState};
 use crate::model::odrl::DutyTiming;
@@ -34,8 +34,8 @@ impl Store {
     /// # Errors
     /// When the database fails or the row cannot be read.
     pub async fn obligation(&self, id: &ObligationId) -> Result<Option<Obligation>, StoreError> {
-        let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM obligation WHERE id = $1"));
-        let row = sqlx::query(sql).bind(id.as_str()).fetch_optional(&self.read).await?;
+        let sql = format!("SELECT {COLUMNS} FROM obligation WHERE id = $1");
+        let row = query(sql).bind(id.as_str()).fetch_optional(&self.read).await?;
         row.as_ref().map(read_obligation).transpose()
     }
 
@@ -44,11 +44,11 @@ impl Store {
     /// # Errors
     /// As [`Store::obligation`].
     pub async fn obligations(&self, wanted: ObligationQuery<'_>) -> Result<Vec<Obligation>, StoreError> {
-        let sql = sqlx::AssertSqlSafe(format!(
+        let sql = format!(
             "SELECT {COLUMNS} FROM obligation WHERE id > $1 AND ($2 IS NULL OR agreement = $2) \
              AND ($3 IS NULL OR state = $3) ORDER BY id LIMIT $4"
-        ));
-        let rows = sqlx::query(sql)
+        );
+        let rows = query(sql)
             .bind(wanted.after.unwrap_or_default())
             .bind(wanted.agreement)
             .bind(wanted.state.map(ObligationState::as_str))
@@ -58,20 +58,31 @@ impl Store {
         rows.iter().map(read_obligation).collect()
     }
 
-    /// All obligations in the store of a directory, whether or not a process has it open; none where there is no store.
+    /// All obligations in a store, whether or not a process has it open; none where there is no store.
     ///
     /// # Errors
     /// As [`Store::obligation`].
-    pub async fn obligations_on_file(directory: &Path) -> Result<Vec<Obligation>, StoreError> {
-        let file = directory.join("sliproad.db");
-        if !file.exists() {
-            return Ok(Vec::new());
-        }
-        let options = SqliteConnectOptions::new().filename(file).read_only(true).busy_timeout(PATIENCE);
-        let mut connection = SqliteConnection::connect_with(&options).await?;
-        let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM obligation ORDER BY id"));
-        let rows = sqlx::query(sql).fetch_all(&mut connection).await?;
-        connection.close().await?;
+    pub async fn obligations_on_file(kept: Kept<'_>) -> Result<Vec<Obligation>, StoreError> {
+        let all = query(format!("SELECT {COLUMNS} FROM obligation ORDER BY id"));
+        let rows = match kept {
+            Kept::Directory(directory) => {
+                let file = directory.join("sliproad.db");
+                if !file.exists() {
+                    return Ok(Vec::new());
+                }
+                let options = SqliteConnectOptions::new().filename(file).read_only(true).busy_timeout(PATIENCE);
+                let mut connection = SqliteConnection::connect_with(&options).await?;
+                let rows = all.fetch_all(&mut connection).await?;
+                connection.close().await?;
+                rows
+            }
+            Kept::Shared { url, .. } => {
+                let mut connection = PgConnection::connect_with(&postgres::options(url)?).await?;
+                let rows = all.fetch_all(&mut connection).await?;
+                connection.close().await?;
+                rows
+            }
+        };
         rows.iter().map(read_obligation).collect()
     }
 
@@ -90,13 +101,13 @@ impl Store {
     /// As [`Store::obligation`].
     pub async fn obligation_history(&self, id: &ObligationId) -> Result<Vec<ObligationEntry>, StoreError> {
         let sql = "SELECT event, state, performed, note, at FROM obligation_history WHERE obligation = $1 ORDER BY id";
-        let rows = sqlx::query(sql).bind(id.as_str()).fetch_all(&self.read).await?;
+        let rows = query(sql).bind(id.as_str()).fetch_all(&self.read).await?;
         rows.iter()
             .map(|row| {
                 Ok(ObligationEntry {
                     event: row.try_get(0)?,
                     state: read_state(row.try_get(1)?)?,
-                    performed: row.try_get::<Option<i64>, _>(2)?.map(Timestamp::from_millis),
+                    performed: row.try_get::<Option<i64>>(2)?.map(Timestamp::from_millis),
                     note: row.try_get(3)?,
                     at: Timestamp::from_millis(row.try_get(4)?),
                 })
@@ -111,8 +122,14 @@ impl Tx {
     /// # Errors
     /// As [`Store::obligation`].
     pub async fn obligation(&mut self, id: &ObligationId) -> Result<Option<Obligation>, StoreError> {
-        let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM obligation WHERE id = $1"));
-        let row = sqlx::query(sql).bind(id.as_str()).fetch_optional(&mut *self.0).await?;
+        // Whose it is never changes; all else may until its agreement is locked.
+        let whose = query("SELECT participant, role, agreement FROM obligation WHERE id = $1").bind(id.as_str());
+        let Some(row) = whose.fetch_optional(&mut self.transaction).await? else { return Ok(None) };
+        let role = read_role(row.try_get(1)?).ok_or(StoreError::Corrupt("obligation"))?;
+        let (participant, agreement) = (row.try_get::<String>(0)?.into(), row.try_get::<String>(2)?.into());
+        self.lock_agreement(&AgreementKey { participant, role, id: agreement }).await?;
+        let sql = format!("SELECT {COLUMNS} FROM obligation WHERE id = $1");
+        let row = query(sql).bind(id.as_str()).fetch_optional(&mut self.transaction).await?;
         row.as_ref().map(read_obligation).transpose()
     }
 
@@ -121,7 +138,8 @@ impl Tx {
     /// # Errors
     /// As [`Store::obligation`].
     pub async fn obligations_of(&mut self, agreement: &AgreementKey) -> Result<Vec<Obligation>, StoreError> {
-        let rows = of_agreement(agreement).fetch_all(&mut *self.0).await?;
+        self.lock_agreement(agreement).await?;
+        let rows = of_agreement(agreement).fetch_all(&mut self.transaction).await?;
         rows.iter().map(read_obligation).collect()
     }
 
@@ -130,8 +148,11 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn put_obligation(&mut self, obligation: &Obligation, event: &str) -> Result<(), StoreError> {
+        let key = obligation.key();
+        self.lock_agreement(&key).await?;
+        self.tell(Notice::Agreement(key));
         let actions = serde_json::to_string(&obligation.actions).map_err(|_| StoreError::Corrupt("obligation"))?;
-        sqlx::query(
+        query(
             "INSERT INTO obligation (id, participant, role, agreement, counterparty, clause, uid, follows, actions, timing, \
              deadline, state, performed, note, created, updated, not_before) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
@@ -156,7 +177,7 @@ impl Tx {
         .bind(obligation.created.millis())
         .bind(obligation.updated.millis())
         .bind(obligation.not_before.map(Timestamp::millis))
-        .execute(&mut *self.0)
+        .execute(&mut self.transaction)
         .await?;
         self.remember_obligation(obligation, event).await
     }
@@ -164,7 +185,7 @@ impl Tx {
     async fn remember_obligation(&mut self, obligation: &Obligation, event: &str) -> Result<(), StoreError> {
         // What was said belongs to the confirmation that it was said with.
         let said = event == "confirmed";
-        sqlx::query(
+        query(
             "INSERT INTO obligation_history (obligation, event, state, performed, note, at) VALUES ($1, $2, $3, $4, $5, $6)",
         )
         .bind(obligation.id.as_str())
@@ -173,40 +194,39 @@ impl Tx {
         .bind(obligation.performed.filter(|_| said).map(Timestamp::millis))
         .bind(obligation.note.as_deref().filter(|_| said))
         .bind(obligation.updated.millis())
-        .execute(&mut *self.0)
+        .execute(&mut self.transaction)
         .await?;
         Ok(())
     }
 }
 
-fn of_agreement(key: &AgreementKey) -> sqlx::query::Query<'_, sqlx::Sqlite, sqlx::sqlite::SqliteArguments> {
-    let sql = sqlx::AssertSqlSafe(format!(
-        "SELECT {COLUMNS} FROM obligation WHERE participant = $1 AND role = $2 AND agreement = $3 ORDER BY id"
-    ));
-    sqlx::query(sql).bind(key.participant.as_str()).bind(key.role.as_str()).bind(key.id.as_str())
+fn of_agreement(key: &AgreementKey) -> Query<'_> {
+    let sql =
+        format!("SELECT {COLUMNS} FROM obligation WHERE participant = $1 AND role = $2 AND agreement = $3 ORDER BY id");
+    query(sql).bind(key.participant.as_str()).bind(key.role.as_str()).bind(key.id.as_str())
 }
 
 fn read_state(text: &str) -> Result<ObligationState, StoreError> {
     ObligationState::parse(text).ok_or(StoreError::Corrupt("obligation"))
 }
 
-fn read_obligation(row: &SqliteRow) -> Result<Obligation, StoreError> {
+fn read_obligation(row: &Row) -> Result<Obligation, StoreError> {
     let corrupt = || StoreError::Corrupt("obligation");
-    let timing = row.try_get::<Option<&str>, _>(9)?;
+    let timing = row.try_get::<Option<&str>>(9)?;
     Ok(Obligation {
-        id: row.try_get::<String, _>(0)?.into(),
-        participant: row.try_get::<String, _>(1)?.into(),
+        id: row.try_get::<String>(0)?.into(),
+        participant: row.try_get::<String>(1)?.into(),
         role: read_role(row.try_get(2)?).ok_or_else(corrupt)?,
-        agreement: row.try_get::<String, _>(3)?.into(),
-        counterparty: row.try_get::<String, _>(4)?.into(),
+        agreement: row.try_get::<String>(3)?.into(),
+        counterparty: row.try_get::<String>(4)?.into(),
         clause: row.try_get(5)?,
         uid: row.try_get(6)?,
         follows: row.try_get(7)?,
         actions: serde_json::from_str(row.try_get(8)?).map_err(|_| corrupt())?,
         timing: timing.map(|text| DutyTiming::parse(text).ok_or_else(corrupt)).transpose()?,
-        deadline: row.try_get::<Option<i64>, _>(10)?.map(Timestamp::from_millis),
+        deadline: row.try_get::<Option<i64>>(10)?.map(Timestamp::from_millis),
         state: read_state(row.try_get(11)?)?,
-        performed: row.try_get::<Option<i64>, _>(12)?.map(Timestamp::from_millis),
+        performed: row.try_get::<Option<i64>>(12)?.map(Timestamp::from_millis),
         note: row.try_get(13)?,
         created: Timestamp::from_millis(row.try_get(14)?),
         updated: Timestamp::from_millis(row.try_get(15)?),

@@ -1,8 +1,7 @@
 //! Processes and their history: one row each, changed under its version.
 
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
-
+use super::notices::Notice;
+use super::sql::{Query, Row, query};
 use super::{Store, StoreError, Tx};
 use crate::model::ids::{AgreementId, ParticipantId, Pid};
 use crate::model::message::OutboundMessage;
@@ -66,8 +65,8 @@ impl Store {
     /// # Errors
     /// When the database fails or the row cannot be read.
     pub async fn process(&self, pid: &Pid) -> Result<Option<Process>, StoreError> {
-        let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM process WHERE pid = $1"));
-        let row = sqlx::query(sql).bind(pid.as_str()).fetch_optional(&self.read).await?;
+        let sql = format!("SELECT {COLUMNS} FROM process WHERE pid = $1");
+        let row = query(sql).bind(pid.as_str()).fetch_optional(&self.read).await?;
         row.as_ref().map(read_process).transpose()
     }
 
@@ -97,10 +96,8 @@ impl Store {
         after: Option<&Pid>,
         limit: u32,
     ) -> Result<Vec<Process>, StoreError> {
-        let sql = sqlx::AssertSqlSafe(format!(
-            "SELECT {COLUMNS} FROM process WHERE kind = $1 AND pid > $2 ORDER BY pid LIMIT $3"
-        ));
-        let rows = sqlx::query(sql)
+        let sql = format!("SELECT {COLUMNS} FROM process WHERE kind = $1 AND pid > $2 ORDER BY pid LIMIT $3");
+        let rows = query(sql)
             .bind(kind.as_str())
             .bind(after.map_or("", Pid::as_str))
             .bind(i64::from(limit))
@@ -114,10 +111,10 @@ impl Store {
     /// # Errors
     /// As [`Store::process`].
     pub async fn open_transfers(&self) -> Result<Vec<Process>, StoreError> {
-        let sql = sqlx::AssertSqlSafe(format!(
+        let sql = format!(
             "SELECT {COLUMNS} FROM process WHERE kind = 'transfer' AND state IN ('REQUESTED', 'STARTED', 'SUSPENDED')"
-        ));
-        sqlx::query(sql).fetch_all(&self.read).await?.iter().map(read_process).collect()
+        );
+        query(sql).fetch_all(&self.read).await?.iter().map(read_process).collect()
     }
 
     /// Transfers that a participant provides under an agreement and that are started.
@@ -129,11 +126,11 @@ impl Store {
         participant: &ParticipantId,
         agreement: &AgreementId,
     ) -> Result<Vec<Process>, StoreError> {
-        let sql = sqlx::AssertSqlSafe(format!(
+        let sql = format!(
             "SELECT {COLUMNS} FROM process WHERE agreement = $1 AND kind = 'transfer' AND participant = $2 \
              AND role = 'provider' AND state = 'STARTED' ORDER BY pid"
-        ));
-        let rows = sqlx::query(sql).bind(agreement.as_str()).bind(participant.as_str()).fetch_all(&self.read).await?;
+        );
+        let rows = query(sql).bind(agreement.as_str()).bind(participant.as_str()).fetch_all(&self.read).await?;
         rows.iter().map(read_process).collect()
     }
 
@@ -142,7 +139,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn history(&self, pid: &Pid) -> Result<Vec<HistoryEntry>, StoreError> {
-        let rows = sqlx::query("SELECT state, changed_by, event, at FROM history WHERE pid = $1 ORDER BY version")
+        let rows = query("SELECT state, changed_by, event, at FROM history WHERE pid = $1 ORDER BY version")
             .bind(pid.as_str())
             .fetch_all(&self.read)
             .await?;
@@ -165,8 +162,8 @@ impl Tx {
     /// # Errors
     /// As [`Store::process`].
     pub async fn process(&mut self, pid: &Pid) -> Result<Option<Process>, StoreError> {
-        let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM process WHERE pid = $1"));
-        let row = sqlx::query(sql).bind(pid.as_str()).fetch_optional(&mut *self.0).await?;
+        let sql = format!("SELECT {COLUMNS} FROM process WHERE pid = $1{}", self.for_update());
+        let row = query(sql).bind(pid.as_str()).fetch_optional(&mut self.transaction).await?;
         row.as_ref().map(read_process).transpose()
     }
 
@@ -182,8 +179,11 @@ impl Tx {
         counterparty: &ParticipantId,
         peer_pid: &Pid,
     ) -> Result<Option<Process>, StoreError> {
+        // There may be none yet, and somebody else about to write it.
+        let (of, with) = (participant.as_str(), counterparty.as_str());
+        self.lock(&["process of", kind.as_str(), role.as_str(), of, with, peer_pid.as_str()]).await?;
         let query = of_peer((kind, role), (participant, counterparty), peer_pid);
-        query.fetch_optional(&mut *self.0).await?.as_ref().map(read_process).transpose()
+        query.fetch_optional(&mut self.transaction).await?.as_ref().map(read_process).transpose()
     }
 
     /// Writes a new process, with the message that begins it where that is ours.
@@ -194,7 +194,7 @@ impl Tx {
         let detail = serde_json::to_string(&process.detail).map_err(|_| StoreError::Corrupt("process"))?;
         let plan = transition.plan.as_ref();
         let tried_at = transition.message.map(|_| process.updated.millis());
-        sqlx::query(
+        query(
             "INSERT INTO process (pid, kind, role, participant, counterparty, peer_pid, peer_address, state, dataset, \
              agreement, detail, version, created, updated, step, step_at, retry_at, due_at) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, COALESCE($17, $16))",
@@ -216,7 +216,7 @@ impl Tx {
         .bind(plan.map(|p| p.event.as_str()))
         .bind(plan.map(|p| p.at.millis()))
         .bind(tried_at)
-        .execute(&mut *self.0)
+        .execute(&mut self.transaction)
         .await?;
         self.remember(process, transition).await
     }
@@ -230,7 +230,7 @@ impl Tx {
         let plan = transition.plan.as_ref();
         let tried_at = transition.message.map(|_| process.updated.millis());
         let kept = transition.waiting == Waiting::Kept;
-        let done = sqlx::query(
+        let done = query(
             "UPDATE process SET peer_pid = $1, peer_address = $2, state = $3, agreement = $4, detail = $5, version = $6, \
              updated = $7, step = $8, step_at = $9, \
              attempts = CASE WHEN $10 = 1 THEN attempts ELSE 0 END, \
@@ -252,9 +252,9 @@ impl Tx {
         .bind(tried_at)
         .bind(process.pid.as_str())
         .bind(process.version - 1)
-        .execute(&mut *self.0)
+        .execute(&mut self.transaction)
         .await?;
-        if done.rows_affected() != 1 {
+        if done != 1 {
             return Err(StoreError::Fenced("process"));
         }
         if !kept {
@@ -264,15 +264,16 @@ impl Tx {
     }
 
     async fn remember(&mut self, process: &Process, transition: &Transition<'_>) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO history (pid, version, state, changed_by, event, at) VALUES ($1, $2, $3, $4, $5, $6)")
+        query("INSERT INTO history (pid, version, state, changed_by, event, at) VALUES ($1, $2, $3, $4, $5, $6)")
             .bind(process.pid.as_str())
             .bind(process.version)
             .bind(process.state.as_str())
             .bind(transition.changed_by.as_str())
             .bind(transition.event)
             .bind(process.updated.millis())
-            .execute(&mut *self.0)
+            .execute(&mut self.transaction)
             .await?;
+        self.tell(Notice::Process(process.pid.clone(), process.kind()));
         match transition.message {
             Some(message) => self.push(process, message).await,
             None => Ok(()),
@@ -280,42 +281,40 @@ impl Tx {
     }
 }
 
-type Query = sqlx::query::Query<'static, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
-
-fn of_peer(
+fn of_peer<'q>(
     (kind, role): (ProcessKind, Role),
-    (participant, counterparty): (&ParticipantId, &ParticipantId),
-    peer_pid: &Pid,
-) -> Query {
-    let sql = sqlx::AssertSqlSafe(format!(
+    (participant, counterparty): (&'q ParticipantId, &'q ParticipantId),
+    peer_pid: &'q Pid,
+) -> Query<'q> {
+    let sql = format!(
         "SELECT {COLUMNS} FROM process WHERE kind = $1 AND participant = $2 AND role = $3 AND counterparty = $4 \
          AND peer_pid = $5"
-    ));
-    sqlx::query(sql)
+    );
+    query(sql)
         .bind(kind.as_str())
-        .bind(participant.to_string())
+        .bind(participant.as_str())
         .bind(role.as_str())
-        .bind(counterparty.to_string())
-        .bind(peer_pid.to_string())
+        .bind(counterparty.as_str())
+        .bind(peer_pid.as_str())
 }
 
-pub(super) fn read_process(row: &SqliteRow) -> Result<Process, StoreError> {
+pub(super) fn read_process(row: &Row) -> Result<Process, StoreError> {
     let corrupt = || StoreError::Corrupt("process");
-    let kind = match row.try_get::<&str, _>(1)? {
+    let kind = match row.try_get::<&str>(1)? {
         "negotiation" => ProcessKind::Negotiation,
         "transfer" => ProcessKind::Transfer,
         _ => return Err(corrupt()),
     };
     Ok(Process {
-        pid: row.try_get::<String, _>(0)?.into(),
+        pid: row.try_get::<String>(0)?.into(),
         role: read_role(row.try_get(2)?).ok_or_else(corrupt)?,
-        participant: row.try_get::<String, _>(3)?.into(),
-        counterparty: row.try_get::<String, _>(4)?.into(),
-        peer_pid: row.try_get::<Option<String>, _>(5)?.map(Pid::from),
+        participant: row.try_get::<String>(3)?.into(),
+        counterparty: row.try_get::<String>(4)?.into(),
+        peer_pid: row.try_get::<Option<String>>(5)?.map(Pid::from),
         peer_address: row.try_get(6)?,
         state: ProcessState::parse(kind, row.try_get(7)?).ok_or_else(corrupt)?,
-        dataset: row.try_get::<String, _>(8)?.into(),
-        agreement: row.try_get::<Option<String>, _>(9)?.map(AgreementId::from),
+        dataset: row.try_get::<String>(8)?.into(),
+        agreement: row.try_get::<Option<String>>(9)?.map(AgreementId::from),
         detail: serde_json::from_str(row.try_get(10)?).map_err(|_| corrupt())?,
         version: row.try_get(11)?,
         created: Timestamp::from_millis(row.try_get(12)?),

@@ -100,7 +100,7 @@ async fn claimed_work_is_nobody_elses_until_its_lease_ends() {
     assert_eq!(claim(&store, "one", NOW, LATER).await, vec![Pid::from("a")]);
     assert_eq!(store.claim("two", NOW, LATER, 10).await.unwrap(), Claimed { pids: vec![], next: Some(LATER) });
     assert_eq!(claim(&store, "two", LATER, LATER.plus_millis(1)).await.len(), 1);
-    assert!(store.work(&"a".into(), "one").await.unwrap().is_none(), "the slow worker lost its lease");
+    assert!(store.work(&"a".into(), "one", LATER).await.unwrap().is_none(), "the slow worker lost its lease");
 
     let mut tx = store.begin().await.unwrap();
     assert!(matches!(tx.delivered(&"a".into(), "one", 1, None, NOW).await, Err(StoreError::Fenced(_))));
@@ -121,14 +121,14 @@ async fn messages_leave_in_the_order_they_were_pushed_and_the_planned_step_waits
 
     store.claim("one", NOW, LATER, 1).await.unwrap();
     for expected in [1, 2] {
-        let work = store.work(&"a".into(), "one").await.unwrap().unwrap();
+        let work = store.work(&"a".into(), "one", LATER).await.unwrap().unwrap();
         assert_eq!(work.message.unwrap().0, expected);
         assert_eq!(work.step, Some(plan.clone()));
         let mut tx = store.begin().await.unwrap();
         tx.delivered(&"a".into(), "one", expected, None, NOW).await.unwrap();
         tx.commit().await.unwrap();
     }
-    store.release(&"a".into(), "one");
+    store.release(&"a".into(), "one").await.unwrap();
     assert_eq!(next_due(&store).await, Some(LATER));
 }
 
@@ -149,7 +149,7 @@ async fn work_that_could_not_be_done_waits_longer_each_time_and_not_after_it_was
         now = again;
     }
     assert_eq!(claim(&store, "one", now, now.plus_millis(5000)).await.len(), 1);
-    store.release(&"a".into(), "one");
+    store.release(&"a".into(), "one").await.unwrap();
     assert_eq!(claim(&store, "two", now, now.plus_millis(5000)).await.len(), 1);
 }
 
@@ -161,7 +161,7 @@ async fn who_delivered_a_message_that_was_forgotten_meanwhile_takes_no_other_wit
     tx.insert_process(&process("a"), &saying(&verification())).await.unwrap();
     tx.commit().await.unwrap();
     store.claim("one", NOW, LATER, 1).await.unwrap();
-    let (slow, _) = store.work(&"a".into(), "one").await.unwrap().unwrap().message.unwrap();
+    let (slow, _) = store.work(&"a".into(), "one", LATER).await.unwrap().unwrap().message.unwrap();
 
     let mut tx = store.begin().await.unwrap();
     let mut p = process("a");
@@ -171,7 +171,7 @@ async fn who_delivered_a_message_that_was_forgotten_meanwhile_takes_no_other_wit
     let mut tx = store.begin().await.unwrap();
     assert!(!tx.delivered(&"a".into(), "one", slow, None, NOW).await.unwrap());
     tx.commit().await.unwrap();
-    assert!(store.work(&"a".into(), "one").await.unwrap().unwrap().message.is_some(), "the later message waits");
+    assert!(store.work(&"a".into(), "one", LATER).await.unwrap().unwrap().message.is_some(), "the later message waits");
 }
 
 #[tokio::test]

@@ -148,6 +148,7 @@ impl Road {
         let consents = consents.map(|make| make(&client));
         let surroundings = Surroundings {
             assets: Arc::clone(&shelf) as Arc<dyn Assets>,
+            standings: None,
             client,
             evidence: evidence.clone(),
             counters: Counters::open(directory.path()).await.unwrap(),

@@ -57,7 +57,7 @@ pub(super) async fn run(arguments: &Arguments) -> Result<u8, String> {
         None => targets.is_empty() || targets.iter().any(|target| exchange.dataset == *target),
     };
     let mut rehearsal = Rehearsal::new(&draft, &config.registry()).map_err(reasons)?;
-    for done in Store::obligations_on_file(&config.store.path).await.map_err(|e| e.to_string())? {
+    for done in Store::obligations_on_file(crate::app::kept(&config)).await.map_err(|e| e.to_string())? {
         if let Some(at) = done.performed {
             rehearsal.performed(done.agreement.as_str(), &done.actions, at);
         }

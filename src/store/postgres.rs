@@ -1,0 +1,66 @@
+//! The connections to a PostgreSQL database that several replicas share.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgSslMode};
+use sqlx::{Connection as _, PgConnection};
+use url::{Host, Url};
+
+use super::StoreError;
+
+/// For how long a connection is waited for: the caller of a call is told sooner than he goes away.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// An idle connection is tried before it is used again: the server may have been restarted.
+const STALE: Duration = Duration::from_secs(1);
+
+/// How to connect by a URL. Unless it says otherwise, a database on another machine has to show that it is the one.
+///
+/// # Errors
+/// `Url`, which tells nothing of it.
+pub(super) fn options(url: &SecretString) -> Result<PgConnectOptions, StoreError> {
+    let text = url.expose_secret();
+    let options: PgConnectOptions = text.parse().map_err(|_| StoreError::Url)?;
+    let url = Url::parse(text).map_err(|_| StoreError::Url)?;
+    let options = match url.query_pairs().any(|(name, _)| matches!(&*name, "sslmode" | "ssl-mode")) {
+        false if options.get_socket().is_none() && !is_loopback(options.get_host()) => {
+            options.ssl_mode(PgSslMode::VerifyFull)
+        }
+        _ => options,
+    };
+    Ok(options.application_name("sliproad"))
+}
+
+/// The same, so that what a replica holds is not held for ever when its machine or the network is gone.
+pub(super) fn limited(options: PgConnectOptions) -> PgConnectOptions {
+    let limits = [
+        ("statement_timeout", "15s"),
+        ("lock_timeout", "10s"),
+        ("idle_in_transaction_session_timeout", "30s"),
+        ("tcp_keepalives_idle", "15"),
+        ("tcp_keepalives_interval", "5"),
+        ("tcp_keepalives_count", "3"),
+    ];
+    options.options(limits)
+}
+
+fn is_loopback(host: &str) -> bool {
+    match Host::parse(host) {
+        Ok(Host::Domain(name)) => name == "localhost",
+        Ok(Host::Ipv4(address)) => address.is_loopback(),
+        Ok(Host::Ipv6(address)) => address.is_loopback(),
+        Err(_) => false,
+    }
+}
+
+/// Up to `most` connections, made when they are needed.
+pub(super) fn pool(options: &PgConnectOptions, most: u32) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(most)
+        .acquire_timeout(PATIENCE)
+        .test_before_acquire(false)
+        .before_acquire(|connection: &mut PgConnection, meta| {
+            Box::pin(async move { Ok(meta.idle_for < STALE || connection.ping().await.is_ok()) })
+        })
+        .connect_lazy_with(options.clone())
+}
