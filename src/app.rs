@@ -64,6 +64,9 @@ pub fn evidence_directory(store: &Path) -> PathBuf {
 /// # Errors
 /// When it cannot be read or made.
 pub fn signer(keys: &Path) -> Result<FileSigner> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(keys);
+    made.with_context(|| format!("the directory {} of the keys cannot be made", keys.display()))?;
     Ok(FileSigner::open_or_create(&keys.join(KEY_FILE))?)
 }
 

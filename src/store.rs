@@ -39,12 +39,13 @@ pub use processes::{HistoryEntry, PlannedStep, Transition, Waiting};
 pub use shared::{Standing, Standings};
 
 use leases::{InMemory, InRows, Leases};
+use shared::CALLS;
 use sql::{Pool, Transaction, query};
 
 /// How long to wait for a database that another one writes to.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Connections of one replica for changes, for reading, and for asking where transfers stand, which must not wait for the others.
-const CONNECTIONS: (u32, u32, u32) = (6, 6, 6);
+const CONNECTIONS: (u32, u32, u32) = (6, 6, CALLS);
 
 /// Where a store is.
 #[derive(Clone, Copy, Debug)]
@@ -176,8 +177,9 @@ impl Store {
         sqlx::migrate!("src/store/migrations/postgres").run(&mut connection).await?;
         connection.close().await?;
         let options = postgres::limited(options);
-        let [write, read, calls] =
-            [CONNECTIONS.0, CONNECTIONS.1, CONNECTIONS.2].map(|most| postgres::pool(&options, most));
+        let (write, read) =
+            (postgres::pool(&options, CONNECTIONS.0, true), postgres::pool(&options, CONNECTIONS.1, true));
+        let calls = postgres::pool(&options, CONNECTIONS.2, false);
         let write = Pool::Postgres(write);
         let leases = InRows::of(replica.clone(), &write).await?;
         Ok(Self {

@@ -9,8 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::catalog::{
-    self, AssetDefinition, Attestation, Catalog, CatalogError, CounterpartyDefinition, Metadata, OfferDefinition,
-    Publisher,
+    self, AssetDefinition, Attestation, Catalog, CounterpartyDefinition, Metadata, OfferDefinition, Publisher,
 };
 use crate::config::{Asset, AutomationStep, Config, Counterparty, ImportedAgreement, Offer, Participant};
 use crate::engine::{Engine, Rule, RuleAction};
@@ -88,16 +87,14 @@ impl Offering {
 
     async fn take_up(&self) -> Result<()> {
         let (config, store, catalog) = (&*self.config, &self.store, &self.catalog);
-        let mut vouched: BTreeMap<String, Attestation> = BTreeMap::new();
-        for counterparty in &config.counterparty {
-            vouched.insert(counterparty.id.clone(), attestation(config, counterparty));
-        }
+        let mut vouched: Vec<Attestation> = config.counterparty.iter().map(|c| attestation(config, c)).collect();
         for (id, counterparty) in store.documents(DocumentKind::Counterparty).await? {
             let definition: CounterpartyDefinition = serde_json::from_value(counterparty)
                 .with_context(|| format!("the stored counterparty {id} cannot be read"))?;
-            vouched.insert(id.clone(), definition.attestation(&id, catalog.registry()));
+            vouched.retain(|known| known.counterparty != id);
+            vouched.push(definition.attestation(&id, catalog.registry()));
         }
-        catalog.attest(vouched.into_values().collect());
+        catalog.attest(vouched);
         let left_out = put_policies(config, store, catalog).await?;
         put_assets(config, store, catalog).await?;
         put_offers(config, store, catalog, &left_out).await?;
@@ -127,16 +124,7 @@ async fn laid_over<T>(
 ) -> Result<BTreeMap<String, From<T>>> {
     let mut all: BTreeMap<String, From<T>> = file.map(|(id, said)| (id, From::File(said))).collect();
     for (id, body) in store.documents(kind).await? {
-        match (body.is_null(), all.contains_key(&id)) {
-            (false, _) => {
-                all.insert(id, From::Api(body));
-            }
-            (true, true) => {
-                tracing::info!(id, ?kind, "left out of the file: it was removed through the management API");
-                all.insert(id, From::Removed);
-            }
-            (true, false) => {}
-        }
+        all.insert(id, if body.is_null() { From::Removed } else { From::Api(body) });
     }
     Ok(all)
 }
@@ -150,8 +138,12 @@ async fn forget_what_the_file_forgot(config: &Config, store: &Store) -> Result<(
         [(DocumentKind::Policy, policies), (DocumentKind::Asset, assets), (DocumentKind::Offer, offers)]
     {
         for (id, body) in store.documents(kind).await? {
-            if body.is_null() && !known.contains(&id) {
-                store.remove_document(kind, &id).await?;
+            match (body.is_null(), known.contains(&id)) {
+                (true, true) => {
+                    tracing::info!(id, ?kind, "left out of the file: it was removed through the management API");
+                }
+                (true, false) => drop(store.remove_document(kind, &id).await?),
+                (false, _) => {}
             }
         }
     }
@@ -162,8 +154,11 @@ async fn forget_what_the_file_forgot(config: &Config, store: &Store) -> Result<(
 async fn put_policies(config: &Config, store: &Store, catalog: &Catalog) -> Result<BTreeSet<String>> {
     let file = config.policy.iter().map(|policy| (policy.id.clone(), &policy.policy));
     let mut left_out = BTreeSet::new();
+    let known: BTreeMap<String, Value> = catalog.policies().into_iter().collect();
     for (id, policy) in laid_over(file, store, DocumentKind::Policy).await? {
         match policy {
+            From::File(policy) if known.get(&id) == Some(policy) => {}
+            From::Api(policy) if known.get(&id) == Some(&policy) => {}
             From::File(policy) => catalog.put_policy(&id, policy)?,
             From::Api(policy) => {
                 // It could be published once: what it needs, such as an operand of the operator's own, is gone from the file.
@@ -182,16 +177,23 @@ async fn put_policies(config: &Config, store: &Store, catalog: &Catalog) -> Resu
 
 async fn put_assets(config: &Config, store: &Store, catalog: &Catalog) -> Result<()> {
     let file = config.asset.iter().map(|asset| (asset.dataset().to_string(), asset));
+    let known: BTreeMap<_, _> = catalog.assets().into_iter().map(|asset| (asset.id.to_string(), asset)).collect();
     for (id, asset) in laid_over(file, store, DocumentKind::Asset).await? {
-        match asset {
-            From::File(asset) => catalog.put_asset(described(asset)),
+        let asset = match asset {
+            From::File(asset) => described(asset),
             // Without it more of the service might be called than the operator wants.
-            From::Api(asset) => catalog.put_asset(
-                serde_json::from_value(asset).with_context(|| format!("the stored asset {id} cannot be read"))?,
-            ),
-            From::Removed => {
-                catalog.remove_asset(&id.into());
+            From::Api(asset) => {
+                serde_json::from_value(asset).with_context(|| format!("the stored asset {id} cannot be read"))?
             }
+            From::Removed => {
+                if known.contains_key(&id) {
+                    catalog.remove_asset(&id.into());
+                }
+                continue;
+            }
+        };
+        if known.get(&id) != Some(&asset) {
+            catalog.put_asset(asset);
         }
     }
     Ok(())
@@ -199,29 +201,35 @@ async fn put_assets(config: &Config, store: &Store, catalog: &Catalog) -> Result
 
 async fn put_offers(config: &Config, store: &Store, catalog: &Catalog, left_out: &BTreeSet<String>) -> Result<()> {
     let file = config.offer.iter().map(|offer| (offer.id.to_string(), offer));
+    let known: BTreeMap<_, _> = catalog.offers().into_iter().map(|offer| (offer.id.to_string(), offer)).collect();
     for (id, offer) in laid_over(file, store, DocumentKind::Offer).await? {
-        let (put, stored) = match offer {
-            From::File(offer) => (catalog.put_offer(made(config, offer)), false),
+        let (offer, stored) = match offer {
+            From::File(offer) => (made(config, offer), false),
             From::Api(offer) => {
-                let offer: OfferDefinition =
-                    serde_json::from_value(offer).with_context(|| format!("the stored offer {id} cannot be read"))?;
-                (catalog.put_offer(offer), true)
+                let read = serde_json::from_value::<OfferDefinition>(offer);
+                (read.with_context(|| format!("the stored offer {id} cannot be read"))?, true)
             }
             From::Removed => {
-                catalog.remove_offer(&id.into());
+                if known.contains_key(&id) {
+                    catalog.remove_offer(&id.into());
+                }
                 continue;
             }
         };
-        if put.is_err() {
-            catalog.remove_offer(&id.clone().into());
-        }
-        match put {
-            Ok(()) => {}
-            Err(error) if stored => tracing::error!(%error, "a stored offer is left out"),
-            Err(CatalogError::NoPolicy { policy, .. }) if left_out.contains(&policy) => {
-                tracing::error!(offer = id, policy, "an offer is left out, because its policy is");
+        let mut named = std::iter::once(&offer.policy).chain(&offer.access_policy);
+        let forget = || known.contains_key(&id) && catalog.remove_offer(&id.clone().into());
+        if let Some(policy) = named.find(|policy| left_out.contains(*policy)) {
+            tracing::error!(offer = id, policy, "an offer is left out, because its policy is");
+            forget();
+        } else if known.get(&id) != Some(&offer) {
+            match catalog.put_offer(offer) {
+                Ok(()) => {}
+                Err(error) if stored => {
+                    tracing::error!(%error, "a stored offer is left out");
+                    forget();
+                }
+                Err(error) => return Err(error.into()),
             }
-            Err(error) => return Err(error.into()),
         }
     }
     Ok(())

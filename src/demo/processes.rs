@@ -199,6 +199,11 @@ impl Connector {
         self.process.child.wait().await.context("the end of the process could not be waited for")
     }
 
+    /// Stops the process: asks first, kills after `patience`.
+    pub async fn stop(&mut self, patience: Duration) {
+        self.process.stop(patience).await;
+    }
+
     /// The process id, 0 when it has ended.
     #[must_use]
     pub fn id(&self) -> u32 {

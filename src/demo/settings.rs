@@ -28,6 +28,8 @@ pub struct Settings {
     pub key: String,
     /// Where its configuration and log are; its store is a folder in it.
     pub directory: PathBuf,
+    /// More lines of `[store]`.
+    pub store: String,
     public_port: u16,
     management_port: u16,
     security_server: String,
@@ -67,6 +69,22 @@ impl Settings {
         format!("Bearer {}", self.tokens.stranger)
     }
 
+    /// Where it listens itself, which peers need not know.
+    #[must_use]
+    pub fn listens_at(&self) -> String {
+        format!("http://127.0.0.1:{}", self.public_port)
+    }
+
+    /// The same connector as one more process: in a directory and at ports of its own, reached by peers as this one is.
+    ///
+    /// # Errors
+    /// When no port is free.
+    pub fn replica(&self, directory: &Path) -> Result<Self> {
+        let [public_port, management_port] = free_ports()?;
+        let management = format!("http://127.0.0.1:{management_port}");
+        Ok(Self { management, directory: directory.to_owned(), public_port, management_port, ..self.clone() })
+    }
+
     /// The configuration file's text.
     #[must_use]
     pub fn toml(&self) -> String {
@@ -82,6 +100,7 @@ api-key = "{key}"
 
 [store]
 path = "{store}"
+{more_of_store}
 
 [security-server]
 url = "{security_server}"
@@ -95,6 +114,7 @@ allow-private-addresses = true
             management_port = self.management_port,
             key = self.key,
             store = self.directory.join(self.name).display(),
+            more_of_store = self.store,
             security_server = self.security_server,
         );
         let peers = match self.name {
@@ -202,6 +222,7 @@ pub fn pair(directory: &Path, security_server: &str) -> Result<[Settings; 2]> {
         management: format!("http://127.0.0.1:{management_port}"),
         key: secret(),
         directory: directory.to_owned(),
+        store: String::new(),
         public_port,
         management_port,
         security_server: security_server.to_owned(),

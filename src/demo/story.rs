@@ -33,6 +33,17 @@ pub struct StartedTransfer {
 }
 
 impl StartedTransfer {
+    /// A transfer with the token that its last start gave.
+    #[must_use]
+    pub fn new(consumer_pid: &str, provider_pid: &str, endpoint: &str, token: &str) -> Self {
+        Self {
+            consumer_pid: consumer_pid.to_owned(),
+            provider_pid: provider_pid.to_owned(),
+            endpoint: endpoint.to_owned(),
+            token: token.to_owned(),
+        }
+    }
+
     /// The `Authorization` header to call with.
     #[must_use]
     pub fn authorization(&self) -> String {

@@ -60,7 +60,12 @@ pub struct Notices {
 
 impl Notices {
     pub(super) fn new(replica: String, options: &PgConnectOptions) -> Self {
-        Self { replica, pool: postgres::pool(options, 1), listener: None, waiting: std::collections::VecDeque::new() }
+        Self {
+            replica,
+            pool: postgres::pool(options, 1, true),
+            listener: None,
+            waiting: std::collections::VecDeque::new(),
+        }
     }
 
     /// Waits for the next notice. The first one after a connection was made, or made again, is [`Notice::Anything`]. What this replica

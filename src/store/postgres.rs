@@ -4,15 +4,12 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgSslMode};
-use sqlx::{Connection as _, PgConnection};
 use url::{Host, Url};
 
 use super::StoreError;
 
 /// For how long a connection is waited for: the caller of a call is told sooner than he goes away.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// An idle connection is tried before it is used again: the server may have been restarted.
-const STALE: Duration = Duration::from_secs(1);
 
 /// How to connect by a URL. Unless it says otherwise, a database on another machine has to show that it is the one.
 ///
@@ -53,14 +50,12 @@ fn is_loopback(host: &str) -> bool {
     }
 }
 
-/// Up to `most` connections, made when they are needed.
-pub(super) fn pool(options: &PgConnectOptions, most: u32) -> PgPool {
+/// Up to `most` connections, made when they are needed. Each is tried before it is used again, since the server may have been
+/// restarted; not where who uses them tries again by himself.
+pub(super) fn pool(options: &PgConnectOptions, most: u32, tried: bool) -> PgPool {
     PgPoolOptions::new()
         .max_connections(most)
         .acquire_timeout(PATIENCE)
-        .test_before_acquire(false)
-        .before_acquire(|connection: &mut PgConnection, meta| {
-            Box::pin(async move { Ok(meta.idle_for < STALE || connection.ping().await.is_ok()) })
-        })
+        .test_before_acquire(tried)
         .connect_lazy_with(options.clone())
 }

@@ -7,6 +7,9 @@ use super::sql::query;
 use super::{Store, StoreError};
 use crate::model::ids::Pid;
 
+/// How many connections ask where transfers stand.
+pub(super) const CALLS: u32 = 6;
+
 /// Where a transfer stands at this moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
@@ -28,11 +31,14 @@ impl Standings {
     /// # Errors
     /// When the database does not answer.
     pub async fn of(&self, transfer: &Pid) -> Result<Option<Standing>, StoreError> {
-        match self.ask(transfer).await {
-            // The server may have been restarted since the connection was used last; another one may be as old.
-            Err(sqlx::Error::Io(_) | sqlx::Error::Database(_)) => Ok(self.ask(transfer).await?),
-            answered => Ok(answered?),
+        for _ in 0..CALLS {
+            match self.ask(transfer).await {
+                // The server was restarted since the connection was used last. It is closed by now; others may be as old.
+                Err(sqlx::Error::Io(_) | sqlx::Error::Database(_)) => {}
+                answered => return Ok(answered?),
+            }
         }
+        Ok(self.ask(transfer).await?)
     }
 
     async fn ask(&self, transfer: &Pid) -> Result<Option<Standing>, sqlx::Error> {

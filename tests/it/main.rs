@@ -22,6 +22,8 @@ mod layers;
 mod management;
 mod obligations;
 mod policy;
+mod postgres;
 mod readme;
+mod replicas;
 mod samples;
 mod xroad;
