@@ -14,6 +14,7 @@ use secrecy::SecretString;
 use sqlx::postgres::{PgConnectOptions, PgPool};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, PgConnection};
+use tokio::sync::Notify;
 
 mod agreements;
 mod documents;
@@ -110,6 +111,8 @@ struct Shared {
     replica: String,
     calls: PgPool,
     options: Hidden,
+    /// A commit of which nobody knows whether it happened.
+    doubt: Arc<Notify>,
 }
 
 /// What has a password in it.
@@ -186,7 +189,7 @@ impl Store {
             write,
             read: Pool::Postgres(read),
             leases: Arc::new(Leases::Rows(leases)),
-            shared: Some(Arc::new(Shared { replica, calls, options: Hidden(options) })),
+            shared: Some(Arc::new(Shared { replica, calls, options: Hidden(options), doubt: Arc::default() })),
             _lock: Arc::new(lock),
         })
     }
@@ -196,10 +199,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
-        let transaction = match &self.write {
-            Pool::Sqlite(pool) => Transaction::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
-            Pool::Postgres(pool) => Transaction::Postgres(pool.begin().await?),
-        };
+        let transaction = Transaction::begin(&self.write).await?;
         let (leases, shared) = (Arc::clone(&self.leases), self.shared.clone());
         Ok(Tx { transaction, leases, shared, told: Vec::new() })
     }
@@ -207,7 +207,15 @@ impl Store {
     /// What other replicas commit; `None` for an embedded store, which has none.
     #[must_use]
     pub fn notices(&self) -> Option<Notices> {
-        self.shared.as_ref().map(|shared| Notices::new(shared.replica.clone(), &shared.options.0))
+        self.shared
+            .as_ref()
+            .map(|shared| Notices::new(shared.replica.clone(), &shared.options.0, Arc::clone(&shared.doubt)))
+    }
+
+    /// How to connect to the database that replicas share, for what is kept beside the store; `None` for an embedded one.
+    #[must_use]
+    pub fn database(&self) -> Option<PgConnectOptions> {
+        self.shared.as_ref().map(|shared| shared.options.0.clone())
     }
 
     /// Closes all connections after their work.
@@ -235,11 +243,15 @@ impl Tx {
     /// # Errors
     /// When the database does not take them; then none of them happened.
     pub async fn commit(mut self) -> Result<(), StoreError> {
-        if let Some(shared) = self.shared.take() {
-            self.number_news().await?;
-            notices::tell(&mut self.transaction, &shared.replica, std::mem::take(&mut self.told)).await?;
+        let Some(shared) = self.shared.take() else { return Ok(self.transaction.commit().await?) };
+        self.number_news().await?;
+        notices::tell(&mut self.transaction, &shared.replica, std::mem::take(&mut self.told)).await?;
+        let committed = self.transaction.commit().await;
+        if committed.is_err() {
+            // It may have happened all the same: then nobody here was told.
+            shared.doubt.notify_one();
         }
-        Ok(self.transaction.commit().await?)
+        Ok(committed?)
     }
 
     /// Other replicas are to know, once this is committed.

@@ -11,6 +11,7 @@ use crate::model::negotiation::{NegotiationEvent, Role};
 
 mod consents;
 mod files;
+mod shared;
 mod words;
 
 /// The dozen lines of the README.

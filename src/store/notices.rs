@@ -1,9 +1,13 @@
 //! What replicas tell each other of what they committed: PostgreSQL's LISTEN and NOTIFY, inside the transaction.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use sqlx::postgres::{PgConnectOptions, PgListener, PgPool};
+use sqlx::Executor as _;
+use sqlx::postgres::{PgConnectOptions, PgListener};
+use tokio::sync::Notify;
 
 use super::postgres;
 use super::sql::{Transaction, query};
@@ -16,6 +20,10 @@ const CHANNEL: &str = "sliproad";
 const LARGEST: usize = 7900;
 /// How long to wait until a lost connection is tried again.
 const PAUSE: Duration = Duration::from_millis(200);
+/// After how long a silence the connection is tried: a network that is gone says nothing.
+const SILENCE: Duration = Duration::from_secs(15);
+/// How long an answer to that is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What another replica has committed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,19 +61,16 @@ pub(super) async fn tell(tx: &mut Transaction, replica: &str, told: Vec<Notice>)
 /// What other replicas tell, for as long as it is asked for.
 pub struct Notices {
     replica: String,
-    pool: PgPool,
+    options: PgConnectOptions,
+    /// Told of a commit of this replica of which nobody knows whether it happened.
+    doubt: Arc<Notify>,
     listener: Option<PgListener>,
-    waiting: std::collections::VecDeque<Notice>,
+    waiting: VecDeque<Notice>,
 }
 
 impl Notices {
-    pub(super) fn new(replica: String, options: &PgConnectOptions) -> Self {
-        Self {
-            replica,
-            pool: postgres::pool(options, 1, true),
-            listener: None,
-            waiting: std::collections::VecDeque::new(),
-        }
+    pub(super) fn new(replica: String, options: &PgConnectOptions, doubt: Arc<Notify>) -> Self {
+        Self { replica, options: options.clone(), doubt, listener: None, waiting: VecDeque::new() }
     }
 
     /// Waits for the next notice. The first one after a connection was made, or made again, is [`Notice::Anything`]. What this replica
@@ -76,7 +81,7 @@ impl Notices {
                 return notice;
             }
             let Some(listener) = &mut self.listener else {
-                match listen(&self.pool).await {
+                match listen(&self.options).await {
                     Ok(listener) => {
                         self.listener = Some(listener);
                         return Notice::Anything;
@@ -88,10 +93,19 @@ impl Notices {
                     }
                 }
             };
-            match listener.try_recv().await {
-                Ok(Some(told)) => self.take(told.payload()),
-                Ok(None) => self.lost("the connection ended"),
-                Err(error) => self.lost(&error.to_string()),
+            let told = tokio::select! {
+                told = tokio::time::timeout(SILENCE, listener.try_recv()) => told,
+                () = self.doubt.notified() => return Notice::Anything,
+            };
+            match told {
+                Ok(Ok(Some(told))) => self.take(told.payload()),
+                Ok(Ok(None)) => self.lost("the connection ended"),
+                Ok(Err(error)) => self.lost(&error.to_string()),
+                Err(_) => match tokio::time::timeout(PATIENCE, listener.execute("SELECT 1")).await {
+                    Ok(Ok(_)) => {}
+                    Ok(Err(error)) => self.lost(&error.to_string()),
+                    Err(_) => self.lost("it does not answer"),
+                },
             }
         }
     }
@@ -113,8 +127,9 @@ impl Notices {
     }
 }
 
-async fn listen(pool: &PgPool) -> Result<PgListener, sqlx::Error> {
-    let mut listener = PgListener::connect_with(pool).await?;
+/// Listens on a connection of its own: one that was lost may take long to know it.
+async fn listen(options: &PgConnectOptions) -> Result<PgListener, sqlx::Error> {
+    let mut listener = PgListener::connect_with(&postgres::pool(options, 1, true)).await?;
     listener.ignore_pool_close_event(true);
     listener.eager_reconnect(false);
     listener.listen(CHANNEL).await?;

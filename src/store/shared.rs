@@ -1,6 +1,9 @@
 //! What only replicas that share a database need: where a transfer stands now by what any of them committed, and whether they have
 //! their keys in common.
 
+use std::io;
+use std::time::Duration;
+
 use sqlx::postgres::PgPool;
 
 use super::sql::query;
@@ -9,6 +12,9 @@ use crate::model::ids::Pid;
 
 /// How many connections ask where transfers stand.
 pub(super) const CALLS: u32 = 6;
+
+/// For how long a call waits to know where its transfer stands.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Where a transfer stands at this moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +40,8 @@ impl Standings {
         for _ in 0..CALLS {
             match self.ask(transfer).await {
                 // The server was restarted since the connection was used last. It is closed by now; others may be as old.
-                Err(sqlx::Error::Io(_) | sqlx::Error::Database(_)) => {}
+                Err(sqlx::Error::Io(error)) if error.kind() != io::ErrorKind::TimedOut => {}
+                Err(sqlx::Error::Database(_)) => {}
                 answered => return Ok(answered?),
             }
         }
@@ -45,8 +52,8 @@ impl Standings {
         let sql = "SELECT p.version, COALESCE(a.news, 0), r.documents FROM process p CROSS JOIN revision r \
                    LEFT JOIN agreement a ON a.participant = p.participant AND a.role = p.role AND a.id = p.agreement \
                    WHERE p.pid = $1";
-        let row = query(sql).bind(transfer.as_str()).fetch_optional(&self.0).await?;
-        let Some(row) = row else { return Ok(None) };
+        let asked = query(sql).bind(transfer.as_str()).within(PATIENCE);
+        let Some(row) = asked.fetch_optional(&self.0).await? else { return Ok(None) };
         Ok(Some(Standing { version: row.try_get(0)?, news: row.try_get(1)?, documents: row.try_get(2)? }))
     }
 

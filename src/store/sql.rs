@@ -1,10 +1,18 @@
 //! One set of statements for two databases: portable text with `$n` parameters, texts and whole numbers as values.
 
 use std::borrow::Cow;
+use std::io;
+use std::time::Duration;
 
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnection, PgPool, PgRow};
 use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 use sqlx::{AssertSqlSafe, ColumnIndex, Decode, Postgres, Row as _, Sqlite, Type};
+
+/// How long PostgreSQL is waited for: longer than it works on a statement itself.
+const LONGEST: Duration = Duration::from_secs(20);
+/// How long to wait for the end of a transaction that nobody wants.
+const ROLLBACK: Duration = Duration::from_secs(5);
 
 /// Connections to either database.
 #[derive(Clone, Debug)]
@@ -22,18 +30,54 @@ impl Pool {
     }
 }
 
-/// A transaction in either database.
+/// A transaction in either database; undone when it is dropped before its commit.
 pub(super) enum Transaction {
     Sqlite(sqlx::Transaction<'static, Sqlite>),
-    Postgres(sqlx::Transaction<'static, Postgres>),
+    Postgres(Begun),
 }
 
+/// A transaction of PostgreSQL. Its connection does not come back to the others unless it answers.
+pub(super) struct Begun(Option<PoolConnection<Postgres>>);
+
 impl Transaction {
+    pub(super) async fn begin(pool: &Pool) -> Result<Self, sqlx::Error> {
+        match pool {
+            Pool::Sqlite(pool) => Ok(Self::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?)),
+            Pool::Postgres(pool) => {
+                let mut begun = Begun(Some(pool.acquire().await?));
+                query("BEGIN").execute(&mut *begun.connection()?).await?;
+                Ok(Self::Postgres(begun))
+            }
+        }
+    }
+
     pub(super) async fn commit(self) -> Result<(), sqlx::Error> {
         match self {
             Self::Sqlite(tx) => tx.commit().await,
-            Self::Postgres(tx) => tx.commit().await,
+            Self::Postgres(mut begun) => {
+                query("COMMIT").execute(&mut *begun.connection()?).await?;
+                // It goes back as it is.
+                drop(begun.0.take());
+                Ok(())
+            }
         }
+    }
+}
+
+impl Begun {
+    fn connection(&mut self) -> Result<&mut PgConnection, sqlx::Error> {
+        self.0.as_deref_mut().ok_or(sqlx::Error::PoolClosed)
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        let Some(mut connection) = self.0.take() else { return };
+        tokio::spawn(async move {
+            if query("ROLLBACK").within(ROLLBACK).execute(&mut *connection).await.is_err() {
+                connection.close_on_drop();
+            }
+        });
     }
 }
 
@@ -43,6 +87,8 @@ pub(super) enum On<'c> {
     Sqlite(&'c mut SqliteConnection),
     PostgresPool(&'c PgPool),
     Postgres(&'c mut PgConnection),
+    /// The transaction has ended.
+    Nowhere,
 }
 
 impl<'c> From<&'c Pool> for On<'c> {
@@ -58,7 +104,10 @@ impl<'c> From<&'c mut Transaction> for On<'c> {
     fn from(tx: &'c mut Transaction) -> Self {
         match tx {
             Transaction::Sqlite(tx) => Self::Sqlite(tx),
-            Transaction::Postgres(tx) => Self::Postgres(tx),
+            Transaction::Postgres(begun) => match begun.0.as_deref_mut() {
+                Some(connection) => Self::Postgres(connection),
+                None => Self::Nowhere,
+            },
         }
     }
 }
@@ -128,11 +177,12 @@ impl From<Option<i64>> for Value<'_> {
 pub(super) struct Query<'q> {
     text: Cow<'static, str>,
     values: Vec<Value<'q>>,
+    longest: Duration,
 }
 
 /// A statement. Its text is made of this program's own words only.
 pub(super) fn query<'q>(text: impl Into<Cow<'static, str>>) -> Query<'q> {
-    Query { text: text.into(), values: Vec::new() }
+    Query { text: text.into(), values: Vec::new(), longest: LONGEST }
 }
 
 /// The statement as one of the databases takes it.
@@ -145,28 +195,37 @@ macro_rules! prepared {
     };
 }
 
-/// Does the same in either database: `$row` makes a row of either one's.
+/// Does the same in either database: `$row` makes a row of either one's. A connection to PostgreSQL that does not answer in time is not
+/// used again.
 macro_rules! either {
-    ($on:expr, |$database:ident, $row:ident| $done:expr) => {
+    ($query:expr, $on:expr, |$database:ident, $row:ident| $done:expr) => {{
+        let longest = $query.longest;
         match $on.into() {
             On::SqlitePool($database) => {
                 let $row = Row::Sqlite;
-                $done
+                $done.await
             }
             On::Sqlite($database) => {
                 let $row = Row::Sqlite;
-                $done
+                $done.await
             }
-            On::PostgresPool($database) => {
+            On::PostgresPool(pool) => {
+                let mut held = pool.acquire().await?;
+                let $database = &mut *held;
                 let $row = Row::Postgres;
-                $done
+                let done = timely(longest, $done).await;
+                if done.as_ref().is_err_and(is_silence) {
+                    held.close_on_drop();
+                }
+                done
             }
             On::Postgres($database) => {
                 let $row = Row::Postgres;
-                $done
+                timely(longest, $done).await
             }
+            On::Nowhere => Err(sqlx::Error::PoolClosed),
         }
-    };
+    }};
 }
 
 impl<'q> Query<'q> {
@@ -176,23 +235,38 @@ impl<'q> Query<'q> {
         self
     }
 
+    /// Waits for PostgreSQL no longer than that.
+    pub(super) const fn within(mut self, longest: Duration) -> Self {
+        self.longest = longest;
+        self
+    }
+
     pub(super) async fn fetch_optional<'c>(self, on: impl Into<On<'c>>) -> Result<Option<Row>, sqlx::Error> {
-        either!(on, |database, row| Ok(prepared!(self).fetch_optional(database).await?.map(row)))
+        either!(self, on, |database, row| async move { Ok(prepared!(self).fetch_optional(database).await?.map(row)) })
     }
 
     pub(super) async fn fetch_all<'c>(self, on: impl Into<On<'c>>) -> Result<Vec<Row>, sqlx::Error> {
-        either!(on, |database, row| Ok(prepared!(self).fetch_all(database).await?.into_iter().map(row).collect()))
+        either!(self, on, |database, row| async move {
+            Ok(prepared!(self).fetch_all(database).await?.into_iter().map(row).collect())
+        })
     }
 
     /// How many rows were changed.
     pub(super) async fn execute<'c>(self, on: impl Into<On<'c>>) -> Result<u64, sqlx::Error> {
-        match on.into() {
-            On::SqlitePool(pool) => Ok(prepared!(self).execute(pool).await?.rows_affected()),
-            On::Sqlite(connection) => Ok(prepared!(self).execute(connection).await?.rows_affected()),
-            On::PostgresPool(pool) => Ok(prepared!(self).execute(pool).await?.rows_affected()),
-            On::Postgres(connection) => Ok(prepared!(self).execute(connection).await?.rows_affected()),
-        }
+        either!(self, on, |database, _row| async move { Ok(prepared!(self).execute(database).await?.rows_affected()) })
     }
+}
+
+/// PostgreSQL ends a statement itself, if it can: who waits longer than that waits for a machine or network that is gone.
+async fn timely<T>(longest: Duration, asking: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    match tokio::time::timeout(longest, asking).await {
+        Ok(answered) => answered,
+        Err(_) => Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, "the database does not answer"))),
+    }
+}
+
+fn is_silence(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut)
 }
 
 /// A row of either database.

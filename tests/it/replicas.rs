@@ -121,6 +121,60 @@ async fn what_one_replica_began_the_other_one_finishes_when_it_is_killed() {
     ministry.close().await;
 }
 
+/// Not at rest, but in the middle of commits, messages and answers: whenever the generator says.
+#[tokio::test]
+async fn kills_of_either_replica_at_any_moment_lose_nothing_and_repeat_nothing() {
+    use rand::{RngExt as _, SeedableRng as _};
+    const SEED: u64 = 0x2_51a7;
+    let mut random = rand::rngs::StdRng::seed_from_u64(SEED);
+    let Some(mut ministry) = Ministry::open("").await else { return };
+    for round in 0..6 {
+        let (killed, left) = if round % 2 == 0 {
+            (&mut ministry.road.provider, &mut ministry.b)
+        } else {
+            (&mut ministry.b, &mut ministry.road.provider)
+        };
+        ministry.balancer.send_to(killed);
+        let mut pids = Vec::new();
+        let provider = &killed.settings;
+        let whom = json!({"counterparty": provider.participant, "address": provider.dsp()});
+        let consumer = &ministry.road.consumer.management;
+        let catalogue = consumer.post("/api/v1/catalog/request", &whom).await.unwrap();
+        let dataset = catalogue["dataset"].as_array().unwrap().iter().find(|d| d["@id"] == LAND_REGISTER).unwrap();
+        let mut request = whom.clone();
+        request["offer"] = dataset["hasPolicy"][0].clone();
+        request["offer"]["target"] = json!(LAND_REGISTER);
+        for _ in 0..3 {
+            let begun = consumer.post("/api/v1/negotiations", &request).await.unwrap();
+            pids.push(begun["pid"].as_str().unwrap().to_owned());
+        }
+        let moment = Duration::from_millis(random.random_range(0..60));
+        tokio::time::sleep(moment).await;
+        killed.kill().await.unwrap();
+        ministry.balancer.send_to(left);
+        // Once the other one has to wait until what was in hand lapses, once it comes back itself.
+        if round > 1 {
+            killed.start_again().await.unwrap();
+        }
+        for pid in &pids {
+            let theirs = stands_in(left, "negotiations", pid, "FINALIZED").await;
+            let path = format!("/api/v1/negotiations/{}", theirs["pid"].as_str().unwrap());
+            let history = left.management.read(&path).await.unwrap()["history"].clone();
+            let went: Vec<&str> = history.as_array().unwrap().iter().map(|e| e["state"].as_str().unwrap()).collect();
+            let told = format!("seed {SEED:#x}, round {round}, {moment:?}");
+            assert_eq!(went, ["REQUESTED", "AGREED", "VERIFIED", "FINALIZED"], "{told}");
+            let listed = left.management.read("/api/v1/negotiations?limit=500").await.unwrap();
+            let counterparts = listed["items"].as_array().unwrap().iter().filter(|p| p["peerPid"] == *pid).count();
+            assert_eq!(counterparts, 1, "{told}");
+            consumer.wait("negotiations", pid, "FINALIZED").await.unwrap();
+        }
+        if round <= 1 {
+            killed.start_again().await.unwrap();
+        }
+    }
+    ministry.close().await;
+}
+
 #[tokio::test]
 async fn what_is_suspended_at_one_replica_is_refused_at_the_very_next_call_at_the_other() {
     let Some(ministry) = Ministry::open("").await else { return };
