@@ -27,6 +27,7 @@ mod history;
 mod limits;
 mod outages;
 mod refused;
+mod standing;
 mod streamed;
 
 use backend::Backend;
