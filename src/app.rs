@@ -167,7 +167,7 @@ pub async fn build(config: Config, public: SocketAddr) -> Result<Rooms> {
     let outbound = Outbound::new(outbound_policy(&config)?)?;
     let trust = trust::recall(&config, outbound.clone(), &store, clock.clone()).await?;
     let client = DspClient::new(outbound, Arc::clone(&callers), Arc::clone(&participants));
-    let offering = Offering::lay_out(&config, &store, clock.clone()).await?;
+    let offering = Offering::lay_out(&config, &store, &trust, clock.clone()).await?;
     let catalog = offering.catalog.clone();
     discovery::recall(&config, &catalog, &store).await?;
     let security_server = config.security_server.as_ref().map(security_server::client).transpose()?;

@@ -38,7 +38,7 @@ mod routes;
 mod tests;
 mod traced;
 
-pub use credentials::show_credentials;
+pub use credentials::{show_credentials, tell_catalog};
 pub use openapi::document as openapi_document;
 
 /// What the API works with. Cheap to clone.

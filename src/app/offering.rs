@@ -20,6 +20,9 @@ use crate::model::negotiation::Role;
 use crate::policy::{Invalid, Phase, Registry, World};
 use crate::schemas::check_offer;
 use crate::store::{DocumentKind, Standings, Store};
+use crate::trust::Trust;
+
+use super::trust;
 
 #[cfg(test)]
 mod tests;
@@ -57,32 +60,35 @@ pub(super) struct Offering {
     pub(super) catalog: Catalog,
     config: Arc<Config>,
     store: Store,
+    trust: Trust,
     /// The number of the documents that the catalogue has taken up; held while it takes them up.
     taken_up: Arc<Mutex<i64>>,
 }
 
 impl Offering {
     /// The catalogue as configured, with what the API added or removed laid over it.
-    pub(super) async fn lay_out(config: &Arc<Config>, store: &Store, clock: Clock) -> Result<Self> {
+    pub(super) async fn lay_out(config: &Arc<Config>, store: &Store, trust: &Trust, clock: Clock) -> Result<Self> {
         let publishers = config.participant.iter().map(publisher).collect();
         let catalog = Catalog::new(publishers, config.registry(), offer_check, clock);
         forget_what_the_file_forgot(config, store).await?;
         let taken_up = Arc::new(Mutex::new(i64::MIN));
-        let offering = Self { catalog, config: Arc::clone(config), store: store.clone(), taken_up };
+        let offering =
+            Self { catalog, config: Arc::clone(config), store: store.clone(), trust: trust.clone(), taken_up };
         offering.take_up().await?;
         Ok(offering)
     }
 
-    /// Lays everything out again unless the catalogue has what was known at that number of the documents; whether it did.
-    pub(super) async fn take_up_since(&self, standings: &Standings, documents: i64) -> Result<bool> {
+    /// Lays everything out again unless the catalogue has what was known at that number of the documents.
+    pub(super) async fn take_up_since(&self, standings: &Standings, documents: i64) -> Result<()> {
         let mut taken_up = self.taken_up.lock().await;
-        if *taken_up >= documents {
-            return Ok(false);
+        if *taken_up < documents {
+            let number = standings.documents().await?;
+            trust::take_up(&self.trust, &self.store).await?;
+            crate::management::tell_catalog(&self.trust, &self.catalog);
+            self.take_up().await?;
+            *taken_up = number;
         }
-        let number = standings.documents().await?;
-        self.take_up().await?;
-        *taken_up = number;
-        Ok(true)
+        Ok(())
     }
 
     async fn take_up(&self) -> Result<()> {

@@ -63,9 +63,9 @@ pub(super) async fn hear(rooms: Rooms, stop: CancellationToken) {
 async fn take_in(rooms: &Rooms, standings: &Standings, notice: &Notice) -> Result<()> {
     if matches!(notice, Notice::Documents | Notice::Anything) {
         let documents = standings.documents().await?;
-        if rooms.offering.take_up_since(standings, documents).await? {
-            rooms.engine.facts_changed().await?;
-        }
+        rooms.offering.take_up_since(standings, documents).await?;
+        // A call may have taken them up before: the monitor has to look all the same.
+        rooms.engine.facts_changed().await?;
     }
     Ok(rooms.engine.hear(notice).await?)
 }

@@ -1,5 +1,7 @@
 //! Credentials of counterparties: what the configuration believes, what was kept, and what they show as time goes by.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context as _, Result};
 use credentials::Did;
 use serde_json::json;
@@ -24,6 +26,26 @@ pub(super) async fn recall(config: &Config, outbound: Outbound, store: &Store, c
         }
     }
     Ok(trust)
+}
+
+/// Takes up the credentials as they are kept now: other replicas take some in, look some up, and remove some.
+pub(super) async fn take_up(trust: &Trust, store: &Store) -> Result<()> {
+    let mut gone: BTreeSet<String> = trust.all().into_iter().map(|(held, _)| held.id).collect();
+    for (id, kept) in store.documents(DocumentKind::Credential).await? {
+        gone.remove(&id);
+        let kept: Kept = serde_json::from_value(kept).with_context(|| format!("the stored credential {id}"))?;
+        // What was looked up here may be on its way into the store.
+        if trust.one(&id).is_some_and(|(held, _)| held.kept.checked >= kept.checked) {
+            continue;
+        }
+        if let Err(error) = trust.recall(kept) {
+            tracing::debug!(credential = id, %error, "a credential is not believed");
+        }
+    }
+    for id in gone {
+        let _ = trust.drop(&id);
+    }
+    Ok(())
 }
 
 fn accepted(configured: &Credential) -> Result<Accepted> {

@@ -56,12 +56,17 @@ pub(super) struct Credential {
 /// # Errors
 /// When the store does not answer; calls know all the same.
 pub async fn show_credentials(trust: &Trust, catalog: &Catalog, engine: &Engine) -> Result<(), EngineError> {
+    if tell_catalog(trust, catalog) { engine.facts_changed().await } else { Ok(()) }
+}
+
+/// Lets the catalogue know what credentials show now; whether that is otherwise than before.
+pub fn tell_catalog(trust: &Trust, catalog: &Catalog) -> bool {
     let shown = trust.shown().into_iter().map(|(counterparty, shown)| {
         let documents = shown.credentials.iter().map(|credential| Arc::new(credential.document.clone())).collect();
         let told = ShownByCredentials::new(&shown.facts, documents, &shown.in_doubt, catalog.registry());
         (counterparty, told)
     });
-    if catalog.show_credentials(shown.collect()) { engine.facts_changed().await } else { Ok(()) }
+    catalog.show_credentials(shown.collect())
 }
 
 impl From<TrustError> for ApiError {

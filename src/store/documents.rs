@@ -67,13 +67,16 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn replace_document(&self, kind: DocumentKind, id: &str, body: &Value) -> Result<bool, StoreError> {
-        let done = sqlx::query("UPDATE document SET body = $3 WHERE kind = $1 AND id = $2")
+        let mut tx = self.begin().await?;
+        let done = query("UPDATE document SET body = $3 WHERE kind = $1 AND id = $2")
             .bind(kind.as_str())
             .bind(id)
             .bind(body.to_string())
-            .execute(&self.write)
+            .execute(&mut tx.transaction)
             .await?;
-        Ok(done.rows_affected() == 1)
+        tx.tell_of_document(kind);
+        tx.commit().await?;
+        Ok(done == 1)
     }
 
     /// Removes a document; whether there was one.

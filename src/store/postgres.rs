@@ -59,3 +59,26 @@ pub(super) fn pool(options: &PgConnectOptions, most: u32, tried: bool) -> PgPool
         .test_before_acquire(tried)
         .connect_lazy_with(options.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_elsewhere_has_to_show_that_it_is_the_one_unless_the_url_says_otherwise() {
+        for (url, elsewhere) in [
+            ("postgres://a:b@db.example/c", true),
+            ("postgres://a:b@192.0.2.7/c", true),
+            ("postgres://a:b@localhost/c?host=db.example", true),
+            ("postgres://a:b@db.example/c?sslmode=require", false),
+            ("postgres://a:b@127.0.0.1/c", false),
+            ("postgres://a:b@[::1]/c", false),
+            ("postgres://a:b@localhost/c?host=/run/postgresql", false),
+        ] {
+            let mode = options(&url.into()).unwrap().get_ssl_mode();
+            assert_eq!(matches!(mode, PgSslMode::VerifyFull), elsewhere, "{url}: {mode:?}");
+        }
+        let refused = options(&"postgres://a:hush@:x/".into()).unwrap_err();
+        assert!(matches!(refused, StoreError::Url) && !refused.to_string().contains("hush"));
+    }
+}

@@ -12,12 +12,12 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 /// Starts and stops the server as it is told to; when nobody can tell any more, it ends and takes its directory with it.
 const KEEPER: &str = r#"
-bin=$1 home=$2
+bin=$1 home=$2 options=$3
 "$bin/initdb" -D "$home/data" -U sliproad --auth=trust --no-sync -E UTF8 --locale=C >"$home/log" 2>&1 || { cat "$home/log" >&2; exit 1; }
 while read -r command; do
     case $command in
     start) "$bin/pg_ctl" -D "$home/data" -w -l "$home/log" \
-        -o "-c listen_addresses= -c unix_socket_directories=$home -c fsync=off -c max_connections=200" start >/dev/null ;;
+        -o "-c listen_addresses= -c unix_socket_directories=$home -c fsync=off -c max_connections=200 $options" start >/dev/null ;;
     stop) "$bin/pg_ctl" -D "$home/data" -w -m immediate stop >/dev/null ;;
     esac
     echo "$command $?"
@@ -42,15 +42,26 @@ struct Keeper {
 impl Cluster {
     /// A server, or `None` where PostgreSQL is not installed: then it says so.
     pub(crate) fn start() -> Option<Self> {
+        Self::start_with("", &[])
+    }
+
+    /// As [`Cluster::start`], with these options of the server more, and these files beside its data.
+    pub(crate) fn start_with(options: &str, files: &[(&str, &str)]) -> Option<Self> {
         let Some(programs) = programs() else {
             println!("skipped: PostgreSQL's initdb is neither in /usr/lib/postgresql nor in PATH");
             return None;
         };
         let home = tempfile::Builder::new().prefix("pg-").tempdir_in("/tmp").unwrap().keep();
+        let mut all = vec![home.clone()];
+        for (name, text) in files {
+            all.push(home.join(name));
+            std::fs::write(home.join(name), text).unwrap();
+            std::fs::set_permissions(home.join(name), std::fs::Permissions::from_mode(0o600)).unwrap();
+        }
         let mut command = match user() {
             User::Ourselves => Command::new("sh"),
             User::Postgres(user, group) => {
-                chown(&home, Some(user), Some(group)).unwrap();
+                all.iter().for_each(|path| chown(path, Some(user), Some(group)).unwrap());
                 let mut command = Command::new("setpriv");
                 command.arg(format!("--reuid={user}")).arg(format!("--regid={group}")).args(["--clear-groups", "sh"]);
                 command
@@ -61,7 +72,7 @@ impl Cluster {
             }
         };
         std::fs::set_permissions(&home, std::fs::Permissions::from_mode(0o755)).unwrap();
-        command.args(["-c", KEEPER, "keeper"]).arg(programs).arg(&home).current_dir("/");
+        command.args(["-c", KEEPER, "keeper"]).arg(programs).arg(&home).arg(options).current_dir("/");
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let commands = process.stdin.take().unwrap();
         let answers = BufReader::new(process.stdout.take().unwrap());
@@ -72,13 +83,11 @@ impl Cluster {
     }
 
     /// Starts the server again, over what it kept.
-    #[allow(dead_code)]
     pub(crate) fn start_again(&self) {
         self.tell("start");
     }
 
     /// Ends the server at once, as a crash would.
-    #[allow(dead_code)]
     pub(crate) fn stop(&self) {
         self.tell("stop");
     }

@@ -191,3 +191,43 @@ async fn replicas_have_their_keys_in_common() {
     assert!(refused.to_string().contains("store.keys-path"), "{refused}");
     assert!(!format!("{one:?}").contains("postgres://"), "no URL in what is shown");
 }
+
+#[tokio::test]
+async fn a_replica_goes_on_and_hears_again_once_the_database_is_back() {
+    let Some(server) = Cluster::start() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open_shared(dir.path(), &server.database().await).await.unwrap();
+    let (mut heard, standings) = (store.notices().unwrap(), store.standings().unwrap());
+    insert(&store, &process("a")).await;
+    assert_eq!(heard.next().await, Notice::Anything);
+    assert!(standings.of(&"a".into()).await.unwrap().is_some());
+    server.stop();
+    assert!(store.begin().await.is_err());
+    assert!(standings.of(&"a".into()).await.is_err());
+    server.start_again();
+    assert_eq!(heard.next().await, Notice::Anything, "nobody knows what was told meanwhile");
+    assert!(standings.of(&"a".into()).await.unwrap().is_some(), "the first to ask finds no old connection");
+    insert(&store, &process("b")).await;
+    assert_eq!(store.processes(ProcessKind::Negotiation, None, 10).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_show_that_it_is_the_one_gets_no_password() {
+    let [ours, theirs] = [(); 2].map(|()| rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap());
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let options = format!(
+        "-c listen_addresses=127.0.0.1 -c port={port} -c ssl=on -c ssl_cert_file=../server.pem -c ssl_key_file=../server.key"
+    );
+    let files = [("server.pem", ours.cert.pem()), ("server.key", ours.signing_key.serialize_pem())];
+    let files = files.each_ref().map(|(name, text)| (*name, text.as_str()));
+    let Some(_server) = Cluster::start_with(&options, &files) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    for (root, believed) in [(&theirs, false), (&ours, true)] {
+        let file = dir.path().join("root.pem");
+        std::fs::write(&file, root.cert.pem()).unwrap();
+        let url =
+            format!("postgres://sliproad@localhost:{port}/postgres?sslmode=verify-full&sslrootcert={}", file.display());
+        let opened = Store::open_shared(&dir.path().join("store"), &url.into()).await;
+        assert_eq!(opened.is_ok(), believed, "{:?}", opened.err().map(|e| e.to_string()));
+    }
+}
