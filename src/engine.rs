@@ -288,7 +288,7 @@ pub struct Surroundings {
 pub struct Pace {
     /// How many processes are worked on at once.
     pub workers: u32,
-    /// For how long a claim holds; longer than any delivery takes.
+    /// For how long a claim holds from each piece of work on; longer than a delivery and a question about its outcome take.
     pub lease: Duration,
     /// For how long a peer may take to answer a message.
     pub delivery: Duration,
@@ -304,7 +304,7 @@ impl Default for Pace {
     fn default() -> Self {
         Self {
             workers: 64,
-            lease: Duration::from_secs(30),
+            lease: Duration::from_secs(45),
             delivery: Duration::from_secs(20),
             first_retry: Duration::from_millis(200),
             longest_retry: Duration::from_secs(60),

@@ -223,7 +223,7 @@ impl Store {
         self.read.close().await;
         self.write.close().await;
         if let Some(shared) = &self.shared {
-            shared.calls.close().await;
+            Pool::Postgres(shared.calls.clone()).close().await;
         }
     }
 }

@@ -19,8 +19,8 @@ use crate::dataplane::{self, AssetError};
 use crate::model::ids::Pid;
 use crate::store::{Notice, Standings, Store};
 
-/// How long to wait after a store that did not answer.
-const AGAIN: Duration = Duration::from_millis(200);
+/// How long to wait after a store that did not answer: twice as long each time in a row, up to the second one.
+const AGAIN: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
 /// Makes sure that all replicas sign with one key, and make the same pseudonyms.
 ///
@@ -47,15 +47,15 @@ pub(super) async fn hear(rooms: Rooms, stop: CancellationToken) {
             notice = notices.next() => notice,
             () = stop.cancelled() => return,
         };
+        let mut pause = AGAIN.0;
         while let Err(error) = take_in(&rooms, &standings, &notice).await {
-            tracing::warn!(
-                error = format!("{error:#}"),
-                "what another replica did could not be looked up; trying again"
-            );
+            let error = format!("{error:#}");
+            tracing::warn!(error, "what another replica did could not be looked up; trying again");
             tokio::select! {
-                () = tokio::time::sleep(AGAIN) => {}
+                () = tokio::time::sleep(pause) => {}
                 () = stop.cancelled() => return,
             }
+            pause = (pause * 2).min(AGAIN.1);
         }
     }
 }

@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, ColumnIndex, Decode, Postgres, Row as _, Sqlite, Type}
 
 /// How long PostgreSQL is waited for: longer than it works on a statement itself.
 const LONGEST: Duration = Duration::from_secs(20);
-/// How long to wait for the end of a transaction that nobody wants.
+/// How long to wait for the end of what nobody wants any more.
 const ROLLBACK: Duration = Duration::from_secs(5);
 
 /// Connections to either database.
@@ -25,7 +25,8 @@ impl Pool {
     pub(super) async fn close(&self) {
         match self {
             Self::Sqlite(pool) => pool.close().await,
-            Self::Postgres(pool) => pool.close().await,
+            // What does not come back by then has nobody at its other end.
+            Self::Postgres(pool) => drop(tokio::time::timeout(ROLLBACK, pool.close()).await),
         }
     }
 }
@@ -73,7 +74,8 @@ impl Begun {
 impl Drop for Begun {
     fn drop(&mut self) {
         let Some(mut connection) = self.0.take() else { return };
-        tokio::spawn(async move {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return drop(connection.detach()) };
+        runtime.spawn(async move {
             if query("ROLLBACK").within(ROLLBACK).execute(&mut *connection).await.is_err() {
                 connection.close_on_drop();
             }

@@ -10,7 +10,7 @@ use sliproad::demo::story::{self, LAND_REGISTER};
 use tempfile::TempDir;
 
 mod consent;
-mod credentials;
+pub(crate) mod credentials;
 mod discovery;
 mod facts;
 mod offering;

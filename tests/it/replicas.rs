@@ -10,13 +10,14 @@ use sliproad::demo::story::{self, ECHO, LAND_REGISTER, StartedTransfer};
 
 mod world;
 
+use super::management::credentials::{CONSUMER, Issuer, believing};
 use super::postgres::Cluster;
-use world::{Ministry, PROGRAM, act, call, put};
+use world::{Ministry, PROGRAM, act, call, put, remove};
 
 /// How long a look is worth waiting for until the next.
 const MOMENT: Duration = Duration::from_millis(20);
 /// Longer than a claim of a replica that is gone holds.
-const AT_LAST: Duration = Duration::from_secs(60);
+const AT_LAST: Duration = Duration::from_secs(90);
 
 /// Every step waits a moment, so that a replica can be killed while the process stands in a state.
 const SLOW_STEPS: &str = r#"
@@ -268,6 +269,25 @@ policy = "in-estonia"
 }
 
 #[tokio::test]
+async fn a_credential_that_one_replica_drops_the_very_next_call_at_the_other_does_not_rest_on() {
+    let keys = tempfile::tempdir().unwrap();
+    let issuer = Issuer::open(keys.path()).await;
+    let Some(ministry) = Ministry::open(&believing(&issuer, 300)).await else { return };
+    let (a, b) = (ministry.a(), &ministry.b);
+    let shown = json!({"counterparty": CONSUMER, "credential": issuer.membership(CONSUMER).await});
+    let taken = a.management.post("/api/v1/credentials", &shown).await.unwrap();
+    let path = format!("/api/v1/credentials/{}", taken["id"].as_str().unwrap());
+    until("the credential at the other replica", async || b.management.read(&path).await.ok()).await;
+    ministry.balancer.send_to(b);
+    let transfer = transfer_of(&ministry, "for-members").await;
+    assert_eq!(call(b, &transfer, "/parcels").await.0, 200);
+    remove(a, &path).await;
+    let (status, code) = call(b, &transfer, "/parcels").await;
+    assert!(status == 403 && matches!(code.as_str(), "policy.refused" | "transfer.suspended"), "{status} {code}");
+    ministry.close().await;
+}
+
+#[tokio::test]
 async fn what_is_offered_at_one_replica_is_in_the_catalogue_of_the_other() {
     let Some(mut ministry) = Ministry::open("").await else { return };
     put(ministry.a(), "/api/v1/offers/second", &json!({"id": "second", "assets": [ECHO], "policy": "open"})).await;
@@ -276,10 +296,7 @@ async fn what_is_offered_at_one_replica_is_in_the_catalogue_of_the_other() {
         offers["items"].as_array().unwrap().iter().any(|offer| offer["id"] == id)
     };
     until("the offer at the other replica", async || offered("second").await.then_some(())).await;
-    let client = sliproad::demo::client::local_http().unwrap();
-    let settings = ministry.a().settings.clone();
-    let removing = client.delete(format!("{}/api/v1/offers/second", settings.management));
-    assert!(removing.header("x-api-key", &settings.key).send().await.unwrap().status().is_success());
+    remove(ministry.a(), "/api/v1/offers/second").await;
     until("the offer gone at the other replica", async || (!offered("second").await).then_some(())).await;
 
     // The consumer speaks to one replica, then to the other.

@@ -15,7 +15,7 @@ use flate2::{Compression, write::GzEncoder};
 
 use super::*;
 
-const CONSUMER: &str = "did:web:consumer.example";
+pub(crate) const CONSUMER: &str = "did:web:consumer.example";
 
 /// How the issuer is, as a number that its handlers read.
 const WELL: u8 = 0;
@@ -24,7 +24,7 @@ const GIVES_NO_ANSWER: u8 = 2;
 const HAS_ANOTHER_KEY: u8 = 3;
 
 #[derive(Clone)]
-struct Issuer(Arc<Inner>);
+pub(crate) struct Issuer(Arc<Inner>);
 
 struct Inner {
     did: Did,
@@ -35,7 +35,7 @@ struct Inner {
 }
 
 impl Issuer {
-    async fn open(folder: &Path) -> Self {
+    pub(crate) async fn open(folder: &Path) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let key = |name: &str| FileSigner::open_or_create(&folder.join(name)).unwrap();
@@ -88,7 +88,7 @@ impl Issuer {
         (status, self.sign(&list).await)
     }
 
-    async fn membership(&self, holder: &str) -> String {
+    pub(crate) async fn membership(&self, holder: &str) -> String {
         let credential = json!({
             "@context": ["https://www.w3.org/ns/credentials/v2"],
             "type": ["VerifiableCredential", "MembershipCredential"],
@@ -113,7 +113,7 @@ impl Issuer {
 }
 
 /// Three offers: one for members, one by an operand of the operator's own, one in the words of Gaia-X.
-fn believing(issuer: &Issuer, max_age: u32) -> String {
+pub(crate) fn believing(issuer: &Issuer, max_age: u32) -> String {
     let did = &issuer.0.did;
     let offer = |name: &str, constraint: &str| {
         format!(

@@ -125,7 +125,15 @@ pub(super) async fn call(replica: &Connector, transfer: &StartedTransfer, path: 
     (status, body["code"].as_str().unwrap_or_default().to_owned())
 }
 
-/// What the management API of a replica answers.
+/// Removes something by the management API of a replica.
+pub(super) async fn remove(replica: &Connector, path: &str) {
+    let client = sliproad::demo::client::local_http().unwrap();
+    let request = client.delete(format!("{}{path}", replica.settings.management));
+    let answer = request.header("x-api-key", &replica.settings.key).send().await.unwrap();
+    assert!(answer.status().is_success(), "{path}: {}", answer.text().await.unwrap());
+}
+
+/// Puts something by the management API of a replica.
 pub(super) async fn put(replica: &Connector, path: &str, body: &Value) {
     let client = sliproad::demo::client::local_http().unwrap();
     let request = client.put(format!("{}{path}", replica.settings.management));
