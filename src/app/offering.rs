@@ -225,7 +225,8 @@ async fn put_offers(config: &Config, store: &Store, catalog: &Catalog, left_out:
         let mut named = std::iter::once(&offer.policy).chain(&offer.access_policy);
         let forget = || known.contains_key(&id) && catalog.remove_offer(&id.clone().into());
         if let Some(policy) = named.find(|policy| left_out.contains(*policy)) {
-            tracing::error!(offer = id, policy, "an offer is left out, because its policy is");
+            let from = if stored { "a stored" } else { "an" };
+            tracing::error!(offer = id, policy, "{from} offer is left out, because its policy is");
             forget();
         } else if known.get(&id) != Some(&offer) {
             match catalog.put_offer(offer) {
