@@ -222,8 +222,10 @@ async fn data_plane(
             standings,
             client: client.clone(),
             evidence: evidence.clone(),
-            // Where replicas share a database: Counters::open_shared(options).
-            counters: Counters::open(&config.store.path).await?,
+            counters: match store.database() {
+                Some(database) => Counters::open_shared(database).await?,
+                None => Counters::open(&config.store.path).await?,
+            },
             signer,
             former_keys: Vec::new(),
             registry: config.registry(),

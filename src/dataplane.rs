@@ -1,11 +1,10 @@
 //! The data plane, ingress: calls of data-space consumers to X-Road services, each decided, forwarded and recorded.
 //!
-//! One file each step, one direction, no step skipped: token ([`token`]) -> a free place ([`capacity`]) -> agreement and compiled
-//! policy ([`contract`]) -> strict path rule ([`path`]) -> facts, decision, limits ([`decision`], [`account`], [`counters`],
-//! [`history`]) -> X-Road
-//! request ([`request`]) -> security server ([`forward`]) -> evidence durable, answer released ([`release`]). What is known of an
-//! exchange on its way is in [`exchange`]; a call that gets no answer ends in [`refusal`]. A transfer's changes reach the next
-//! call through [`live`].
+//! One file each step, one direction, no step skipped: token ([`token`]) -> what other replicas committed, if there are any
+//! ([`standing`]) -> a free place ([`capacity`]) -> agreement and compiled policy ([`contract`]) -> strict path rule ([`path`]) ->
+//! facts, decision, limits ([`decision`], [`account`], [`counters`], [`history`]) -> X-Road request ([`request`]) -> security server
+//! ([`forward`]) -> evidence durable, answer released ([`release`]). What is known of an exchange on its way is in [`exchange`]; a
+//! call that gets no answer ends in [`refusal`]. A transfer's changes reach the next call through [`live`].
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

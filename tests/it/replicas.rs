@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sliproad::demo::processes::Connector;
-use sliproad::demo::story::{self, ECHO, LAND_REGISTER, StartedTransfer};
+use sliproad::demo::story::{self, ECHO, LAND_REGISTER, POPULATION_REGISTER, StartedTransfer};
 
 mod world;
 
@@ -66,14 +66,19 @@ async fn stands_in(replica: &Connector, noun: &str, consumer_pid: &str, state: &
 }
 
 async fn offer_of(ministry: &Ministry, dataset: &str) -> Value {
-    let provider = &ministry.road.provider.settings;
-    let request = json!({"counterparty": provider.participant, "address": provider.dsp()});
-    let consumer = &ministry.road.consumer.management;
-    let catalogue = consumer.post("/api/v1/catalog/request", &request).await.unwrap();
+    let catalogue = catalogue(ministry).await;
     let dataset_offered = catalogue["dataset"].as_array().unwrap().iter().find(|d| d["@id"] == dataset).unwrap();
     let mut offer = dataset_offered["hasPolicy"][0].clone();
     offer["target"] = json!(dataset);
     offer
+}
+
+/// The catalogue, over a connection that the balancer did not end.
+async fn catalogue(ministry: &Ministry) -> Value {
+    let provider = &ministry.road.provider.settings;
+    let request = json!({"counterparty": provider.participant, "address": provider.dsp()});
+    let consumer = &ministry.road.consumer.management;
+    until("the catalogue", async || consumer.post("/api/v1/catalog/request", &request).await.ok()).await
 }
 
 async fn request_negotiation(ministry: &Ministry) -> String {
@@ -85,6 +90,7 @@ async fn request_negotiation(ministry: &Ministry) -> String {
 }
 
 async fn transfer_of(ministry: &Ministry, dataset: &str) -> StartedTransfer {
+    catalogue(ministry).await;
     let agreement = story::negotiate(&ministry.road, dataset).await.unwrap();
     story::start_transfer(&ministry.road, &agreement).await.unwrap()
 }
@@ -109,6 +115,7 @@ async fn what_one_replica_began_the_other_one_finishes_when_it_is_killed() {
     }
 
     ministry.balancer.send_to(&ministry.road.provider);
+    catalogue(&ministry).await;
     let agreement = story::negotiate(&ministry.road, LAND_REGISTER).await.unwrap();
     let request = json!({"agreementId": agreement, "format": "HttpData-PULL"});
     let begun = ministry.road.consumer.management.post("/api/v1/transfers", &request).await.unwrap();
@@ -119,6 +126,20 @@ async fn what_one_replica_began_the_other_one_finishes_when_it_is_killed() {
     stands_in(&ministry.b, "transfers", pid, "STARTED").await;
     let transfer = story::start_transfer(&ministry.road, &agreement).await.unwrap();
     assert_eq!(call(&ministry.b, &transfer, "/parcels").await.0, 200);
+    ministry.close().await;
+}
+
+#[tokio::test]
+async fn what_may_be_called_three_times_may_be_called_three_times_at_both_together() {
+    let Some(ministry) = Ministry::open("").await else { return };
+    let transfer = transfer_of(&ministry, POPULATION_REGISTER).await;
+    let (a, b) = (ministry.a(), &ministry.b);
+    for replica in [a, b, a] {
+        assert_eq!(call(replica, &transfer, "/persons/50001010001").await.0, 200);
+    }
+    for replica in [b, a] {
+        assert_eq!(call(replica, &transfer, "/persons/50001010001").await, (403, "policy.refused".to_owned()));
+    }
     ministry.close().await;
 }
 
@@ -138,11 +159,11 @@ async fn kills_of_either_replica_at_any_moment_lose_nothing_and_repeat_nothing()
         ministry.balancer.send_to(killed);
         let mut pids = Vec::new();
         let provider = &killed.settings;
-        let whom = json!({"counterparty": provider.participant, "address": provider.dsp()});
+        let mut request = json!({"counterparty": provider.participant, "address": provider.dsp()});
         let consumer = &ministry.road.consumer.management;
-        let catalogue = consumer.post("/api/v1/catalog/request", &whom).await.unwrap();
-        let dataset = catalogue["dataset"].as_array().unwrap().iter().find(|d| d["@id"] == LAND_REGISTER).unwrap();
-        let mut request = whom.clone();
+        let offered =
+            until("the catalogue", async || consumer.post("/api/v1/catalog/request", &request).await.ok()).await;
+        let dataset = offered["dataset"].as_array().unwrap().iter().find(|d| d["@id"] == LAND_REGISTER).unwrap();
         request["offer"] = dataset["hasPolicy"][0].clone();
         request["offer"]["target"] = json!(LAND_REGISTER);
         for _ in 0..3 {
@@ -301,6 +322,7 @@ async fn what_is_offered_at_one_replica_is_in_the_catalogue_of_the_other() {
 
     // The consumer speaks to one replica, then to the other.
     ministry.balancer.send_to(&ministry.b);
+    catalogue(&ministry).await;
     let agreement = story::negotiate(&ministry.road, ECHO).await.unwrap();
     ministry.balancer.send_to(&ministry.road.provider);
     let transfer = story::start_transfer(&ministry.road, &agreement).await.unwrap();
