@@ -228,7 +228,8 @@ impl fmt::Debug for FileSigner {
 /// stands.
 fn create(path: &Path) -> std::io::Result<()> {
     let pair = EcKeyPair::generate(EcCurve::P256).map_err(std::io::Error::other)?;
-    let beside = path.with_extension(format!("new-{}", std::process::id()));
+    let moment = std::time::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
+    let beside = path.with_extension(format!("new-{}-{moment}", std::process::id()));
     match fs::remove_file(&beside) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
         _ => {}

@@ -75,7 +75,7 @@ fn kept_key(directory: &Path, name: &str) -> io::Result<SecretString> {
         None => {
             let key = hex::encode(rand::random::<[u8; 32]>());
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-            let beside = path.with_extension(format!("new-{}", std::process::id()));
+            let beside = path.with_extension(format!("new-{:08x}", rand::random::<u32>()));
             let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
             file.write_all(key.as_bytes())?;
             file.sync_all()?;

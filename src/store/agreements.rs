@@ -1,7 +1,7 @@
 //! Agreements, kept for as long as the store is.
 
 use super::notices::Notice;
-use super::processes::read_role;
+use super::processes::{read_key, read_role};
 use super::sql::{Row, query};
 use super::{Store, StoreError, Tx};
 use crate::model::agreement::Agreement;
@@ -60,14 +60,7 @@ impl Store {
     pub async fn agreements_in_force(&self) -> Result<Vec<AgreementKey>, StoreError> {
         let sql = "SELECT participant, role, id FROM agreement WHERE live = 1";
         let rows = query(sql).fetch_all(&self.read).await?;
-        let key = |row: &Row| {
-            Ok(AgreementKey {
-                participant: row.try_get::<String>(0)?.into(),
-                role: read_role(row.try_get(1)?).ok_or(StoreError::Corrupt("agreement"))?,
-                id: row.try_get::<String>(2)?.into(),
-            })
-        };
-        rows.iter().map(key).collect()
+        rows.iter().map(read_key).collect()
     }
 
     /// All that is kept under an id, by whichever participant and in whichever role (the provider's copy first).

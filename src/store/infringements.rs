@@ -1,9 +1,8 @@
 //! Infringements that were reported: one row each, which is all of its history.
 
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
-
-use super::processes::read_role;
+use super::notices::Notice;
+use super::processes::{read_key, read_role};
+use super::sql::{Query, Row, query};
 use super::{Store, StoreError, Tx};
 use crate::model::ids::InfringementId;
 use crate::model::infringement::{Infringement, InfringementState};
@@ -32,8 +31,8 @@ impl Store {
     /// # Errors
     /// When the database fails or the row cannot be read.
     pub async fn infringement(&self, id: &InfringementId) -> Result<Option<Infringement>, StoreError> {
-        let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM infringement WHERE id = $1"));
-        let row = sqlx::query(sql).bind(id.as_str()).fetch_optional(&self.read).await?;
+        let sql = format!("SELECT {COLUMNS} FROM infringement WHERE id = $1");
+        let row = query(sql).bind(id.as_str()).fetch_optional(&self.read).await?;
         row.as_ref().map(read_infringement).transpose()
     }
 
@@ -42,11 +41,11 @@ impl Store {
     /// # Errors
     /// As [`Store::infringement`].
     pub async fn infringements(&self, wanted: InfringementQuery<'_>) -> Result<Vec<Infringement>, StoreError> {
-        let sql = sqlx::AssertSqlSafe(format!(
+        let sql = format!(
             "SELECT {COLUMNS} FROM infringement WHERE id > $1 AND ($2 IS NULL OR agreement = $2) \
              AND ($3 IS NULL OR state = $3) ORDER BY id LIMIT $4"
-        ));
-        let rows = sqlx::query(sql)
+        );
+        let rows = query(sql)
             .bind(wanted.after.unwrap_or_default())
             .bind(wanted.agreement)
             .bind(wanted.state.map(InfringementState::as_str))
@@ -73,8 +72,12 @@ impl Tx {
     /// # Errors
     /// As [`Store::infringement`].
     pub async fn infringement(&mut self, id: &InfringementId) -> Result<Option<Infringement>, StoreError> {
-        let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM infringement WHERE id = $1"));
-        let row = sqlx::query(sql).bind(id.as_str()).fetch_optional(&mut *self.0).await?;
+        // Whose it is never changes; all else may until its agreement is locked.
+        let whose = query("SELECT participant, role, agreement FROM infringement WHERE id = $1").bind(id.as_str());
+        let Some(row) = whose.fetch_optional(&mut self.transaction).await? else { return Ok(None) };
+        self.lock_agreement(&read_key(&row)?).await?;
+        let sql = format!("SELECT {COLUMNS} FROM infringement WHERE id = $1");
+        let row = query(sql).bind(id.as_str()).fetch_optional(&mut self.transaction).await?;
         row.as_ref().map(read_infringement).transpose()
     }
 
@@ -83,7 +86,8 @@ impl Tx {
     /// # Errors
     /// As [`Store::infringement`].
     pub async fn followed(&mut self, agreement: &AgreementKey) -> Result<Followed, StoreError> {
-        let rows = of_agreement(agreement).fetch_all(&mut *self.0).await?;
+        self.lock_agreement(agreement).await?;
+        let rows = of_agreement(agreement).fetch_all(&mut self.transaction).await?;
         let infringements = rows.iter().map(read_infringement).collect::<Result<_, _>>()?;
         Ok(Followed { obligations: self.obligations_of(agreement).await?, infringements })
     }
@@ -93,8 +97,11 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn put_infringement(&mut self, infringement: &Infringement) -> Result<(), StoreError> {
+        let key = infringement.key();
+        self.lock_agreement(&key).await?;
+        self.tell(Notice::Agreement(key));
         let actions = serde_json::to_string(&infringement.actions).map_err(|_| StoreError::Corrupt("infringement"))?;
-        sqlx::query(
+        query(
             "INSERT INTO infringement (id, participant, role, agreement, counterparty, clause, actions, infringed, note, state, \
              reported, settled, settled_note) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
              ON CONFLICT (id) DO UPDATE SET state = excluded.state, settled = excluded.settled, \
@@ -113,34 +120,34 @@ impl Tx {
         .bind(infringement.reported.millis())
         .bind(infringement.settled.map(Timestamp::millis))
         .bind(infringement.settled_note.as_deref())
-        .execute(&mut *self.0)
+        .execute(&mut self.transaction)
         .await?;
         Ok(())
     }
 }
 
-fn of_agreement(key: &AgreementKey) -> sqlx::query::Query<'_, sqlx::Sqlite, sqlx::sqlite::SqliteArguments> {
-    let sql = sqlx::AssertSqlSafe(format!(
+fn of_agreement(key: &AgreementKey) -> Query<'_> {
+    let sql = format!(
         "SELECT {COLUMNS} FROM infringement WHERE participant = $1 AND role = $2 AND agreement = $3 ORDER BY id"
-    ));
-    sqlx::query(sql).bind(key.participant.as_str()).bind(key.role.as_str()).bind(key.id.as_str())
+    );
+    query(sql).bind(key.participant.as_str()).bind(key.role.as_str()).bind(key.id.as_str())
 }
 
-fn read_infringement(row: &SqliteRow) -> Result<Infringement, StoreError> {
+fn read_infringement(row: &Row) -> Result<Infringement, StoreError> {
     let corrupt = || StoreError::Corrupt("infringement");
     Ok(Infringement {
-        id: row.try_get::<String, _>(0)?.into(),
-        participant: row.try_get::<String, _>(1)?.into(),
+        id: row.try_get::<String>(0)?.into(),
+        participant: row.try_get::<String>(1)?.into(),
         role: read_role(row.try_get(2)?).ok_or_else(corrupt)?,
-        agreement: row.try_get::<String, _>(3)?.into(),
-        counterparty: row.try_get::<String, _>(4)?.into(),
+        agreement: row.try_get::<String>(3)?.into(),
+        counterparty: row.try_get::<String>(4)?.into(),
         clause: row.try_get(5)?,
         actions: serde_json::from_str(row.try_get(6)?).map_err(|_| corrupt())?,
         infringed: Timestamp::from_millis(row.try_get(7)?),
         note: row.try_get(8)?,
         state: InfringementState::parse(row.try_get(9)?).ok_or_else(corrupt)?,
         reported: Timestamp::from_millis(row.try_get(10)?),
-        settled: row.try_get::<Option<i64>, _>(11)?.map(Timestamp::from_millis),
+        settled: row.try_get::<Option<i64>>(11)?.map(Timestamp::from_millis),
         settled_note: row.try_get(12)?,
     })
 }

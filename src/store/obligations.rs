@@ -4,7 +4,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 
 use super::notices::Notice;
-use super::processes::read_role;
+use super::processes::{read_key, read_role};
 use super::sql::{Query, Row, query};
 use super::{Kept, PATIENCE, Store, StoreError, Tx, postgres};
 use crate::model::ids::ObligationId;
@@ -125,9 +125,7 @@ impl Tx {
         // Whose it is never changes; all else may until its agreement is locked.
         let whose = query("SELECT participant, role, agreement FROM obligation WHERE id = $1").bind(id.as_str());
         let Some(row) = whose.fetch_optional(&mut self.transaction).await? else { return Ok(None) };
-        let role = read_role(row.try_get(1)?).ok_or(StoreError::Corrupt("obligation"))?;
-        let (participant, agreement) = (row.try_get::<String>(0)?.into(), row.try_get::<String>(2)?.into());
-        self.lock_agreement(&AgreementKey { participant, role, id: agreement }).await?;
+        self.lock_agreement(&read_key(&row)?).await?;
         let sql = format!("SELECT {COLUMNS} FROM obligation WHERE id = $1");
         let row = query(sql).bind(id.as_str()).fetch_optional(&mut self.transaction).await?;
         row.as_ref().map(read_obligation).transpose()
@@ -230,6 +228,6 @@ fn read_obligation(row: &Row) -> Result<Obligation, StoreError> {
         note: row.try_get(13)?,
         created: Timestamp::from_millis(row.try_get(14)?),
         updated: Timestamp::from_millis(row.try_get(15)?),
-        not_before: row.try_get::<Option<i64>, _>(16)?.map(Timestamp::from_millis),
+        not_before: row.try_get::<Option<i64>>(16)?.map(Timestamp::from_millis),
     })
 }

@@ -6,6 +6,7 @@ use super::{Store, StoreError, Tx};
 use crate::model::ids::{AgreementId, ParticipantId, Pid};
 use crate::model::message::OutboundMessage;
 use crate::model::negotiation::Role;
+use crate::model::obligation::AgreementKey;
 use crate::model::process::{Process, ProcessKind, ProcessState};
 use crate::model::time::Timestamp;
 
@@ -325,4 +326,13 @@ pub(super) fn read_process(row: &Row) -> Result<Process, StoreError> {
 
 pub(super) fn read_role(text: &str) -> Option<Role> {
     Role::ALL.into_iter().find(|r| r.as_str() == text)
+}
+
+/// What an agreement is kept under: participant, role and id.
+pub(super) fn read_key(row: &Row) -> Result<AgreementKey, StoreError> {
+    Ok(AgreementKey {
+        participant: row.try_get::<String>(0)?.into(),
+        role: read_role(row.try_get(1)?).ok_or(StoreError::Corrupt("agreement"))?,
+        id: row.try_get::<String>(2)?.into(),
+    })
 }

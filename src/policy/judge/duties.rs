@@ -117,7 +117,8 @@ impl<'a> Eval<'a> {
 
     /// Whether a duty may be done at that time, as far as that is known.
     fn admits(&self, duty: &CompiledRule, at: Timestamp) -> bool {
-        let mut then = Eval { now: at, only_time: true, infringed: self.infringed, ..Eval::quiet(self.policy, self.sheet) };
+        let mut then =
+            Eval { now: at, only_time: true, infringed: self.infringed, ..Eval::quiet(self.policy, self.sheet) };
         let refined = duty.actions.iter().map(|action| then.all(&action.refinements)).fold(Mask::TRUE, Mask::and);
         !then.all(&duty.constraints).and(refined).fails()
     }

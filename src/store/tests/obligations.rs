@@ -93,16 +93,18 @@ async fn a_clause_of_an_agreement_is_followed_once() {
 
 #[tokio::test]
 async fn times_of_an_obligation_may_change_and_what_it_asks_for_does_not() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path()).await.unwrap();
-    let one = obligation("1", "a", ObligationState::Waiting);
-    let mut tx = store.begin().await.unwrap();
-    tx.put_obligation(&one, "begun").await.unwrap();
-    let moved = Obligation { deadline: None, not_before: Some(LATER), actions: vec!["inform".into()], ..one.clone() };
-    tx.put_obligation(&moved, "rescheduled").await.unwrap();
-    tx.commit().await.unwrap();
-    let kept = store.obligation(&one.id).await.unwrap();
-    assert_eq!(kept, Some(Obligation { deadline: None, not_before: Some(LATER), ..one }));
+    on_both(async |store| {
+        let one = obligation("1", "a", ObligationState::Waiting);
+        let mut tx = store.begin().await.unwrap();
+        tx.put_obligation(&one, "begun").await.unwrap();
+        let moved =
+            Obligation { deadline: None, not_before: Some(LATER), actions: vec!["inform".into()], ..one.clone() };
+        tx.put_obligation(&moved, "rescheduled").await.unwrap();
+        tx.commit().await.unwrap();
+        let kept = store.obligation(&one.id).await.unwrap();
+        assert_eq!(kept, Some(Obligation { deadline: None, not_before: Some(LATER), ..one }));
+    })
+    .await;
 }
 
 fn infringement(id: &str, agreement: &str) -> Infringement {
@@ -125,28 +127,32 @@ fn infringement(id: &str, agreement: &str) -> Infringement {
 
 #[tokio::test]
 async fn an_infringement_is_kept_with_what_became_of_it_and_found_with_its_agreement() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path()).await.unwrap();
-    let mut one = infringement("1", "a");
-    let mut tx = store.begin().await.unwrap();
-    tx.put_obligation(&obligation("1", "a", ObligationState::Open), "begun").await.unwrap();
-    for infringement in [&one, &infringement("2", "b"), &infringement("3", "a")] {
-        tx.put_infringement(infringement).await.unwrap();
-    }
-    one.state = InfringementState::Withdrawn;
-    (one.settled, one.settled_note) = (Some(LATER), Some("it was another party".into()));
-    tx.put_infringement(&one).await.unwrap();
-    assert_eq!(tx.infringement(&one.id).await.unwrap(), Some(one.clone()));
-    let followed = tx.followed(&one.key()).await.unwrap();
-    tx.commit().await.unwrap();
-    assert_eq!(store.followed(&one.key()).await.unwrap(), followed);
-    assert_eq!((followed.obligations.len(), followed.infringements), (1, vec![one.clone(), infringement("3", "a")]));
-    assert_eq!(store.infringement(&one.id).await.unwrap(), Some(one));
-    let ids = async |agreement, state, after, limit| {
-        let found = store.infringements(InfringementQuery { agreement, state, after, limit }).await.unwrap();
-        found.into_iter().map(|one| one.id.to_string()).collect::<Vec<_>>()
-    };
-    assert_eq!(ids(None, None, None, 10).await, ["1", "2", "3"]);
-    assert_eq!(ids(Some("a"), Some(InfringementState::Open), None, 10).await, ["3"]);
-    assert_eq!(ids(None, None, Some("1"), 1).await, ["2"]);
+    on_both(async |store| {
+        let mut one = infringement("1", "a");
+        let mut tx = store.begin().await.unwrap();
+        tx.put_obligation(&obligation("1", "a", ObligationState::Open), "begun").await.unwrap();
+        for infringement in [&one, &infringement("2", "b"), &infringement("3", "a")] {
+            tx.put_infringement(infringement).await.unwrap();
+        }
+        one.state = InfringementState::Withdrawn;
+        (one.settled, one.settled_note) = (Some(LATER), Some("it was another party".into()));
+        tx.put_infringement(&one).await.unwrap();
+        assert_eq!(tx.infringement(&one.id).await.unwrap(), Some(one.clone()));
+        let followed = tx.followed(&one.key()).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(store.followed(&one.key()).await.unwrap(), followed);
+        assert_eq!(
+            (followed.obligations.len(), followed.infringements),
+            (1, vec![one.clone(), infringement("3", "a")])
+        );
+        assert_eq!(store.infringement(&one.id).await.unwrap(), Some(one));
+        let ids = async |agreement, state, after, limit| {
+            let found = store.infringements(InfringementQuery { agreement, state, after, limit }).await.unwrap();
+            found.into_iter().map(|one| one.id.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(None, None, None, 10).await, ["1", "2", "3"]);
+        assert_eq!(ids(Some("a"), Some(InfringementState::Open), None, 10).await, ["3"]);
+        assert_eq!(ids(None, None, Some("1"), 1).await, ["2"]);
+    })
+    .await;
 }
