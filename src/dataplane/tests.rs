@@ -27,7 +27,6 @@ mod history;
 mod limits;
 mod outages;
 mod refused;
-mod standing;
 mod streamed;
 
 use backend::Backend;
@@ -86,7 +85,7 @@ struct Stage {
     evidence: Evidence,
     backend: Backend,
     clock: Clock,
-    directory: TempDir,
+    _directory: TempDir,
 }
 
 /// An answer, read to its end.
@@ -137,7 +136,6 @@ impl Stage {
         let client = XRoadClient::new(&XRoadConfig { server, tls: None, limits: Limits::default() }).unwrap();
         let surroundings = Surroundings {
             assets: Arc::clone(&shelf) as Arc<dyn Assets>,
-            standings: None,
             client,
             evidence: evidence.clone(),
             counters: backing.counters().await,
@@ -148,7 +146,7 @@ impl Stage {
             pseudonym_key: "a key of tests".into(),
             clock: clock.clone(),
         };
-        Self { plane: DataPlane::new(settings, surroundings), shelf, evidence, backend, clock, directory }
+        Self { plane: DataPlane::new(settings, surroundings), shelf, evidence, backend, clock, _directory: directory }
     }
 
     /// A started transfer under these constraints; its token.
@@ -205,7 +203,6 @@ impl Stage {
         let server = server.parse().unwrap();
         let surroundings = Surroundings {
             assets: Arc::clone(&self.shelf) as Arc<dyn Assets>,
-            standings: None,
             client: XRoadClient::new(&XRoadConfig { server, tls: None, limits: Limits::default() }).unwrap(),
             evidence: self.evidence.clone(),
             counters,
