@@ -27,6 +27,7 @@ mod history;
 mod limits;
 mod outages;
 mod refused;
+mod standing;
 mod streamed;
 
 use backend::Backend;
@@ -136,6 +137,7 @@ impl Stage {
         let client = XRoadClient::new(&XRoadConfig { server, tls: None, limits: Limits::default() }).unwrap();
         let surroundings = Surroundings {
             assets: Arc::clone(&shelf) as Arc<dyn Assets>,
+            standings: None,
             client,
             evidence: evidence.clone(),
             counters: backing.counters().await,
@@ -203,6 +205,7 @@ impl Stage {
         let server = server.parse().unwrap();
         let surroundings = Surroundings {
             assets: Arc::clone(&self.shelf) as Arc<dyn Assets>,
+            standings: None,
             client: XRoadClient::new(&XRoadConfig { server, tls: None, limits: Limits::default() }).unwrap(),
             evidence: self.evidence.clone(),
             counters,
