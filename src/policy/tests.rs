@@ -211,10 +211,10 @@ fn a_trace_tells_of_each_comparison_what_became_of_it() {
     let compiled = Compiled::read(&policy, &Registry::built_in()).unwrap();
     let world = exchange(json!({"count": 3, "spatial": "FI", "language": "et"}));
     let mut trace = Trace::default();
-    compiled.judge(&compiled.sheet(&World::read(&world).unwrap()), &mut trace);
+    let _ = compiled.judge(&compiled.sheet(&World::read(&world).unwrap()), &mut trace);
     assert_eq!(trace.atoms, [Mask::TRUE, Mask::UNKNOWN, Mask::FALSE, Mask::TRUE]);
     let plain = set(json!([atom("count", "lteq", json!(3)), atom("spatial", "eq", json!("EE"))]));
     let compiled = Compiled::read(&plain, &Registry::built_in()).unwrap();
-    compiled.judge(&compiled.sheet(&World::read(&world).unwrap()), &mut trace);
+    let _ = compiled.judge(&compiled.sheet(&World::read(&world).unwrap()), &mut trace);
     assert_eq!(trace.atoms, [Mask::TRUE, Mask::FALSE]);
 }
