@@ -4,6 +4,7 @@
 
 pub mod agreement;
 pub mod exchange;
+pub mod harmless;
 pub mod ids;
 pub mod infringement;
 pub mod message;

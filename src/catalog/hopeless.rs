@@ -1,6 +1,6 @@
 //! What can never be true on a call here, so that nobody should be offered it.
 
-use crate::model::odrl::{Atomic, Constraint, Policy, Rule};
+use crate::model::odrl::{Atomic, Constraint, Policy, Reference, Rule};
 use crate::policy::{Compiled, Invalid, Kind, Registry, Source};
 
 /// Every part of a policy that can be evaluated and that no call will ever fulfil.
@@ -33,6 +33,9 @@ impl Search<'_> {
         let parties = rule.targets.iter().chain(&rule.assigners).chain(&rule.assignees);
         let refined = refined.chain(parties.flat_map(|party| &party.refinements));
         refined.for_each(|constraint| self.constraint(constraint, on_call));
+        if let Some(id) = rule.uid.as_ref().filter(|_| rule.elsewhere) {
+            self.elsewhere(&rule.clause, id);
+        }
         let inner = rule.duties.iter().chain(&rule.consequences).chain(&rule.remedies);
         inner.for_each(|duty| self.rule(duty, false));
     }
@@ -41,7 +44,13 @@ impl Search<'_> {
         match constraint {
             Constraint::Atomic(atomic) => self.atomic(atomic, on_call),
             Constraint::Logical { parts, .. } => parts.iter().for_each(|part| self.constraint(part, on_call)),
+            Constraint::Elsewhere(Reference { clause, id }) => self.elsewhere(clause, id),
         }
+    }
+
+    fn elsewhere(&mut self, clause: &str, id: &str) {
+        let reason = format!("{id} is described nowhere in the policy; describe it, with this as its uid");
+        self.found.push(Invalid::new(clause, "reference.unknown", reason));
     }
 
     fn atomic(&mut self, atomic: &Atomic, on_call: bool) {

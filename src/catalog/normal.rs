@@ -25,6 +25,9 @@ impl Splitter<'_> {
 
     /// A rule about any of several actions is as many rules, a duty to do all of several is as many duties.
     fn one(&mut self, rule: &Rule, is_duty: bool) -> Vec<Rule> {
+        if rule.elsewhere {
+            return vec![rule.clone()];
+        }
         let several = rule.actions.len() > 1;
         let inner = (self.all(&rule.duties, true), self.all(&rule.consequences, true), self.all(&rule.remedies, true));
         let each = rule.actions.iter().map(|action| {
@@ -59,6 +62,7 @@ fn is_about_fields(constraint: &Constraint) -> bool {
     match constraint {
         Constraint::Atomic(atomic) => atomic.left == FIELDS,
         Constraint::Logical { operator, parts, .. } => *operator == Logic::And && parts.iter().all(is_about_fields),
+        Constraint::Elsewhere(_) => false,
     }
 }
 
@@ -72,5 +76,6 @@ fn spell(constraint: &mut Constraint) {
             }
         }
         Constraint::Logical { parts, .. } => parts.iter_mut().for_each(spell),
+        Constraint::Elsewhere(_) => {}
     }
 }

@@ -186,6 +186,8 @@ mod tests {
             constraint("my:case", json!({"@id": "my:one"})),
             constraint("https://w3id.org/catenax/policy/Membership", json!("active")),
             constraint("dateTime", json!({"@value": "2030-01-01T00:00:00Z", "@type": "xsd:dateTime"})),
+            constraint("product", json!({"@value": "1.0", "@type": "xsd:decimal"})),
+            constraint("product", json!(1)),
             {"leftOperand": "xroad:datapath", "operator": "isAnyOf", "rightOperand": ["GET /a"]},
         ]}]});
         registry.define("https://agency.example/ns/case", crate::policy::Operand::text());
@@ -194,6 +196,8 @@ mod tests {
             constraint("https://agency.example/ns/case", json!({"@id": "https://agency.example/ns/one"})),
             constraint("https://w3id.org/catenax/policy/Membership", json!("active")),
             constraint("dateTime", json!({"@value": "2030-01-01T00:00:00Z", "@type": "xsd:dateTime"})),
+            constraint("product", json!({"@value": "1.0", "@type": "xsd:decimal"})),
+            constraint("product", json!("1")),
             {"leftOperand": "xroad:datapath", "operator": "isAnyOf", "rightOperand": ["GET /a"]},
         ]);
         assert_eq!(offer["permission"][0]["constraint"], written);
@@ -210,6 +214,22 @@ mod tests {
         assert_eq!((&offer["@type"], offer_of(&offer)), (&json!("Offer"), offer.clone()));
         let plain = json!({"permission": [{"action": "use", "duty": [{"action": "delete"}]}]});
         assert_eq!(offer_of(&plain).get("profile"), None);
+    }
+
+    #[test]
+    fn what_is_named_and_described_nowhere_is_not_published() {
+        for policy in [
+            json!({"permission": [{"action": "use", "constraint": [{"@id": "urn:nowhere"}]}]}),
+            json!({"permission": [{"action": "use", "duty": [{"@id": "urn:nowhere"}]}]}),
+        ] {
+            assert_eq!(refused(&policy), ["reference.unknown"]);
+        }
+        let described = json!({"uid": "urn:d", "action": "compensate"});
+        let shared = json!({"permission": [
+            {"action": "read", "duty": [described]}, {"action": "use", "duty": [{"@id": "urn:d"}]}]});
+        let offer = PublishedPolicy::publish(&shared, &Registry::built_in(), |_| Vec::new()).unwrap().offer("o1");
+        let written = json!([{"@id": "urn:d", "action": "compensate"}]);
+        assert_eq!((&offer["permission"][0]["duty"], &offer["permission"][1]["duty"]), (&written, &written));
     }
 
     #[test]

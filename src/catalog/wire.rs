@@ -137,6 +137,7 @@ impl<'a> Writer<'a> {
                 put(&mut out, "@id", uid.as_ref().map(|uid| json!(uid)));
                 put(&mut out, operator.as_str(), self.constraints(parts));
             }
+            Constraint::Elsewhere(reference) => put(&mut out, "@id", Some(json!(reference.id))),
         }
         Value::Object(out)
     }
@@ -152,14 +153,16 @@ impl<'a> Writer<'a> {
     }
 
     fn right(&self, atomic: &Atomic) -> Value {
-        let any = self.registry.operand(&atomic.left).is_some_and(|operand| operand.kind == Kind::Any);
+        let kind = self.registry.operand(&atomic.left).map(|operand| operand.kind);
+        let counts = |right: &Literal| kind == Some(Kind::Any) || (kind == Some(Kind::Text) && right.typed);
         let written = self.written(&atomic.clause, "rightOperand");
         let elements: Vec<&Value> = match written {
             Some(Value::Array(list)) => list.iter().collect(),
             one => one.into_iter().collect(),
         };
         let values = atomic.right.iter().enumerate();
-        let mut values: Vec<Value> = values.map(|(n, right)| value(right, elements.get(n).copied(), any)).collect();
+        let mut values: Vec<Value> =
+            values.map(|(n, right)| value(right, elements.get(n).copied(), counts(right))).collect();
         match (values.len(), written) {
             (1, Some(Value::Array(_))) => Value::Array(values),
             (1, _) => values.remove(0),
@@ -211,12 +214,12 @@ fn place(constraint: &Constraint) -> Option<(&str, &str)> {
 }
 
 /// A right operand; bare numbers are text on the wire, and where their type counts it is said.
-fn value(literal: &Literal, written: Option<&Value>, any: bool) -> Value {
+fn value(literal: &Literal, written: Option<&Value>, counts: bool) -> Value {
     let text = literal.iri.as_ref().unwrap_or(&literal.text);
-    if written.is_some_and(|value| value.get("@id").is_some()) {
+    if written.is_some_and(|value| ["@id", "uid"].iter().any(|key| value.get(*key).is_some())) {
         return json!({ "@id": text });
     }
-    let bare = |datatype: &String| !any && ["integer", "decimal", "boolean"].contains(&datatype.as_str());
+    let bare = |datatype: &String| !counts && ["integer", "decimal", "boolean"].contains(&datatype.as_str());
     match literal.datatype.as_ref().filter(|datatype| !bare(datatype)) {
         Some(datatype) if datatype.contains(':') => json!({"@value": text, "@type": datatype}),
         Some(datatype) => json!({"@value": text, "@type": format!("xsd:{datatype}")}),

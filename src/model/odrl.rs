@@ -118,6 +118,8 @@ pub struct Rule {
     pub consequences: Vec<Rule>,
     /// Duties that heal an infringed prohibition.
     pub remedies: Vec<Rule>,
+    /// Whether it is a duty that is only named, by its `uid`, and described nowhere in the policy.
+    pub elsewhere: bool,
     /// When the duty is due, where the vocabulary says so (IDS `preDuty`, `postDuty`).
     pub timing: Option<DutyTiming>,
 }
@@ -192,6 +194,8 @@ pub enum Constraint {
         /// Its parts, at least one.
         parts: Vec<Constraint>,
     },
+    /// One that is only named, and described nowhere in the policy.
+    Elsewhere(Reference),
 }
 
 /// A comparison of a left operand with a right one.
@@ -220,6 +224,8 @@ pub struct Literal {
     pub text: String,
     /// Written as a number, a truth value or a typed value: the local name of its XML Schema type.
     pub datatype: Option<String>,
+    /// Whether the type was said, rather than seen from how the value is written.
+    pub typed: bool,
     /// The IRI that a compact identifier stands for, when that differs from the text.
     pub iri: Option<String>,
 }

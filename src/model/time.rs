@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use jiff::SignedDuration;
+use jiff::civil::{DateTime, date};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A point in time in milliseconds since the Unix epoch; written as RFC 3339 (`xsd:dateTime`) on every wire.
@@ -13,6 +15,16 @@ pub struct Timestamp {
 }
 
 impl Timestamp {
+    /// From seconds since the Unix epoch and nanoseconds after them.
+    #[must_use]
+    pub const fn from_seconds(seconds: i64, nanos: u32) -> Self {
+        // Lossless: `From` is not const.
+        Self {
+            millis: seconds.saturating_mul(1_000).saturating_add((nanos / 1_000_000) as i64),
+            rest: nanos % 1_000_000,
+        }
+    }
+
     /// From milliseconds since the Unix epoch.
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
@@ -29,6 +41,12 @@ impl Timestamp {
     #[must_use]
     pub const fn plus_millis(self, millis: i64) -> Self {
         Self { millis: self.millis.saturating_add(millis), rest: self.rest }
+    }
+
+    /// Whether it can be written as a date and time, which end with the year 9999.
+    #[must_use]
+    pub fn has_date(self) -> bool {
+        EPOCH.checked_add(SignedDuration::from_millis(self.millis)).is_ok()
     }
 
     /// The first whole millisecond that is not before this time.
@@ -50,16 +68,31 @@ impl Timestamp {
     /// # Errors
     /// As [`Timestamp::parse`].
     pub fn parse_exact(text: &str) -> Result<Self, jiff::Error> {
-        let nanos = text.parse::<jiff::Timestamp>()?.as_nanosecond();
+        let nanos = match text.parse::<jiff::Timestamp>() {
+            Ok(time) => time.as_nanosecond(),
+            Err(error) => return Self::last_of_all(text).ok_or(error),
+        };
         let millis = i64::try_from(nanos.div_euclid(1_000_000)).unwrap_or(i64::MAX);
         Ok(Self { millis, rest: u32::try_from(nanos.rem_euclid(1_000_000)).unwrap_or(0) })
     }
+
+    /// The last day of the year 9999 in UTC, with which agreements without an end are written; the library's time ends before it.
+    fn last_of_all(text: &str) -> Option<Self> {
+        let time: DateTime = text.strip_suffix('Z')?.parse().ok()?;
+        let since = time.duration_since(EPOCH);
+        (time.year() == 9999).then(|| Self::from_seconds(since.as_secs(), since.subsec_nanos().unsigned_abs()))
+    }
 }
+
+const EPOCH: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_millisecond(self.millis) {
-            Ok(t) => write!(f, "{t:.3}"),
+        if let Ok(time) = jiff::Timestamp::from_millisecond(self.millis) {
+            return write!(f, "{time:.3}");
+        }
+        match EPOCH.checked_add(SignedDuration::from_millis(self.millis)) {
+            Ok(time) => write!(f, "{time:.3}Z"),
             Err(_) => write!(f, "{} ms", self.millis),
         }
     }
@@ -87,6 +120,16 @@ mod tests {
         let t = Timestamp::from_millis(1_764_000_000_123);
         assert_eq!(t.to_string(), "2025-11-24T16:00:00.123Z");
         assert_eq!(Timestamp::parse(&t.to_string()).unwrap(), t);
+    }
+
+    #[test]
+    fn the_last_day_of_all_is_written_and_read() {
+        let last = Timestamp::parse("9999-12-31T23:59:59.999Z").unwrap();
+        assert_eq!(last.to_string(), "9999-12-31T23:59:59.999Z");
+        let before = Timestamp::parse("9999-12-30T21:59:59.999Z").unwrap();
+        assert_eq!(before.plus_millis(26 * 3_600_000), last);
+        assert!(Timestamp::parse("9999-12-31T23:59:59").is_err());
+        assert!(last.has_date() && !last.plus_millis(1).has_date());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use super::compile::{Alternative, Compiled, CompiledRule, Slot, Terms, Told};
+use super::compile::{Alternative, Atom, Compiled, CompiledRule, Slot, Terms, Told};
 use super::facts::{Fact, FactTable, Known, Values};
 use super::shown::by_credentials;
 use super::truth::Mask;
@@ -43,7 +43,7 @@ pub struct Rest {
     /// When the agreement was made, for dates relative to it.
     pub(super) agreed: Option<Timestamp>,
     /// For each comparison by taxonomy: the terms that satisfy it; `None` where no taxonomy is known.
-    pub(super) satisfying: Box<[Option<HashSet<Box<str>>>]>,
+    pub(super) kin: Box<[Option<Kin>]>,
     /// What was asked: action, target, assigner, assignee.
     pub(super) asked: [Option<String>; 4],
 }
@@ -70,6 +70,14 @@ impl DerefMut for Background {
     }
 }
 
+/// The terms that stand to right operands as an operator wants.
+#[derive(Clone, Debug)]
+pub(super) struct Kin {
+    pub(super) terms: HashSet<Box<str>>,
+    /// Whether a taxonomy tells of every one of the right operands, so that there are no other terms.
+    pub(super) of_all: bool,
+}
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct Done {
     /// When it was performed.
@@ -94,7 +102,7 @@ impl Compiled {
                 about: vec![Mask::NONE; self.named.len()].into(),
                 done: vec![Done::default(); self.rules].into(),
                 agreed: None,
-                satisfying: self.atoms.iter().map(|_| None).collect(),
+                kin: self.atoms.iter().map(|atom| kin(world, atom)).collect(),
                 asked: [
                     Some(world.action.clone()),
                     world.target.clone(),
@@ -104,11 +112,6 @@ impl Compiled {
             }),
         };
         laid.agreed = world.facts.get("edc:contractAgreement").and_then(|fact| instant(fact.values().first()?));
-        for (atom, terms) in self.atoms.iter().zip(&mut laid.satisfying) {
-            if let [right] = &*atom.right {
-                *terms = satisfying(world, atom.operator, &right.text, right.iri.as_deref());
-            }
-        }
         for rule in self.permissions.iter().chain(&self.prohibitions).chain(&self.obligations) {
             self.resolve(rule, world, &mut laid);
         }
@@ -220,6 +223,17 @@ fn groups(world: &World) -> Vec<&str> {
     groups.sort_unstable();
     groups.dedup();
     groups
+}
+
+/// The terms that stand to one of the right operands as the operator wants; `None` where no taxonomy tells of any.
+fn kin(world: &World, atom: &Atom) -> Option<Kin> {
+    if !matches!(atom.operator, Operator::IsA | Operator::IsPartOf | Operator::HasPart) {
+        return None;
+    }
+    let each = atom.right.iter().map(|right| satisfying(world, atom.operator, &right.text, right.iri.as_deref()));
+    let known: Vec<HashSet<Box<str>>> = each.flatten().collect();
+    let of_all = known.len() == atom.right.len();
+    (!known.is_empty()).then(|| Kin { terms: known.into_iter().flatten().collect(), of_all })
 }
 
 /// The terms that stand to `required` as the operator wants; none are known without a taxonomy.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::value::Right;
 use super::vocabulary::{DutyReading, Kind, Operand, Operator, ReadBy, Registry, SINCE_AGREEMENT};
 use super::{Invalid, conflict};
-use crate::model::odrl::{Action, Atomic, Conflict, Constraint, Literal, Party, Policy, Rule};
+use crate::model::odrl::{Action, Atomic, Conflict, Constraint, Literal, Party, Policy, Reference, Rule, Shared};
 
 mod candidates;
 mod counters;
@@ -46,7 +46,10 @@ pub struct Compiled {
 /// Every unknown profile, operand, operator and action, every right operand of a wrong type, and every pair of a permission and a
 /// prohibition that may apply together without a conflict strategy (ODRL Information Model 2.2 §2.10).
 pub fn compile(policy: &Policy, registry: &Registry) -> Result<Compiled, Vec<Invalid>> {
-    let compiled = compile_rules(policy, registry)?;
+    reconciled(policy, compile_rules(policy, Compiler::new(registry))?)
+}
+
+fn reconciled(policy: &Policy, compiled: Compiled) -> Result<Compiled, Vec<Invalid>> {
     if policy.conflict == Conflict::Invalid {
         let overlaps = conflict::overlaps(&compiled);
         if !overlaps.is_empty() {
@@ -62,13 +65,17 @@ impl Compiled {
     /// # Errors
     /// As [`compile`], save for overlaps.
     pub fn unreconciled(policy: &Policy, registry: &Registry) -> Result<Self, Vec<Invalid>> {
-        compile_rules(policy, registry)
+        compile_rules(policy, Compiler::new(registry))
+    }
+
+    /// As [`compile`], though a right operand be none that its left operand can have: nothing is known of such a comparison.
+    pub(super) fn tolerant(policy: &Policy, registry: &Registry) -> Result<Self, Vec<Invalid>> {
+        reconciled(policy, compile_rules(policy, Compiler { tolerant: true, ..Compiler::new(registry) })?)
     }
 }
 
-/// As [`compile`], without looking for rules that overlap.
-pub(super) fn compile_rules(policy: &Policy, registry: &Registry) -> Result<Compiled, Vec<Invalid>> {
-    let mut compiler = Compiler::new(registry);
+fn compile_rules(policy: &Policy, mut compiler: Compiler<'_>) -> Result<Compiled, Vec<Invalid>> {
+    let registry = compiler.registry;
     compiler.duties = registry.duties(policy.profiles.iter().map(|profile| &*profile.id));
     for profile in policy.profiles.iter().filter(|p| !registry.knows_profile(&p.id)) {
         let reason = format!("the profile {} is not known here", profile.id);
@@ -80,6 +87,8 @@ pub(super) fn compile_rules(policy: &Policy, registry: &Registry) -> Result<Comp
     let prohibitions = compiler.rules(&policy.prohibitions);
     counters.extend(counters::of(&compiler, of_permissions, false));
     let obligations = compiler.rules(&policy.obligations);
+    compiler.check_shared(&policy.shared);
+    tree::mark_asked(&mut compiler.atoms, &compiler.nodes, &permissions);
     super::fields::refuse_misplaced(&mut compiler, &permissions);
     let (sequences, unkept) = sequences::of(&compiler, &permissions, &prohibitions, &obligations);
     if !compiler.invalid.is_empty() {
@@ -120,6 +129,8 @@ pub(super) fn compile_rules(policy: &Policy, registry: &Registry) -> Result<Comp
 pub(super) struct Compiler<'a> {
     pub(super) registry: &'a Registry,
     pub(super) invalid: Vec<Invalid>,
+    /// Whether a right operand that its left operand can never have is taken, as one that nothing compares with.
+    tolerant: bool,
     slots: Vec<Slot>,
     pub(super) by_name: BTreeMap<String, usize>,
     pub(super) atoms: Vec<Atom>,
@@ -137,6 +148,7 @@ impl<'a> Compiler<'a> {
             registry,
             duties: (DutyReading::PreCondition, ReadBy::Setting),
             invalid: Vec::new(),
+            tolerant: false,
             slots: Vec::new(),
             by_name: BTreeMap::new(),
             atoms: Vec::new(),
@@ -172,6 +184,7 @@ impl<'a> Compiler<'a> {
             read_by: if rule.timing.is_some() { ReadBy::Policy } else { self.duties.1 },
             keeps: false,
             by_itself: false,
+            elsewhere: rule.elsewhere,
         };
         compiled.comparisons = self.comparisons(&compiled.constraints).unwrap_or_default();
         compiled.by_itself = duties::is_done_by_exchanges(self, &compiled);
@@ -190,9 +203,24 @@ impl<'a> Compiler<'a> {
 
     /// Checks the words of parties that nothing is decided by.
     fn check_aside(&mut self, parties: &[Party]) {
-        let mut aside = Self::new(self.registry);
+        let mut aside = self.aside();
         parties.iter().for_each(|party| drop(aside.party(party)));
         self.invalid.append(&mut aside.invalid);
+    }
+
+    /// Checks the words of what stands on the policy, also where every rule has its own instead.
+    fn check_shared(&mut self, shared: &Shared) {
+        let mut aside = self.aside();
+        shared.actions.iter().for_each(|action| drop(aside.action(action)));
+        let parties = shared.targets.iter().chain(&shared.assigners).chain(&shared.assignees);
+        parties.for_each(|party| drop(aside.party(party)));
+        aside.nodes(&shared.constraints);
+        self.invalid.append(&mut aside.invalid);
+    }
+
+    /// A compiler of words whose outcome nobody uses.
+    fn aside(&self) -> Self {
+        Self { tolerant: self.tolerant, ..Self::new(self.registry) }
     }
 
     fn action(&mut self, action: &Action) -> Alternative {
@@ -231,6 +259,9 @@ impl<'a> Compiler<'a> {
                 logic: *operator,
                 parts: self.nodes(parts),
             },
+            Constraint::Elsewhere(Reference { clause, id }) => {
+                Node::Elsewhere { clause: clause.as_str().into(), id: id.as_str().into() }
+            }
         };
         self.nodes.push(node);
         Some(NodeId(self.nodes.len() - 1))
@@ -269,6 +300,7 @@ impl<'a> Compiler<'a> {
             right,
             required: required.into(),
             unit: atomic.unit.as_deref().or(of_operand.as_deref()).map(Into::into),
+            asked: false,
         })
     }
 
@@ -288,14 +320,19 @@ impl<'a> Compiler<'a> {
             && let Some(length) = since_agreement(&literal.text)
             && let Some(since) = self.registry.operand(SINCE_AGREEMENT)
         {
-            let literal = Literal { text: length, datatype: None, iri: None };
+            let literal = Literal { text: length, datatype: None, typed: false, iri: None };
             let right = Right::read(&literal, Kind::Duration)?;
             return Some((SINCE_AGREEMENT.to_owned(), since.clone(), Box::new([right])));
         }
         let written = listed(&atomic.right, operand.kind);
-        let read = |value: &Literal| match conversion {
-            Some(conversion) => conversion.read(value),
-            None => Right::read(value, operand.kind),
+        // What the data plane is to release must be readable.
+        let tolerant = self.tolerant && operand.kind != Kind::FieldPath;
+        let read = |value: &Literal| {
+            let read = match conversion {
+                Some(conversion) => conversion.read(value),
+                None => Right::read(value, operand.kind),
+            };
+            read.or_else(|| tolerant.then(|| Right::unreadable(value)))
         };
         let right: Option<Box<[Right]>> = written.iter().map(read).collect();
         if right.is_none() {
@@ -326,7 +363,7 @@ fn listed(written: &[Literal], kind: Kind) -> Vec<Literal> {
     if let ([literal], Kind::DataPath) = (written, kind)
         && let Ok(paths) = serde_json::from_str::<Vec<String>>(&literal.text)
     {
-        return paths.into_iter().map(|text| Literal { text, datatype: None, iri: None }).collect();
+        return paths.into_iter().map(|text| Literal { text, datatype: None, typed: false, iri: None }).collect();
     }
     written.to_vec()
 }

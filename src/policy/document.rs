@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::compile::{Compiled, compile};
 use super::explain::Because;
 use super::residual::Residual;
-use super::value::instant;
+use super::value::{date_time, instant};
 use super::vocabulary::{Registry, canonical};
 use super::world::{DutyPerformed, Fact, History, Infringed, PastCall, Phase, World};
 use super::{Invalid, Policy};
@@ -50,7 +50,7 @@ impl DocumentDecision {
 pub fn decide_document(policy: &str, world: &str, registry: &Registry) -> Result<DocumentDecision, String> {
     let policy = read_json("the policy", policy)?;
     let world = World::read(&read_json("the world", world)?)?;
-    let compiled = match Compiled::read(&policy, registry) {
+    let compiled = match Policy::parse(&policy).and_then(|policy| Compiled::tolerant(&policy, registry)) {
         Ok(compiled) => compiled,
         Err(invalid) => {
             return Ok(DocumentDecision { decision: "refuse", invalid, because: Vec::new(), residual: Vec::new() });
@@ -83,7 +83,7 @@ impl World {
         let none = Map::new();
         let request = object(map, "request")?.unwrap_or(&none);
         let mut out = Self {
-            now: time(map, "now")?.ok_or("the world needs now, as an xsd:dateTime")?,
+            now: time(map, "now", date_time)?.ok_or("the world needs now, as an xsd:dateTime")?,
             phase: Phase::parse(phase)
                 .ok_or_else(|| format!("{phase} is not a phase: catalog, negotiation, transfer or exchange"))?,
             action: canonical(text(request, "action")?.unwrap_or("use")),
@@ -101,7 +101,7 @@ impl World {
             let none = Map::new();
             let report = report.as_object().unwrap_or(&none);
             let id = text(report, "id")?.ok_or("an infringement needs the id of what was infringed")?.to_owned();
-            let at = time(report, "infringed")?.ok_or("an infringement needs the time when it happened")?;
+            let at = time(report, "infringed", instant)?.ok_or("an infringement needs the time when it happened")?;
             out.infringed.push(Infringed { id, at });
         }
         Ok(out)
@@ -112,7 +112,7 @@ impl World {
             let none = Map::new();
             let duty = duty.as_object().unwrap_or(&none);
             let id = text(duty, "id")?.ok_or("a duty needs an id")?.to_owned();
-            match (time(duty, "performed")?, time(duty, "violated")?) {
+            match (time(duty, "performed", instant)?, time(duty, "violated", instant)?) {
                 (Some(at), _) => self.duties.push(DutyPerformed { id, at }),
                 (None, Some(_)) => self.violated.push(id),
                 (None, None) => return Err("a duty needs the time when it was performed".to_owned()),
@@ -145,7 +145,7 @@ fn read_history(map: &Map<String, Value>) -> Result<Option<History>, String> {
         let call = call.as_object().ok_or("a call of the history is an object")?;
         let request = object(call, "request")?.unwrap_or(&none);
         Ok::<PastCall, String>(PastCall {
-            at: time(call, "at")?.ok_or("a call of the history needs at, the time when it was made")?,
+            at: time(call, "at", instant)?.ok_or("a call of the history needs at, the time when it was made")?,
             action: text(request, "action")?.map(canonical),
             target: text(request, "target")?.map(str::to_owned),
             assigner: text(request, "assigner")?.map(str::to_owned),
@@ -165,9 +165,9 @@ fn text<'a>(map: &'a Map<String, Value>, key: &str) -> Result<Option<&'a str>, S
     }
 }
 
-fn time(map: &Map<String, Value>, key: &str) -> Result<Option<Timestamp>, String> {
+fn time(map: &Map<String, Value>, key: &str, read: fn(&str) -> Option<Timestamp>) -> Result<Option<Timestamp>, String> {
     let Some(text) = text(map, key)? else { return Ok(None) };
-    instant(text).map(Some).ok_or_else(|| format!("{key} is not an xsd:dateTime: {text}"))
+    read(text).map(Some).ok_or_else(|| format!("{key} is not an xsd:dateTime: {text}"))
 }
 
 fn object<'a>(map: &'a Map<String, Value>, key: &str) -> Result<Option<&'a Map<String, Value>>, String> {

@@ -6,11 +6,11 @@ use super::compile::{Alternative, Atom, Compiled, CompiledRule, Node, NodeId};
 use super::judge::{Eval, Ground, Trace, Verdict};
 use super::sheet::Sheet;
 use super::truth::{Mask, Truth};
-use super::value::Typed;
 use super::vocabulary::Assurance;
 use super::world::World;
 use crate::model::odrl::Logic;
 
+mod compared;
 mod held;
 mod obliged;
 mod sentence;
@@ -18,6 +18,7 @@ mod source;
 mod steps;
 mod tree;
 
+use compared::compared;
 pub use held::HeldClause;
 pub use obliged::stands;
 pub use sentence::Language;
@@ -158,15 +159,10 @@ impl Reasons<'_> {
         self.collect_all(&rule.constraints, Mask::lets);
         if self.found.is_empty() {
             let asked = self.eval.sheet.background().asked.first().cloned().flatten();
-            self.found.push(entry(
-                self.language,
-                &rule.clause,
-                Truth::True,
-                "action",
-                "isA",
-                &rule.doing(),
-                asked.as_deref(),
-            ));
+            let entry =
+                entry(self.language, &rule.clause, Truth::True, "action", "isA", &rule.doing(), asked.as_deref());
+            let message = Message::PermittedAction { action: asked.as_deref().unwrap_or("this") };
+            self.found.push(said(self.language, entry, message, Message::Remedy(Remedy::of("action"))));
         }
     }
 
@@ -198,8 +194,7 @@ impl Reasons<'_> {
     fn obligations(&mut self) {
         for duty in &self.eval.policy.obligations {
             if self.eval.violates(duty) {
-                let seen = self.eval.performances(duty);
-                self.found.push(missed(self.language, duty, seen.as_deref()));
+                self.missed(duty);
             }
         }
     }
@@ -221,22 +216,51 @@ impl Reasons<'_> {
         }
     }
 
+    /// A duty that was not fulfilled in time, with the conditions that leave open whether it had to be.
+    fn missed(&mut self, duty: &CompiledRule) {
+        if duty.elsewhere {
+            let id = duty.uid.as_deref().unwrap_or_default();
+            self.found.push(elsewhere(self.language, &duty.clause, "duty", id));
+            return;
+        }
+        let seen = self.eval.performances(duty);
+        let entry = missed(self.language, duty, seen.as_deref());
+        let open = self.eval.unknown_calling(duty);
+        if open.is_empty() {
+            self.found.push(entry);
+            return;
+        }
+        let action = duty.doing();
+        let reason = self.language.say(Message::MayBeViolated { action: &action });
+        self.found.push(Because { state: Truth::Unknown, reason, ..entry });
+        let before = self.found.len();
+        self.collect_all(&open, |mask| mask != Mask::TRUE && !mask.fails());
+        for entry in self.found.iter_mut().skip(before) {
+            entry.reason = self.language.say(Message::Calling { action: &action, comparison: &entry.reason });
+        }
+    }
+
     fn prohibitions(&mut self) {
         for rule in &self.eval.policy.prohibitions {
-            if !self.eval.rule(rule).bars() {
+            let mask = self.eval.rule(rule);
+            if !mask.bars() {
                 continue;
             }
             let before = self.found.len();
-            let refined = rule.aspects().into_iter().flat_map(|(_, all)| all).flat_map(|one| one.refinements.iter());
-            let nodes: Vec<NodeId> = refined.chain(rule.constraints.iter()).copied().collect();
+            let mut nodes: Vec<NodeId> = Vec::new();
+            for (_, alternatives) in rule.aspects() {
+                self.concerning(alternatives).into_iter().for_each(|one| nodes.extend_from_slice(&one.refinements));
+            }
+            nodes.extend_from_slice(&rule.constraints);
             self.collect_all(&nodes, Mask::bars);
+            self.unknown_aspects(rule);
             for entry in self.found.iter_mut().skip(before) {
-                entry.reason = self.language.say(match entry.state {
-                    Truth::Unknown => Message::MayBeProhibited { operand: &entry.operand },
-                    _ => Message::Prohibited { comparison: &entry.reason },
+                let comparison = &entry.reason;
+                entry.reason = self.language.say(match mask {
+                    Mask::TRUE => Message::Prohibited { comparison },
+                    _ => Message::MayBeProhibited { comparison },
                 });
             }
-            self.unknown_aspects(rule);
             if self.found.len() == before {
                 let asked = self.eval.sheet.background().asked.first().cloned().flatten();
                 let entry =
@@ -246,6 +270,16 @@ impl Reasons<'_> {
                 self.found.push(said(self.language, entry, message, Message::Remedy(Remedy::of("action"))));
             }
         }
+    }
+
+    /// Of alternatives, those through which a rule is about the request: the first that surely is, or else all that may be.
+    fn concerning<'c>(&mut self, alternatives: &'c [Alternative]) -> Vec<&'c Alternative> {
+        let each = alternatives.iter().map(|one| (one, self.eval.aspect(std::slice::from_ref(one))));
+        let mut barring: Vec<(&Alternative, Mask)> = each.filter(|(_, mask)| mask.bars()).collect();
+        if let Some(surely) = barring.iter().position(|(_, mask)| *mask == Mask::TRUE) {
+            barring = vec![barring.swap_remove(surely)];
+        }
+        barring.into_iter().map(|(one, _)| one).collect()
     }
 
     /// Parts of the request that would have to be known to say that the rule is not about it.
@@ -261,12 +295,7 @@ impl Reasons<'_> {
                     &names(self.eval.policy, alternatives),
                     None,
                 );
-                self.found.push(said(
-                    self.language,
-                    entry,
-                    Message::MayBeProhibited { operand: name },
-                    Message::Remedy(Remedy::of(name)),
-                ));
+                self.found.push(entry);
             }
         }
     }
@@ -312,8 +341,8 @@ impl Reasons<'_> {
         for duty in &rule.duties {
             let state = self.eval.duty(duty);
             let seen = self.eval.performances(duty);
-            if !state.lets() && self.eval.is_violated(duty) {
-                self.found.push(missed(self.language, duty, seen.as_deref()));
+            if !state.lets() && (duty.elsewhere || self.eval.is_violated(duty)) {
+                self.missed(duty);
             } else if !state.lets() {
                 let action = duty.doing();
                 let entry = entry(self.language, &duty.clause, state.truth(), "duty", "eq", &action, seen.as_deref());
@@ -345,11 +374,18 @@ impl Reasons<'_> {
                 let mask = self.eval.node(id);
                 if wanted(mask) {
                     self.found
-                        .extend(policy.atoms.get(*at).map(|atom| compared(self.language, &self.eval, atom, mask)));
+                        .extend(policy.atoms.get(*at).map(|atom| compared(self.language, &self.eval, *at, atom, mask)));
                 }
             }
             Some(Node::Logical { logic, parts, .. }) => {
                 if !wanted(self.eval.node(id)) {
+                    return;
+                }
+                let mut holding = parts.to_vec();
+                holding.retain(|part| self.eval.node(*part) == Mask::TRUE);
+                // Two that hold are one too many, whatever the others are.
+                if *logic == Logic::Xone && holding.len() > 1 {
+                    self.collect_all(&holding, |mask| mask == Mask::TRUE);
                     return;
                 }
                 let before = self.found.len();
@@ -364,7 +400,10 @@ impl Reasons<'_> {
                     }
                 }
             }
-            None => {}
+            Some(Node::Elsewhere { clause, id }) if wanted(Mask::UNKNOWN) => {
+                self.found.push(elsewhere(self.language, clause, "constraint", id));
+            }
+            Some(Node::Elsewhere { .. }) | None => {}
         }
     }
 }
@@ -400,28 +439,10 @@ impl Eval<'_> {
     }
 }
 
-/// What is said of a comparison.
-pub(super) fn compared(language: Language, eval: &Eval<'_>, atom: &Atom, mask: Mask) -> Because {
-    let slot = eval.policy.slots.get(atom.slot);
-    let (operand, assurance) = slot.map_or(("", None), |slot| (&*slot.name, Some(slot.assurance)));
-    let required = match &atom.unit {
-        Some(unit) => format!("{} {unit}", atom.required),
-        None => atom.required.to_string(),
-    };
-    let observed = eval.observed(atom);
-    let state = mask.truth();
-    let entry = entry(language, &atom.clause, state, operand, atom.operator.as_str(), &required, observed.as_deref());
-    let source = slot.map(source::of);
-    let entry = Because { required: atom.required.to_string(), assurance, source, ..entry };
-    let ambiguous = eval.sheet.seen(atom.slot).find(|seen| seen.typed == Typed::Call { plain: false });
-    match ambiguous {
-        _ if atom.right.is_empty() => {
-            let reason = language.say(Message::Referenced { reference: &atom.required });
-            Because { reason, ..entry }
-        }
-        Some(seen) => Because { reason: language.say(Message::Ambiguous { path: seen.text }), ..entry },
-        None => entry,
-    }
+/// What is said of a duty or a constraint that is only named.
+pub(super) fn elsewhere(language: Language, clause: &str, part: &str, id: &str) -> Because {
+    let entry = entry(language, clause, Truth::Unknown, part, "eq", id, None);
+    said(language, entry, Message::Elsewhere { id }, Message::Remedy(Remedy::Meet))
 }
 
 /// What is said of a duty that was not fulfilled in time.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::vocabulary::{Operator, iri};
-use crate::model::odrl::{Atomic, Constraint, Literal, Logic, Party, Policy, Rule};
+use crate::model::odrl::{Atomic, Constraint, Literal, Logic, Party, Policy, Reference, Rule};
 
 /// A policy written for EDC, and what it cannot say there.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -189,6 +189,10 @@ impl Writer {
                 let name = if *operator == Logic::AndSequence { "and" } else { operator.as_str() };
                 Some(json!({ name: parts }))
             }
+            Constraint::Elsewhere(Reference { clause, id }) => {
+                self.lose(clause, "reference.unknown", true, format!("{id} is described nowhere in the policy"));
+                None
+            }
         }
     }
 
@@ -235,7 +239,7 @@ impl Writer {
                 let parts: Option<Vec<Value>> = parts.iter().map(|part| self.opposite(part)).collect();
                 Some(json!({ "and": parts? }))
             }
-            Constraint::Logical { .. } => None,
+            Constraint::Logical { .. } | Constraint::Elsewhere(_) => None,
         }
     }
 }
@@ -279,6 +283,7 @@ fn operands_of<'a>(constraint: &'a Constraint, found: &mut Vec<(&'a str, &'a str
     match constraint {
         Constraint::Atomic(atomic) => found.push((&atomic.clause, &atomic.left)),
         Constraint::Logical { parts, .. } => parts.iter().for_each(|part| operands_of(part, found)),
+        Constraint::Elsewhere(_) => {}
     }
 }
 

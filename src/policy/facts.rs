@@ -40,6 +40,8 @@ pub(super) enum Known {
     Unreadable,
     /// These values.
     Values,
+    /// Paths of calls, some of which may mean two things.
+    Ambiguous,
     /// All that there is of a set, such as the groups of the client: `eq` asks whether one is among them.
     Among,
 }
@@ -120,6 +122,9 @@ impl FactTable {
             Kind::DataPath => {
                 let covering = Call::parse(text).map(|call| candidates.of_call(at, call));
                 fact.bits |= covering.unwrap_or_default();
+                if covering.is_none() {
+                    fact.known = Known::Ambiguous;
+                }
                 self.values.push(text, Typed::Call { plain: covering.is_some() });
             }
             Kind::Number => match Decimal::short(text) {

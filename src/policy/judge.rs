@@ -105,8 +105,7 @@ pub(super) struct Eval<'a> {
     pub(super) sheet: &'a Sheet,
     /// The time that is looked at: now, or when a duty was performed.
     pub(super) now: Timestamp,
-    /// Facts of the present are not those of the time looked at.
-    pub(super) only_time: bool,
+    pub(super) looking: Looking,
     /// The infringement that a remedy is looked at for: its time is counted from then, and what was done before does not count.
     pub(super) infringed: Option<Timestamp>,
     /// In a sequence: when the step before was taken, from which delays run.
@@ -115,11 +114,31 @@ pub(super) struct Eval<'a> {
     pub(super) trace: &'a mut [Mask],
 }
 
+/// What the facts of the present say of the time that is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Looking {
+    /// It is the present.
+    Now,
+    /// Nothing: only what the clock tells was known then.
+    Back,
+    /// How the deed was done that was reported then.
+    AtDeed,
+}
+
 impl<'a> Eval<'a> {
     /// An evaluation that keeps no trace.
     pub(super) fn quiet(policy: &'a Compiled, sheet: &'a Sheet) -> Self {
         let terms = &sheet.background().terms;
-        Self { policy, terms, sheet, now: sheet.now, only_time: false, infringed: None, since: None, trace: &mut [] }
+        Self {
+            policy,
+            terms,
+            sheet,
+            now: sheet.now,
+            looking: Looking::Now,
+            infringed: None,
+            since: None,
+            trace: &mut [],
+        }
     }
 
     /// Whether a permission is active and about this request.
@@ -198,7 +217,7 @@ impl<'a> Eval<'a> {
                 mask
             }
             Some(Node::Logical { logic, parts, .. }) => self.logical(id, *logic, parts),
-            None => Mask::UNKNOWN,
+            Some(Node::Elsewhere { .. }) | None => Mask::UNKNOWN,
         }
     }
 

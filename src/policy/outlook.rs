@@ -90,7 +90,7 @@ impl Compiled {
         let compared = self.moments(sheet.background().agreed).chain(performed).chain(since);
         let mut changes: Vec<Timestamp> =
             compared.map(Timestamp::whole).flat_map(|at| [at, at.plus_millis(1)]).collect();
-        changes.retain(|at| *at > sheet.now);
+        changes.retain(|at| *at > sheet.now && at.has_date());
         changes.sort_unstable();
         changes.dedup();
         changes
@@ -142,6 +142,10 @@ struct Standings<'a> {
 
 impl Standings<'_> {
     fn stand(&mut self, rule: &CompiledRule, duty: DutyUse, follows: Option<String>, called_for: bool) {
+        // A duty of several permissions is one, wherever they name it.
+        if self.found.iter().any(|known| known.duty.clause == duty.clause) {
+            return;
+        }
         let consequences = duty.consequences.clone();
         let standing = self.eval.standing(rule);
         self.found.push(DutyOutlook { duty, standing, follows, called_for });

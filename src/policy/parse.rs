@@ -10,10 +10,12 @@ use crate::model::odrl::{Conflict, Constraint, Policy, PolicyKind, Reference, Sh
 
 mod constraint;
 mod inherit;
+mod named;
 mod object;
 mod rule;
 mod terms;
 
+use named::Named;
 pub(crate) use object::text;
 use object::{Object, many};
 use terms::Terms;
@@ -24,6 +26,15 @@ pub const MOST_NESTED: usize = 64;
 /// What belongs to a rule or a constraint, and would be passed over on a policy.
 const NOT_ON_POLICIES: &[&str] =
     &["duty", "ids:preDuty", "ids:postDuty", "remedy", "consequence", "refinement", "leftOperand", "rightOperand"];
+
+/// How a policy says that another one replaces it, which makes it void (ODRL Information Model 2.2 §2.8).
+const REPLACED: &[&str] = &[
+    "http://purl.org/dc/terms/isReplacedBy",
+    "dct:isReplacedBy",
+    "dcterms:isReplacedBy",
+    "dc:isReplacedBy",
+    "isReplacedBy",
+];
 
 /// How many rules, constraints, parties and values one policy may have.
 const MOST_PARTS: usize = 10_000;
@@ -56,6 +67,17 @@ fn is_ids(name: &str) -> bool {
     name.starts_with("ids:")
 }
 
+/// The subclass of policies that a type names; sets aside, which are as good as any policy.
+fn subclass(name: &str) -> Option<&str> {
+    Some(match name {
+        "ids:ContractAgreement" => "Agreement",
+        "ids:ContractOffer" => "Offer",
+        "ids:ContractRequest" => "Request",
+        "Agreement" | "Assertion" | "Offer" | "Privacy" | "Request" | "Ticket" => name,
+        _ => return None,
+    })
+}
+
 #[derive(Default)]
 struct Reader<'a> {
     invalid: Vec<Invalid>,
@@ -63,6 +85,11 @@ struct Reader<'a> {
     terms: Terms,
     /// Nodes of a `@graph` by their identifiers, with their pointers.
     graph: BTreeMap<&'a str, (String, &'a Value)>,
+    /// The whole document, and what it describes under identifiers.
+    document: Option<&'a Value>,
+    named: Option<Named<'a>>,
+    /// Identifiers whose descriptions are being read, outermost first.
+    followed: Vec<String>,
     /// Identifiers of the policies being read, outermost first: a policy may not inherit from itself.
     open: Vec<String>,
     /// Whether the policy being read has classes or rules of the IDS information model.
@@ -88,6 +115,7 @@ impl<'a> Reader<'a> {
 
     fn document(&mut self, document: &'a Value) -> Option<Policy> {
         self.terms = Terms::read(document.get("@context"), &mut self.invalid);
+        self.document = Some(document);
         let Some(Value::Array(nodes)) = document.get("@graph") else {
             return self.policy("", document);
         };
@@ -123,6 +151,12 @@ impl<'a> Reader<'a> {
         let around = std::mem::replace(&mut self.ids, object.types(&self.terms).iter().any(|name| is_ids(name)));
         let conflict = self.conflict(&object);
         self.refuse_where(&object, NOT_ON_POLICIES, "policy.misplaced", "has no meaning on a policy");
+        self.refuse_where(
+            &object,
+            REPLACED,
+            "policy.replaced",
+            "names the policy that holds instead; this one is void",
+        );
         let shared = self.shared(&object);
         let mut policy = Policy {
             kind,
@@ -183,7 +217,7 @@ impl<'a> Reader<'a> {
     /// Refuses rules that lack something though nothing is shared or inherited any more.
     fn complete(&mut self, policy: &Policy) {
         let rules = policy.permissions.iter().chain(&policy.prohibitions).chain(&policy.obligations);
-        for rule in rules.filter(|rule| rule.actions.is_empty()) {
+        for rule in rules.filter(|rule| rule.actions.is_empty() && !rule.elsewhere) {
             self.refuse(&rule.clause, "rule.action-missing", "a rule needs an action");
         }
         // A parent that is not at hand may bring the parties.
@@ -197,6 +231,13 @@ impl<'a> Reader<'a> {
     fn kind(&mut self, object: &Object<'a>) -> (PolicyKind, String) {
         let Some((clause, _)) = object.field("@type") else { return (PolicyKind::Set, String::new()) };
         let names = object.types(&self.terms);
+        // ODRL's subclasses of policies are disjoint; a set is read as what it is besides.
+        let mut subclasses: Vec<&str> = names.iter().filter_map(|name| subclass(name)).collect();
+        subclasses.sort_unstable();
+        subclasses.dedup();
+        if subclasses.len() > 1 {
+            self.refuse(&clause, "policy.type", format!("a policy cannot be {} at once", subclasses.join(" and ")));
+        }
         let kinds = [
             ("Agreement", PolicyKind::Agreement),
             ("ids:ContractAgreement", PolicyKind::Agreement),

@@ -80,6 +80,7 @@ fn condition(eval: &mut Eval<'_>, id: NodeId) -> String {
                 _ => joined(all, " or "),
             }
         }
+        Some(Node::Elsewhere { id, .. }) => format!("what {id} says were known"),
         None => String::new(),
     }
 }
@@ -110,6 +111,7 @@ fn condition_whole(policy: &Compiled, id: NodeId) -> String {
                 _ => joined(all, " and "),
             }
         }
+        Some(Node::Elsewhere { id, .. }) => format!("what {id} says were known"),
         None => String::new(),
     }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::compile::{Alternative, Compiled, CompiledRule, NodeId};
 use super::conflict::{conditions, joint, overlap};
-use super::vocabulary::{Assurance, ReadBy, Source};
+use super::vocabulary::{Assurance, Operator, ReadBy, Source};
 use crate::model::odrl::{Conflict, DutyTiming};
 
 /// How many permissions are compared with each other.
@@ -56,7 +56,7 @@ pub struct Warning {
     /// JSON Pointer (RFC 6901) of the rule or constraint.
     pub clause: String,
     /// Stable code: `rule.never-applies`, `rule.shadowed`, `constraint.not-enforced`, `constraint.unenforceable`,
-    /// `policy.parent-unknown`.
+    /// `constraint.never-told`, `constraint.partial-star`, `policy.parent-unknown`.
     pub code: &'static str,
     /// One sentence.
     pub reason: String,
@@ -75,6 +75,7 @@ impl Compiled {
         warnings.extend(self.shadowed());
         warnings.extend(self.repeated());
         warnings.extend(self.unenforceable());
+        warnings.extend(self.misread());
         let weak = constraints.iter().filter(|held| held.assurance != Assurance::Enforced);
         warnings.extend(weak.map(not_enforced));
         let duties = self.permissions.iter().flat_map(|rule| &rule.duties).map(read_duty).collect();
@@ -103,6 +104,29 @@ impl Compiled {
             warning(&parent.clause, "policy.parent-unknown", reason)
         });
         atoms.chain(sequences).chain(parents).collect()
+    }
+
+    /// Comparisons that are not what they seem: one value against a list, a star that is a character.
+    fn misread(&self) -> Vec<Warning> {
+        let mut found = Vec::new();
+        for atom in &self.atoms {
+            let operand = self.slots.get(atom.slot).map_or("", |slot| &*slot.name);
+            let of_one = matches!(atom.operator, Operator::Eq | Operator::Neq) || atom.operator.is_order();
+            if of_one && atom.right.len() > 1 {
+                let operator = atom.operator.as_str();
+                let reason = format!(
+                    "whether {operand} is {operator} to several values can never be told; use isAnyOf or isNoneOf"
+                );
+                found.push(warning(&atom.clause, "constraint.never-told", reason));
+            }
+            let patterns = atom.right.iter().filter_map(|right| Some((right, right.pattern.as_ref()?)));
+            for (right, _) in patterns.filter(|(_, pattern)| pattern.has_partial_star()) {
+                let reason =
+                    format!("in {} a star stands within a segment, where it is a character like others", right.text);
+                found.push(warning(&atom.clause, "constraint.partial-star", reason));
+            }
+        }
+        found
     }
 
     fn never_applying(&self) -> Vec<Warning> {

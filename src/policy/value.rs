@@ -13,13 +13,17 @@ mod decimal;
 mod time;
 
 pub(crate) use decimal::Decimal;
-pub(crate) use time::{Duration, instant};
+pub(crate) use time::{Duration, date_time, instant};
 
 /// A value as its left operand's kind reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Typed {
     Number(Decimal),
+    /// A number with more digits than most; its text has them.
+    Long,
     Instant(Timestamp),
+    /// A whole day that a right operand names, by its beginning.
+    Day(Timestamp),
     Duration(Duration),
     Version,
     Text,
@@ -27,13 +31,26 @@ pub(crate) enum Typed {
     Call {
         plain: bool,
     },
+    /// A right operand that its left operand can never have; nothing compares with it.
+    Unreadable,
+}
+
+/// How long a day is.
+const DAY_MILLIS: i64 = 86_400_000;
+
+/// The moment after a day.
+pub(crate) const fn end_of(day: Timestamp) -> Timestamp {
+    day.plus_millis(DAY_MILLIS)
 }
 
 impl Typed {
     pub(crate) fn read(text: &str, kind: Kind) -> Option<Self> {
         match kind {
             // Most have no space around them.
-            Kind::Number => Decimal::parse(text).or_else(|| Decimal::parse(text.trim())).map(Self::Number),
+            Kind::Number => {
+                let number = Decimal::parse(text).or_else(|| Decimal::parse(text.trim())).map(Self::Number);
+                number.or_else(|| decimal::is_decimal(text).then_some(Self::Long))
+            }
             Kind::Instant => instant(text.trim()).map(Self::Instant),
             Kind::Duration => Duration::parse(text.trim()).map(Self::Duration),
             Kind::Version => Some(Self::Version),
@@ -51,6 +68,15 @@ pub(crate) struct Seen<'a> {
 }
 
 impl Seen<'_> {
+    /// Whether it is the same value.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (self.typed, other.typed) {
+            (Typed::Text | Typed::Version | Typed::Call { .. } | Typed::Unreadable, _) => self.text == other.text,
+            (Typed::Long, Typed::Long) => decimal::order(self.text, other.text) == Some(Ordering::Equal),
+            (one, other) => one == other,
+        }
+    }
+
     /// As people read it.
     pub(crate) fn shown(&self) -> String {
         let mut text = String::new();
@@ -67,9 +93,9 @@ impl Seen<'_> {
         // Writing to a string cannot fail.
         let _ = match self.typed {
             Typed::Number(number) => write!(out, "{number}"),
-            Typed::Instant(time) => write!(out, "{time}"),
+            Typed::Instant(time) | Typed::Day(time) => write!(out, "{time}"),
             Typed::Duration(length) => write!(out, "{length}"),
-            Typed::Version | Typed::Text | Typed::Call { .. } => Ok(()),
+            Typed::Version | Typed::Text | Typed::Long | Typed::Call { .. } | Typed::Unreadable => Ok(()),
         };
     }
 }
@@ -82,12 +108,20 @@ pub(crate) struct Right {
     /// The IRI that the text stands for, when it is a compact one.
     pub(crate) iri: Option<Box<str>>,
     pub(crate) pattern: Option<Pattern>,
+    /// A number among texts: a text that is no number is another value.
+    pub(crate) beside_text: bool,
 }
 
 impl Right {
     /// Types a literal; `None` when the left operand can never have such a value.
     pub(crate) fn read(literal: &Literal, kind: Kind) -> Option<Self> {
-        let kind = if kind == Kind::Any { kind_of(literal) } else { kind };
+        let beside_text = kind == Kind::Text && literal.typed && kind_of(literal) == Kind::Number;
+        let kind = match kind {
+            Kind::Any => kind_of(literal),
+            // A number that is said to be one is one, whatever the operand's other values are.
+            Kind::Text if beside_text => Kind::Number,
+            kind => kind,
+        };
         if kind == Kind::FieldPath && !is_field_path(&literal.text) {
             return None;
         }
@@ -95,12 +129,25 @@ impl Right {
             Kind::DataPath => Some(Pattern::parse(&literal.text)?),
             _ => None,
         };
+        let day = (kind == Kind::Instant).then(|| time::day(literal.text.trim())).flatten();
         Some(Self {
-            typed: Typed::read(&literal.text, kind)?,
+            typed: day.map(Typed::Day).or_else(|| Typed::read(&literal.text, kind))?,
             text: literal.text.as_str().into(),
             iri: literal.iri.as_deref().map(Into::into),
             pattern,
+            beside_text,
         })
+    }
+
+    /// A literal that the left operand can never have.
+    pub(crate) fn unreadable(literal: &Literal) -> Self {
+        Self {
+            typed: Typed::Unreadable,
+            text: literal.text.as_str().into(),
+            iri: None,
+            pattern: None,
+            beside_text: false,
+        }
     }
 
     /// Whether the value seen is this one; `None` where that cannot be told.
@@ -109,7 +156,11 @@ impl Right {
             (Typed::Text | Typed::Version, Typed::Text | Typed::Version) if self.is_text(seen.text) => Some(true),
             (Typed::Version, Typed::Version) => Some(self.order(seen) == Some(Ordering::Equal)),
             (Typed::Text | Typed::Version, Typed::Text | Typed::Version) => Some(false),
-            (_, Typed::Call { .. }) => Some(self.pattern.as_ref().is_some_and(|p| p.covers(seen.text))),
+            (_, Typed::Call { .. }) => self.pattern.as_ref().map(|pattern| pattern.covers(seen.text)),
+            // Text that is no number is not this number.
+            (Typed::Number(_) | Typed::Long, Typed::Text) if self.beside_text => {
+                Some(self.order(seen).is_some_and(Ordering::is_eq))
+            }
             _ => self.order(seen).map(Ordering::is_eq),
         }
     }
@@ -118,11 +169,18 @@ impl Right {
     pub(crate) fn order(&self, seen: &Seen<'_>) -> Option<Ordering> {
         match (seen.typed, self.typed) {
             (Typed::Number(a), Typed::Number(b)) => a.compare(&b),
-            (Typed::Instant(a), Typed::Instant(b)) => Some(a.cmp(&b)),
+            (Typed::Number(_) | Typed::Long | Typed::Text, Typed::Number(_) | Typed::Long) => {
+                match (Decimal::parse(seen.text.trim()), self.typed) {
+                    (Some(a), Typed::Number(b)) => a.compare(&b),
+                    _ => decimal::order(&seen.shown(), &self.text),
+                }
+            }
+            (Typed::Instant(a) | Typed::Day(a), Typed::Instant(b)) => Some(a.cmp(&b)),
+            (Typed::Instant(a) | Typed::Day(a), Typed::Day(day)) => Some(on(day, a)),
             (Typed::Duration(a), Typed::Duration(b)) => a.compare(b),
             (Typed::Version, Typed::Version) => versions(seen.text, &self.text),
-            (Typed::Text, Typed::Number(b)) => Decimal::parse(seen.text.trim())?.compare(&b),
             (Typed::Text, Typed::Instant(b)) => Some(instant(seen.text.trim())?.cmp(&b)),
+            (Typed::Text, Typed::Day(day)) => Some(on(day, instant(seen.text.trim())?)),
             (Typed::Text, Typed::Duration(b)) => Duration::parse(seen.text.trim())?.compare(b),
             (Typed::Text, Typed::Text) if self.is_text(seen.text) => Some(Ordering::Equal),
             // Text has no order unless both read as numbers or as times.
@@ -138,6 +196,17 @@ impl Right {
     /// This right operand as a value of the world, for comparing right operands with each other.
     pub(crate) fn as_seen(&self) -> Seen<'_> {
         Seen { text: self.iri.as_deref().unwrap_or(&self.text), typed: self.typed }
+    }
+}
+
+/// How a moment stands to a day: equal to it from its beginning to its end.
+fn on(day: Timestamp, at: Timestamp) -> Ordering {
+    if at < day {
+        Ordering::Less
+    } else if at < end_of(day) {
+        Ordering::Equal
+    } else {
+        Ordering::Greater
     }
 }
 
@@ -198,7 +267,8 @@ mod tests {
     use super::*;
 
     fn right(text: &str, datatype: Option<&str>, kind: Kind) -> Right {
-        let literal = Literal { text: text.into(), datatype: datatype.map(Into::into), iri: None };
+        let literal =
+            Literal { text: text.into(), datatype: datatype.map(Into::into), iri: None, typed: datatype.is_some() };
         Right::read(&literal, kind).unwrap()
     }
 
@@ -234,7 +304,7 @@ mod tests {
 
     #[test]
     fn what_an_operand_can_never_be_is_not_read() {
-        let literal = Literal { text: "many".into(), datatype: None, iri: None };
+        let literal = Literal { text: "many".into(), datatype: None, iri: None, typed: false };
         for kind in [Kind::Number, Kind::Instant, Kind::Duration, Kind::DataPath] {
             assert!(Right::read(&literal, kind).is_none(), "{kind:?}");
         }

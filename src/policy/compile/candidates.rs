@@ -3,7 +3,7 @@
 use super::tree::{Atom, Slot, Told};
 use crate::policy::datapath::{Call, Pattern};
 use crate::policy::key::Key;
-use crate::policy::value::Right;
+use crate::policy::value::{Right, Typed};
 use crate::policy::vocabulary::Kind;
 
 /// The right operands of each slot, each once; the n-th of a slot is its bit n.
@@ -185,6 +185,10 @@ pub(super) fn distinct<'a>(slot: &Slot, atoms: impl Iterator<Item = &'a Atom>) -
     }
     let mut found: Vec<&Right> = Vec::new();
     for right in atoms.flat_map(|atom| &atom.right) {
+        // A number among texts, or what cannot be read, is no text to look for.
+        if !matches!(right.typed, Typed::Text | Typed::Call { .. }) {
+            return None;
+        }
         if !found.iter().any(|known| same(known, right)) {
             found.push(right);
         }
@@ -206,7 +210,7 @@ mod tests {
     use crate::model::odrl::Literal;
 
     fn candidates(kind: Kind, texts: &[&str]) -> Candidates {
-        let literal = |text: &&str| Literal { text: (*text).into(), datatype: None, iri: None };
+        let literal = |text: &&str| Literal { text: (*text).into(), datatype: None, typed: false, iri: None };
         let right: Vec<Right> = texts.iter().map(|text| Right::read(&literal(text), kind).unwrap()).collect();
         Candidates::new([(Kind::Text, &[][..]), (kind, &right.iter().collect::<Vec<_>>())].into_iter())
     }

@@ -4,7 +4,7 @@ use super::{Actions, Atom, Compiled, CompiledRule, Compiler, Node, NodeId, Terms
 use crate::model::odrl::{Constraint, DutyTiming, Logic, Rule};
 use crate::model::time::Timestamp;
 use crate::policy::fields;
-use crate::policy::value::{Right, Typed};
+use crate::policy::value::{Right, Typed, end_of};
 use crate::policy::vocabulary::{DutyReading, Operator};
 
 /// Something that the policy asks to be done.
@@ -65,6 +65,7 @@ fn may_precede(constraint: &Constraint) -> bool {
             atomic.left == "event" && !matches!(Operator::parse(&atomic.operator), Some(Operator::Gt | Operator::Gteq))
         }
         Constraint::Logical { parts, .. } => parts.iter().any(may_precede),
+        Constraint::Elsewhere(_) => true,
     }
 }
 
@@ -164,12 +165,17 @@ impl Terms {
                     (operator, End::Last) => operator == Operator::Eq,
                     _ => false,
                 };
-                self.moment(atom, atom.right.first().filter(|_| bounds)?, agreed)
+                let right = atom.right.first().filter(|_| bounds)?;
+                match (right.typed, atom.operator, end) {
+                    (Typed::Day(day), Operator::Eq, End::First) => self.moment(atom, right, agreed).map(|_| day),
+                    _ => self.moment(atom, right, agreed),
+                }
             }
             Node::Logical { logic: Logic::And | Logic::AndSequence, parts, .. } => {
                 let bounds: Vec<Timestamp> = parts.iter().filter_map(|part| self.bound(*part, agreed, end)).collect();
                 tightest(bounds.into_iter())
             }
+            Node::Elsewhere { .. } => None,
             Node::Logical { parts, .. } => {
                 let bounds: Option<Vec<Timestamp>> = parts.iter().map(|part| self.bound(*part, agreed, end)).collect();
                 loosest(bounds?.into_iter())
@@ -181,6 +187,8 @@ impl Terms {
     pub(in crate::policy) fn moment(&self, atom: &Atom, right: &Right, agreed: Option<Timestamp>) -> Option<Timestamp> {
         match (self.slots.get(atom.slot)?.from, right.typed) {
             (Told::Now, Typed::Instant(time)) => Some(time),
+            (Told::Now, Typed::Day(day)) if matches!(atom.operator, Operator::Lt | Operator::Gteq) => Some(day),
+            (Told::Now, Typed::Day(day)) => Some(end_of(day)),
             (Told::Agreement | Told::Elapsed, Typed::Duration(length)) => length.after(agreed?),
             _ => None,
         }
@@ -189,7 +197,14 @@ impl Terms {
     /// Every moment that the clock is compared with anywhere, in no order.
     pub(in crate::policy) fn moments(&self, agreed: Option<Timestamp>) -> impl Iterator<Item = Timestamp> {
         let compared = self.atoms.iter().flat_map(|atom| atom.right.iter().map(move |right| (atom, right)));
-        compared.filter_map(move |(atom, right)| self.moment(atom, right, agreed))
+        compared.flat_map(move |(atom, right)| {
+            let begun = match right.typed {
+                Typed::Day(day) => Some(day),
+                _ => None,
+            };
+            let moment = self.moment(atom, right, agreed);
+            moment.into_iter().chain(begun.filter(|_| moment.is_some()))
+        })
     }
 }
 
@@ -202,8 +217,8 @@ fn described(policy: &Compiled, duty: &CompiledRule, timing: Option<DutyTiming>,
         uid: duty.uid.as_deref().map(str::to_owned),
         actions: duty.does.iter().map(ToString::to_string).collect(),
         timing,
-        deadline: policy.deadline(duty, agreed),
-        not_before: policy.not_before(duty, agreed),
+        deadline: policy.deadline(duty, agreed).filter(|at| at.has_date()),
+        not_before: policy.not_before(duty, agreed).filter(|at| at.has_date()),
         keeps: duty.keeps,
         by_itself: duty.by_itself,
         consequences: duty.consequences.iter().map(|next| described(policy, next, None, agreed)).collect(),

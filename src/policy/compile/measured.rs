@@ -29,7 +29,7 @@ impl Conversion {
             Self::Between { from, to } => Typed::Number(from.convert(amount, to)?),
             Self::Time(unit) => Typed::Duration(Duration::of_millis(unit.millis(amount)?)),
         };
-        Some(Right { typed, text: literal.text.as_str().into(), iri: None, pattern: None })
+        Some(Right { typed, text: literal.text.as_str().into(), iri: None, pattern: None, beside_text: false })
     }
 }
 

@@ -3,7 +3,7 @@
 use super::candidates::{Candidates, distinct, same};
 use super::tree::{Atom, Slot, Told};
 use crate::model::time::Timestamp;
-use crate::policy::value::{Right, Typed};
+use crate::policy::value::{Right, Typed, end_of};
 use crate::policy::vocabulary::{Kind, Operator, Orders};
 
 /// One comparison.
@@ -63,6 +63,13 @@ fn test(atom: &Atom, slot: &Slot, compared: Option<&[&Right]>) -> Test {
             (Told::Now, Typed::Instant(time)) if time == Timestamp::from_millis(time.millis()) => {
                 return Test::Now(atom.operator.orders(), time.millis());
             }
+            // A day as the moments that it begins and ends with.
+            (Told::Now, Typed::Day(day)) => match atom.operator {
+                Operator::Lt | Operator::Gteq => return Test::Now(atom.operator.orders(), day.millis()),
+                Operator::Lteq => return Test::Now(Operator::Lt.orders(), end_of(day).millis()),
+                Operator::Gt => return Test::Now(Operator::Gteq.orders(), end_of(day).millis()),
+                _ => {}
+            },
             (Told::Fact, Typed::Number(number)) if slot.kind == Kind::Number => {
                 if let Some(bound) = number.as_whole() {
                     return Test::Number(atom.operator.orders(), bound);

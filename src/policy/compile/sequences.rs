@@ -162,7 +162,7 @@ impl Search<'_> {
         match self.compiler.nodes.get(id.0) {
             Some(Node::Atom(at)) => vec![*at],
             Some(Node::Logical { parts, .. }) => parts.iter().flat_map(|part| self.atoms(*part)).collect(),
-            None => Vec::new(),
+            Some(Node::Elsewhere { .. }) | None => Vec::new(),
         }
     }
 

@@ -78,6 +78,29 @@ pub(crate) struct Atom {
     /// The right operand as people read it.
     pub(crate) required: Box<str>,
     pub(crate) unit: Option<Box<str>>,
+    /// Whether a permission itself asks for it, so that a path that may mean two things is none that it permits; anywhere else such
+    /// a path is not known.
+    pub(crate) asked: bool,
+}
+
+/// Marks the comparisons that permissions ask for themselves, duties left aside.
+pub(super) fn mark_asked(atoms: &mut [Atom], nodes: &[Node], permissions: &[CompiledRule]) {
+    let refined = |rule: &CompiledRule| -> Vec<NodeId> {
+        rule.aspects().into_iter().flat_map(|(_, all)| all).flat_map(|one| one.refinements.to_vec()).collect()
+    };
+    let mut open: Vec<NodeId> =
+        permissions.iter().flat_map(|rule| [refined(rule), rule.constraints.to_vec()].concat()).collect();
+    while let Some(id) = open.pop() {
+        match nodes.get(id.0) {
+            Some(Node::Atom(at)) => {
+                if let Some(atom) = atoms.get_mut(*at) {
+                    atom.asked = true;
+                }
+            }
+            Some(Node::Logical { parts, .. }) => open.extend_from_slice(parts),
+            Some(Node::Elsewhere { .. }) | None => {}
+        }
+    }
 }
 
 /// Long lists of text, to be looked up rather than gone through.
@@ -111,6 +134,8 @@ pub(crate) enum Node {
     Atom(usize),
     /// A combination.
     Logical { clause: Box<str>, uid: Option<Box<str>>, logic: Logic, parts: Box<[NodeId]> },
+    /// A constraint that is described nowhere in the policy.
+    Elsewhere { clause: Box<str>, id: Box<str> },
 }
 
 /// An action, target or party that a rule is about; a rule is about any one of each. What it names stands apart.
@@ -150,6 +175,8 @@ pub(crate) struct CompiledRule {
     pub(crate) keeps: bool,
     /// Whether every exchange does what the duty asks, so that nobody has to report it.
     pub(crate) by_itself: bool,
+    /// Whether it is a duty that is described nowhere in the policy.
+    pub(crate) elsewhere: bool,
 }
 
 impl CompiledRule {

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use crate::model::odrl::Logic;
 use crate::policy::compile::{Atom, Compiled, DELAY, Node, NodeId, Slot, Told};
-use crate::policy::value::{Right, Typed};
+use crate::policy::value::{Right, Typed, end_of};
 use crate::policy::vocabulary::{Kind, Operator};
 
 /// How many alternatives of a rule are looked at one by one; beyond that it is taken to be satisfiable.
@@ -66,13 +66,12 @@ fn alternatives<'a>(policy: &'a Compiled, nodes: &[NodeId], reading: Reading) ->
 
 fn of_node(policy: &Compiled, id: NodeId, reading: Reading) -> Option<Vec<Choice<'_>>> {
     match (policy.nodes.get(id.0)?, reading) {
-        (Node::Atom(at), Reading::AsIs) => {
-            Some(vec![vec![Chosen { atom: Cow::Borrowed(policy.atoms.get(*at)?), sequence: None }]])
-        }
-        (Node::Atom(at), Reading::Negated) => Some(vec![match opposite(policy.atoms.get(*at)?) {
-            Some(atom) => vec![Chosen { atom: Cow::Owned(atom), sequence: None }],
-            None => Vec::new(),
-        }]),
+        (Node::Atom(at), Reading::AsIs) => by_moments(Cow::Borrowed(policy.atoms.get(*at)?)),
+        (Node::Atom(at), Reading::Negated) => match opposite(policy.atoms.get(*at)?) {
+            Some(atom) => by_moments(Cow::Owned(atom)),
+            None => Some(vec![Vec::new()]),
+        },
+        (Node::Elsewhere { .. }, _) => Some(vec![Vec::new()]),
         (Node::Logical { logic: Logic::AndSequence, parts, .. }, Reading::AsIs) => {
             let mut choices = alternatives(policy, parts, reading)?;
             let last = parts.last().map(|part| leaves(policy, *part)).unwrap_or_default();
@@ -101,7 +100,7 @@ fn leaves(policy: &Compiled, id: NodeId) -> Vec<&str> {
     match policy.nodes.get(id.0) {
         Some(Node::Atom(at)) => policy.atoms.get(*at).map(|atom| &*atom.clause).into_iter().collect(),
         Some(Node::Logical { parts, .. }) => parts.iter().flat_map(|part| leaves(policy, *part)).collect(),
-        None => Vec::new(),
+        Some(Node::Elsewhere { .. }) | None => Vec::new(),
     }
 }
 
@@ -148,6 +147,36 @@ fn together<'a>(each: impl Iterator<Item = Option<Vec<Choice<'a>>>>) -> Option<V
         product = product.iter().flat_map(|left| choices.iter().map(move |right| joined(left, right))).collect();
     }
     Some(product)
+}
+
+/// A comparison, with days put as the moments that they begin and end with.
+fn by_moments(atom: Cow<'_, Atom>) -> Option<Vec<Choice<'_>>> {
+    let chosen = |atom| Chosen { atom, sequence: None };
+    if !atom.right.iter().any(|right| matches!(right.typed, Typed::Day(_))) {
+        return Some(vec![vec![chosen(atom)]]);
+    }
+    let at = |operator, time| {
+        let right = atom.right.first().cloned().map(|right| Right { typed: Typed::Instant(time), ..right });
+        chosen(Cow::Owned(Atom { operator, right: right.into_iter().collect(), ..atom.clone().into_owned() }))
+    };
+    let one = |right: &Right, operator| match (right.typed, operator) {
+        (Typed::Day(day), Operator::Lt | Operator::Gteq) => vec![vec![at(operator, day)]],
+        (Typed::Day(day), Operator::Lteq) => vec![vec![at(Operator::Lt, end_of(day))]],
+        (Typed::Day(day), Operator::Gt) => vec![vec![at(Operator::Gteq, end_of(day))]],
+        (Typed::Day(day), Operator::Eq) => vec![vec![at(Operator::Gteq, day), at(Operator::Lt, end_of(day))]],
+        (Typed::Day(day), Operator::Neq) => vec![vec![at(Operator::Lt, day)], vec![at(Operator::Gteq, end_of(day))]],
+        (Typed::Instant(time), operator) => vec![vec![at(operator, time)]],
+        _ => vec![Vec::new()],
+    };
+    let each = |operator| atom.right.iter().map(move |right| Some(one(right, operator)));
+    match (atom.operator, atom.right.len()) {
+        (Operator::IsAnyOf, _) => one_of(each(Operator::Eq)),
+        (Operator::IsNoneOf, _) => together(each(Operator::Neq)),
+        (Operator::IsAllOf, _) => together(each(Operator::Eq)),
+        (operator, 1) => together(each(operator)),
+        // Of a list nothing is told by an order.
+        _ => Some(vec![Vec::new()]),
+    }
 }
 
 /// The comparison that holds when this one does not; only order and equality of one value have one.

@@ -91,7 +91,7 @@ impl<'a> Holding<'a> {
                     self.collect_all(parts, |_| true);
                 }
             }
-            None => {}
+            Some(Node::Elsewhere { .. }) | None => {}
         }
     }
 

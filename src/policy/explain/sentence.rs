@@ -14,6 +14,16 @@ mod ukrainian;
 pub(crate) enum Message<'a> {
     /// How a comparison came out.
     Compared { operand: &'a str, operator: &'a str, required: &'a str, observed: Option<&'a str>, state: Truth },
+    /// A comparison by an operator that several values leave open.
+    Several { operand: &'a str, operator: &'a str, required: &'a str, seen: &'a str },
+    /// A comparison by a taxonomy that nobody told.
+    NoTaxonomy { operand: &'a str, operator: &'a str, required: &'a str, seen: &'a str },
+    /// How a comparison came out of an operand that is known to have no value.
+    NoValue { operand: &'a str, operator: &'a str, required: &'a str, state: Truth },
+    /// A right operand that the left operand can never have.
+    Unreadable { operand: &'a str, required: &'a str },
+    /// A duty or a constraint is only named.
+    Elsewhere { id: &'a str },
     /// A path that may mean two things.
     Ambiguous { path: &'a str },
     /// A right operand is elsewhere.
@@ -30,8 +40,10 @@ pub(crate) enum Message<'a> {
     AwaitStep { step: usize, of: usize },
     /// A prohibition applies through this comparison.
     Prohibited { comparison: &'a str },
-    /// A prohibition may apply.
-    MayBeProhibited { operand: &'a str },
+    /// A prohibition may apply, by this comparison among others.
+    MayBeProhibited { comparison: &'a str },
+    /// A permission without constraints permits.
+    PermittedAction { action: &'a str },
     /// A prohibition without constraints applies.
     ProhibitedAction { action: &'a str },
     /// A duty has not been done.
@@ -56,6 +68,10 @@ pub(crate) enum Message<'a> {
     Infringed { action: &'a str, at: &'a str },
     /// What to do about an infringement; what makes it good may be nothing.
     Amend { then: &'a str },
+    /// An obligation was not met in time, if it was one.
+    MayBeViolated { action: &'a str },
+    /// A condition of such an obligation.
+    Calling { action: &'a str, comparison: &'a str },
     /// An offer grants nothing.
     Offer,
     /// A parent is not known.
@@ -230,6 +246,11 @@ mod tests {
             operator: "<operator>",
             required: "<required>",
         };
+        let (operand, operator, required, seen) = ("<operand>", "<operator>", "<required>", "<seen>");
+        let all_four: &[&str] = &[operand, operator, required, seen];
+        let several = Message::Several { operand, operator, required, seen };
+        let no_taxonomy = Message::NoTaxonomy { operand, operator, required, seen };
+        let no_value = |state| Message::NoValue { operand, operator, required, state };
         let withheld = |clause, state| Message::Withheld { clause, operand: "<operand>", state };
         let remedies = [
             "count",
@@ -256,7 +277,17 @@ mod tests {
             (Message::TakeStep { step: 3, of: 7 }, &["3", "7"]),
             (Message::AwaitStep { step: 3, of: 7 }, &["3", "7"]),
             (Message::Prohibited { comparison: "<comparison>" }, &["<comparison>"]),
-            (Message::MayBeProhibited { operand: "<operand>" }, &["<operand>"]),
+            (Message::MayBeProhibited { comparison: "<comparison>" }, &["<comparison>"]),
+            (Message::PermittedAction { action: "<action>" }, &["<action>"]),
+            (several, all_four),
+            (no_taxonomy, all_four),
+            (no_value(Truth::True), &["<operand>", "<operator>", "<required>"]),
+            (no_value(Truth::False), &["<operand>", "<operator>", "<required>"]),
+            (no_value(Truth::Unknown), &["<operand>", "<operator>", "<required>"]),
+            (Message::Unreadable { operand: "<operand>", required: "<required>" }, &["<operand>", "<required>"]),
+            (Message::Elsewhere { id: "<id>" }, &["<id>"]),
+            (Message::MayBeViolated { action: "<action>" }, &["<action>"]),
+            (Message::Calling { action: "<action>", comparison: "<comparison>" }, &["<action>", "<comparison>"]),
             (Message::ProhibitedAction { action: "<action>" }, &["<action>"]),
             (Message::Unfulfilled { action: "<action>" }, &["<action>"]),
             (Message::Violated { action: "<action>" }, &["<action>"]),

@@ -1,6 +1,6 @@
 //! What is said of the steps of a sequence: which were taken and when, and which is missing.
 
-use super::{Because, Language, Message, Part, Reasons, compared};
+use super::{Because, Language, Message, Part, Reasons, compared, elsewhere};
 use crate::policy::compile::{Node, NodeId, Taker};
 use crate::policy::judge::{Eval, Stand};
 use crate::policy::truth::{Mask, Truth};
@@ -25,9 +25,10 @@ fn comparisons(eval: &Eval<'_>, language: Language, id: NodeId) -> Vec<Because> 
     match eval.policy.nodes.get(id.0) {
         Some(Node::Atom(at)) => {
             let atom = eval.policy.atoms.get(*at);
-            atom.map(|atom| compared(language, eval, atom, eval.atom(*at))).into_iter().collect()
+            atom.map(|atom| compared(language, eval, *at, atom, eval.atom(*at))).into_iter().collect()
         }
         Some(Node::Logical { parts, .. }) => parts.iter().flat_map(|part| comparisons(eval, language, *part)).collect(),
+        Some(Node::Elsewhere { clause, id }) => vec![elsewhere(language, clause, "constraint", id)],
         None => Vec::new(),
     }
 }

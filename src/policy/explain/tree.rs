@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Audience, Because, Language, Message, compared, obliged, steps};
+use super::{Audience, Because, Language, Message, compared, elsewhere, obliged, steps};
+use crate::model::harmless::on_one_line;
 use crate::policy::compile::{Compiled, CompiledRule, Node, NodeId};
 use crate::policy::judge::{Eval, Trace};
 use crate::policy::truth::{Mask, Truth};
@@ -122,7 +123,13 @@ fn told(eval: &mut Eval<'_>, language: Language, rule: &CompiledRule, kind: &'st
     let state = match kind {
         "permission" => eval.permission(rule),
         "prohibition" => eval.rule(rule),
-        "obligation" if eval.violates(rule) => Mask::FALSE,
+        "obligation" if eval.violates(rule) => {
+            if rule.elsewhere || !eval.unknown_calling(rule).is_empty() {
+                Mask::UNKNOWN
+            } else {
+                Mask::FALSE
+            }
+        }
         "duty" => eval.duty(rule),
         _ => Mask::known(eval.fulfilled(rule).then_some(true)),
     };
@@ -175,7 +182,7 @@ fn constraint(eval: &mut Eval<'_>, language: Language, id: NodeId) -> Part {
     let (clause, uid, kind, compared, parts) = match policy.nodes.get(id.0) {
         Some(Node::Atom(at)) => {
             let atom = policy.atoms.get(*at);
-            let compared = atom.map(|atom| compared(language, eval, atom, mask));
+            let compared = atom.map(|atom| compared(language, eval, *at, atom, mask));
             let clause = atom.map(|atom| atom.clause.to_string()).unwrap_or_default();
             (clause, atom.and_then(|atom| atom.uid.as_deref()), "constraint", compared, Vec::new())
         }
@@ -185,6 +192,10 @@ fn constraint(eval: &mut Eval<'_>, language: Language, id: NodeId) -> Part {
                 None => parts.iter().map(|part| constraint(eval, language, *part)).collect(),
             };
             (clause.to_string(), uid.as_deref(), logic.as_str(), None, parts)
+        }
+        Some(Node::Elsewhere { clause, id }) => {
+            let told = elsewhere(language, clause, "constraint", id);
+            (clause.to_string(), Some(&**id), "constraint", Some(told), Vec::new())
         }
         None => (String::new(), None, "constraint", None, Vec::new()),
     };
@@ -197,9 +208,10 @@ impl fmt::Display for Explanation {
         let say = |message| self.language.say(message);
         writeln!(f, "{}", say(if self.permit { Message::Permitted } else { Message::Refused }))?;
         for because in &self.because {
-            writeln!(f, "  {} {} ({})", say(Message::Because), because.reason, because.clause)?;
+            let (reason, clause) = (on_one_line(&because.reason), on_one_line(&because.clause));
+            writeln!(f, "  {} {reason} ({clause})", say(Message::Because))?;
             if !self.permit {
-                writeln!(f, "    {}", because.remedy)?;
+                writeln!(f, "    {}", on_one_line(&because.remedy))?;
             }
         }
         for rule in &self.rules {
@@ -215,12 +227,12 @@ fn line(f: &mut fmt::Formatter<'_>, part: &Part, depth: usize) -> fmt::Result {
         Truth::False => "-",
         Truth::Unknown => "?",
     };
-    write!(f, "{:depth$}{mark} {} {}", "", part.kind, part.clause, depth = depth * 2)?;
+    write!(f, "{:depth$}{mark} {} {}", "", part.kind, on_one_line(&part.clause), depth = depth * 2)?;
     match &part.compared {
         Some(because) => {
-            write!(f, ": {}", because.reason)?;
+            write!(f, ": {}", on_one_line(&because.reason))?;
             match (because.assurance, &because.source) {
-                (Some(assurance), Some(source)) => writeln!(f, " [{}: {source}]", assurance.as_str())?,
+                (Some(assurance), Some(source)) => writeln!(f, " [{}: {}]", assurance.as_str(), on_one_line(source))?,
                 (Some(assurance), None) => writeln!(f, " [{}]", assurance.as_str())?,
                 _ => writeln!(f)?,
             }

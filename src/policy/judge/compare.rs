@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::Eval;
+use super::{Eval, Looking};
 use crate::model::time::Timestamp;
 use crate::policy::compile::{Atom, Probe, Test, Told};
 use crate::policy::facts::{Fact, Known, Values};
@@ -23,12 +23,13 @@ impl Eval<'_> {
         match &probe.test {
             Test::Whole => return self.whole(at),
             Test::Now(orders, bound) => return Mask::of(orders.admit(self.now.cmp(&Timestamp::from_millis(*bound)))),
-            _ if self.only_time => return Mask::UNKNOWN,
+            _ if self.is_past(probe.slot as usize) => return Mask::UNKNOWN,
             _ => {}
         }
         let Some((all, fact)) = self.sheet.fact(probe.slot as usize) else { return Mask::UNKNOWN };
         match fact.known {
-            Known::Among | Known::Values => tested(&probe.test, all, fact),
+            Known::Among | Known::Values => tested(&probe.test, all, fact).unwrap_or_else(|| self.whole(at)),
+            Known::Ambiguous => self.whole(at),
             open => self.open(open, probe.exchange_only),
         }
     }
@@ -46,7 +47,7 @@ impl Eval<'_> {
         if let Some(since) = self.since.filter(|_| self.is_delay(atom)) {
             return self.waited(atom, since);
         }
-        if self.only_time {
+        if self.is_past(atom.slot) {
             return self.within(atom);
         }
         match fact.known {
@@ -55,6 +56,7 @@ impl Eval<'_> {
                 self.by_taxonomy(at, atom, all.seen(fact))
             }
             Known::Values => values(atom, all.seen(fact)),
+            Known::Ambiguous => ambiguous(atom, values(atom, all.seen(fact))),
             // As for duties, time runs from the agreement on: the one moment that both sides know.
             Known::Absent if slot.from == Told::Elapsed && self.agreed().is_some() => self.within(atom),
             open => self.open(open, slot.exchange_only),
@@ -69,6 +71,18 @@ impl Eval<'_> {
     /// The time since the agreement, where nothing else was told of time elapsed.
     pub(in crate::policy) fn elapsed(&self, from: Told) -> Option<Seen<'static>> {
         (from == Told::Elapsed).then(|| self.told_by_time(Told::Agreement)).flatten()
+    }
+
+    /// Whether what is known of an operand says nothing of the time looked at: of the past only the clock does, and of how an act was
+    /// done then, what is known of it and is no measure that has gone on since.
+    fn is_past(&self, slot: usize) -> bool {
+        let goes_on =
+            || self.policy.slots.get(slot).is_none_or(|slot| matches!(slot.kind, Kind::Duration | Kind::FieldPath));
+        match self.looking {
+            Looking::Now => false,
+            Looking::Back => true,
+            Looking::AtDeed => goes_on(),
+        }
     }
 
     /// The truth of a comparison of which no values are known: open where an exchange will tell.
@@ -91,36 +105,52 @@ impl Eval<'_> {
         Some(Seen { text: "", typed })
     }
 
-    /// Every value below the right operand, or none of them; otherwise it cannot be told.
+    /// Every value below one of the right operands, or none of them below any; otherwise it cannot be told. A set has a part when one
+    /// of its values has it.
     fn by_taxonomy<'s>(&self, at: usize, atom: &Atom, seen: impl Iterator<Item = Seen<'s>>) -> Mask {
-        let [right] = &*atom.right else { return Mask::UNKNOWN };
-        let terms = self.sheet.background().satisfying.get(at).and_then(Option::as_ref);
-        let below = |value: Seen<'s>| match terms {
-            _ if right.equals(&value) == Some(true) => Mask::TRUE,
-            Some(terms) => Mask::of(terms.contains(value.text)),
-            None => Mask::UNKNOWN,
+        let has_part = atom.operator == Operator::HasPart;
+        if has_part && atom.right.len() != 1 {
+            return Mask::UNKNOWN;
+        }
+        let kin = self.sheet.background().kin.get(at).and_then(Option::as_ref);
+        let below = |value: Seen<'s>| match kin {
+            _ if atom.right.iter().any(|right| right.equals(&value) == Some(true)) => Mask::TRUE,
+            Some(kin) if kin.terms.contains(value.text) => Mask::TRUE,
+            Some(kin) if kin.of_all => Mask::FALSE,
+            _ => Mask::UNKNOWN,
         };
         let mut all = seen.map(below);
         let Some(first) = all.next() else { return Mask::UNKNOWN };
+        if has_part {
+            return all.fold(first, Mask::or);
+        }
         if all.all(|other| other == first) { first } else { Mask::UNKNOWN }
     }
 }
 
-/// What bits and numbers tell. Of groups, `eq` means "belongs to", because X-Road writes it so.
+/// What bits and numbers tell; `None` where they do not. Of groups, `eq` means "belongs to", because X-Road writes it so.
 #[inline]
-fn tested(test: &Test, all: &Values, fact: &Fact) -> Mask {
+fn tested(test: &Test, all: &Values, fact: &Fact) -> Option<Mask> {
     let (bits, one) = (fact.bits, fact.len == 1 || fact.known == Known::Among);
-    match test {
+    Some(match test {
         Test::Any(wanted) => Mask::of(bits & *wanted != 0),
         Test::None(unwanted) => Mask::of(bits & *unwanted == 0),
         Test::All(wanted) => Mask::of(bits & *wanted == *wanted),
         Test::Same(wanted) if one => Mask::of(bits & *wanted != 0),
         Test::Other(unwanted) if one => Mask::of(bits & *unwanted == 0),
-        Test::Number(orders, bound) => {
-            let order = all.number(fact).and_then(|number| number.compare_whole(*bound));
-            Mask::known(order.map(|order| orders.admit(order)))
-        }
-        Test::Same(_) | Test::Other(_) | Test::Now(..) | Test::Whole => Mask::UNKNOWN,
+        Test::Number(orders, bound) => Mask::of(orders.admit(all.number(fact)?.compare_whole(*bound)?)),
+        Test::Same(_) | Test::Other(_) | Test::Now(..) | Test::Whole => return None,
+    })
+}
+
+/// The truth where some path may mean two things: no pattern covers that for certain, nor leaves it out.
+fn ambiguous(atom: &Atom, plainly: Mask) -> Mask {
+    let excludes = matches!(atom.operator, Operator::Neq | Operator::IsNoneOf);
+    match plainly {
+        Mask::FALSE if excludes => Mask::FALSE,
+        Mask::FALSE if atom.asked => Mask::FALSE,
+        Mask::TRUE if !excludes => Mask::TRUE,
+        _ => Mask::UNKNOWN,
     }
 }
 
@@ -132,15 +162,17 @@ fn values<'s>(atom: &Atom, seen: impl Iterator<Item = Seen<'s>> + Clone) -> Mask
         Operator::IsAnyOf => Mask::known(any(atom, seen)),
         Operator::IsNoneOf => Mask::known(any(atom, seen)).not(),
         Operator::IsAllOf => every(&atom.right, |right| some(seen.clone(), |value| right.equals(&value))),
-        operator => match (only(seen), &*atom.right) {
+        operator => match (one_value(seen), &*atom.right) {
             (Some(value), [right]) => single(operator, value, right),
             _ => Mask::UNKNOWN,
         },
     }
 }
 
-fn only<T>(mut all: impl Iterator<Item = T>) -> Option<T> {
-    all.next().filter(|_| all.next().is_none())
+/// The value of a set that has only one, however often it is named.
+fn one_value<'s>(mut all: impl Iterator<Item = Seen<'s>>) -> Option<Seen<'s>> {
+    let first = all.next()?;
+    all.all(|other| first.is(&other)).then_some(first)
 }
 
 fn single(operator: Operator, value: Seen<'_>, right: &Right) -> Mask {
@@ -186,7 +218,8 @@ fn groups<'s>(atom: &Atom, groups: impl Iterator<Item = Seen<'s>> + Clone) -> Ma
     let holds = |right: &Right| some(groups.clone(), |group| right.equals(&group));
     match (atom.operator, &*atom.right) {
         (_, []) => Mask::UNKNOWN,
-        (Operator::Eq | Operator::IsA | Operator::IsPartOf, [right]) => Mask::known(holds(right)),
+        (Operator::Eq, [right]) => Mask::known(holds(right)),
+        (Operator::IsA | Operator::IsPartOf, all) => Mask::known(some(all, holds)),
         (Operator::Neq, [right]) => Mask::known(holds(right)).not(),
         (Operator::IsAnyOf, all) => Mask::known(some(all, holds)),
         (Operator::IsNoneOf, all) => Mask::known(some(all, holds)).not(),

@@ -1,6 +1,6 @@
 //! Duties: performed, kept up, due, overdue.
 
-use super::Eval;
+use super::{Eval, Looking};
 use crate::model::odrl::{DutyTiming, Logic};
 use crate::model::time::Timestamp;
 use crate::policy::compile::{CompiledRule, Node, NodeId};
@@ -10,6 +10,9 @@ use crate::policy::truth::Mask;
 impl<'a> Eval<'a> {
     /// Whether a duty leaves its permission active: it is fulfilled, or not called for, or due only later.
     pub(in crate::policy) fn duty(&mut self, duty: &CompiledRule) -> Mask {
+        if duty.elsewhere {
+            return Mask::UNKNOWN;
+        }
         if self.fulfilled(duty) {
             return Mask::TRUE;
         }
@@ -26,18 +29,28 @@ impl<'a> Eval<'a> {
     /// Whether an obligation can no longer be fulfilled, or may be such.
     pub(in crate::policy) fn violates(&mut self, duty: &CompiledRule) -> bool {
         let concerns = self.aspect(&duty.assignees).and(self.aspect(&duty.assigners));
-        if concerns.fails() || self.fulfilled(duty) {
+        if !concerns.bars() {
             return false;
         }
-        self.is_violated(duty) && !self.is_healed(duty)
+        duty.elsewhere || (!self.fulfilled(duty) && self.is_violated(duty) && !self.is_healed(duty))
     }
 
-    /// Whether it is reported violated or infringed, or a bound to its time has passed though it was called for.
+    /// Whether it is reported violated or infringed, or a bound to its time has passed and it was called for, or may have been.
     pub(in crate::policy) fn is_violated(&mut self, duty: &CompiledRule) -> bool {
+        self.is_surely_violated(duty) || (self.is_overdue(duty) && self.calling(duty).bars())
+    }
+
+    /// Whether it is reported violated or infringed.
+    fn is_surely_violated(&self, duty: &CompiledRule) -> bool {
         // A report of delay is not about an infringement that may have come after it.
-        (self.infringed.is_none() && self.reported(duty).1)
-            || !self.infringements(duty).is_empty()
-            || (self.is_overdue(duty) && !self.is_excused(duty))
+        (self.infringed.is_none() && self.reported(duty).1) || !self.infringements(duty).is_empty()
+    }
+
+    /// The conditions of a duty that is late, where whether it was called for is not known.
+    pub(in crate::policy) fn unknown_calling(&mut self, duty: &CompiledRule) -> Vec<NodeId> {
+        let mut conditions = if self.is_surely_violated(duty) { Vec::new() } else { self.conditions(duty) };
+        conditions.retain(|node| self.node(*node) != Mask::TRUE);
+        conditions
     }
 
     /// Where the duty stands, whether or not it is called for now.
@@ -105,7 +118,7 @@ impl<'a> Eval<'a> {
 
     /// Done before now, and at a time that its constraints admit; or kept up until its time had come.
     pub(in crate::policy) fn fulfilled(&mut self, duty: &CompiledRule) -> bool {
-        if duty.keeps && self.infringements(duty).iter().any(|at| !self.is_remedied(duty, *at)) {
+        if duty.elsewhere || (duty.keeps && self.infringements(duty).iter().any(|at| !self.is_remedied(duty, *at))) {
             return false;
         }
         let come = duty.keeps && self.first_moment(duty).is_some_and(|from| from <= self.now);
@@ -115,29 +128,25 @@ impl<'a> Eval<'a> {
         moments.any(|at| self.admits(duty, at))
     }
 
-    /// Whether a duty may be done at that time, as far as that is known.
+    /// Whether a duty may be done at that time, and was done as asked, as far as that is known.
     fn admits(&self, duty: &CompiledRule, at: Timestamp) -> bool {
-        let mut then =
-            Eval { now: at, only_time: true, infringed: self.infringed, ..Eval::quiet(self.policy, self.sheet) };
+        let quiet = Eval::quiet(self.policy, self.sheet);
+        let mut then = Eval { now: at, looking: Looking::Back, infringed: self.infringed, ..quiet };
+        let called_for = then.all(&duty.constraints);
+        then.looking = Looking::AtDeed;
         let refined = duty.actions.iter().map(|action| then.all(&action.refinements)).fold(Mask::TRUE, Mask::and);
-        !then.all(&duty.constraints).and(refined).fails()
+        !called_for.and(refined).fails()
     }
 
-    /// Made good: what was not kept up by all that follows from that; what was done late by that too, done after it was late (ODRL
-    /// Information Model 2.2 §2.6.3: both must be done).
+    /// Made good: what was not kept up by all that follows from that; what was done late by that too (ODRL Information Model 2.2
+    /// §2.6.3: both must be done).
     fn is_healed(&self, duty: &CompiledRule) -> bool {
         if duty.keeps {
             let infringed = self.infringements(duty);
             return !infringed.is_empty() && infringed.iter().all(|at| self.is_remedied(duty, *at));
         }
-        let done_since = |rule: &CompiledRule, since: Option<Timestamp>| {
-            let (times, _) = self.reported(rule);
-            times.iter().any(|at| *at < self.now && since.is_none_or(|since| *at > since))
-        };
-        let late = self.reported(duty).0.iter().copied().filter(|at| *at < self.now).min();
-        late.is_some()
-            && !duty.consequences.is_empty()
-            && duty.consequences.iter().all(|next| done_since(next, self.last_moment(duty)))
+        let done = |rule: &CompiledRule| !rule.elsewhere && self.reported(rule).0.iter().any(|at| *at < self.now);
+        done(duty) && !duty.consequences.is_empty() && duty.consequences.iter().all(done)
     }
 
     /// Whether a bound to the time among its constraints has passed.
@@ -153,14 +162,19 @@ impl<'a> Eval<'a> {
                 parts.iter().any(|part| self.passed(*part))
             }
             Some(Node::Logical { parts, .. }) => parts.iter().all(|part| self.passed(*part)),
-            None => false,
+            Some(Node::Elsewhere { .. }) | None => false,
         }
     }
 
-    /// Whether a constraint other than a passed bound says that the duty was never called for.
-    fn is_excused(&mut self, duty: &CompiledRule) -> bool {
-        let others: Vec<NodeId> = duty.constraints.iter().copied().filter(|node| !self.passed(*node)).collect();
-        self.all(&others).fails()
+    /// Whether a duty whose time is over was called for.
+    fn calling(&mut self, duty: &CompiledRule) -> Mask {
+        let conditions = self.conditions(duty);
+        self.all(&conditions)
+    }
+
+    /// Its constraints other than bounds that have passed.
+    fn conditions(&self, duty: &CompiledRule) -> Vec<NodeId> {
+        duty.constraints.iter().copied().filter(|node| !self.passed(*node)).collect()
     }
 
     /// The last moment to do it.

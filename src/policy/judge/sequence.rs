@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::Eval;
+use super::{Eval, Looking};
 use crate::model::time::Timestamp;
 use crate::policy::compile::{Atom, DELAY, NodeId, Sequence, Taker};
 use crate::policy::sequence::Noted;
@@ -85,7 +85,7 @@ impl<'a> Eval<'a> {
 
     /// The sequence at a node and what is noted of it, where a history of calls is kept.
     fn kept(&self, id: NodeId) -> Option<(&'a Sequence, Option<&'a Noted>)> {
-        let progress = self.sheet.progress().filter(|_| !self.only_time)?;
+        let progress = self.sheet.progress().filter(|_| self.looking == Looking::Now)?;
         let at = self.terms.sequences.iter().position(|sequence| sequence.node == id)?;
         Some((self.terms.sequences.get(at)?, progress.of.get(at)?.as_ref()))
     }
@@ -112,7 +112,7 @@ impl<'a> Eval<'a> {
         let earliest = Timestamp::from_millis(i64::MIN);
         let first = last.map(|last| last.plus_millis(1)).or(began).or(sequence.bars.then_some(earliest))?;
         self.moments(first, last).into_iter().take_while(|at| *at < self.now).find(|at| {
-            let mut then = Eval { now: *at, only_time: true, ..Eval::quiet(self.policy, self.sheet) };
+            let mut then = Eval { now: *at, looking: Looking::Back, ..Eval::quiet(self.policy, self.sheet) };
             sequence.admits(then.step(node, last))
         })
     }

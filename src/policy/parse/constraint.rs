@@ -2,11 +2,16 @@
 
 use serde_json::Value;
 
-use super::object::{Object, many, pointer, text};
+use super::object::{Object, id_of, many, pointer, text};
 use super::{MOST_NESTED, Reader};
 use crate::model::odrl::{Atomic, Constraint, Literal, Logic};
 
 const LOGICAL: [Logic; 4] = [Logic::And, Logic::Or, Logic::Xone, Logic::AndSequence];
+
+/// Whether a text can name something described elsewhere.
+fn is_identifier(text: &str) -> bool {
+    text.contains(':') && !text.contains(char::is_whitespace)
+}
 
 impl<'a> Reader<'a> {
     pub(super) fn constraints(&mut self, object: &Object<'a>, name: &str, depth: usize) -> Vec<Constraint> {
@@ -15,7 +20,7 @@ impl<'a> Reader<'a> {
     }
 
     /// `depth` logical constraints stand around this one.
-    fn constraint(&mut self, clause: &str, value: &'a Value, depth: usize) -> Option<Constraint> {
+    pub(super) fn constraint(&mut self, clause: &str, value: &'a Value, depth: usize) -> Option<Constraint> {
         if depth > MOST_NESTED {
             let reason = format!("constraints are nested deeper than {MOST_NESTED}");
             self.refuse(clause, "constraint.too-deep", reason);
@@ -23,7 +28,13 @@ impl<'a> Reader<'a> {
         }
         // A graph may name a constraint that it describes elsewhere.
         let value = value.as_str().and_then(|id| self.graph.get(id)).map_or(value, |(_, node)| node);
+        if let Some(id) = value.as_str().filter(|text| is_identifier(text)) {
+            return self.named_constraint(clause, id, depth);
+        }
         let object = self.object(clause, value, "constraint.malformed", "a constraint is a JSON object")?;
+        if let Some(id) = object.reference() {
+            return self.named_constraint(clause, &id, depth);
+        }
         self.refuse_where(
             &object,
             &["constraint", "refinement"],
@@ -131,7 +142,9 @@ impl<'a> Reader<'a> {
             Value::Object(map) => map.get("@type").and_then(Value::as_str).and_then(named),
             _ => None,
         };
-        let iri = value.get("@id").map(|_| self.terms.expand(&written)).filter(|iri| *iri != written);
-        Some(Literal { text: written, datatype: of_value.or_else(|| datatype.and_then(named)), iri })
+        let iri = id_of(value).map(|_| self.terms.iri(&written)).filter(|iri| *iri != written);
+        let said = value.is_object() || datatype.is_some();
+        let datatype = of_value.or_else(|| datatype.and_then(named));
+        Some(Literal { text: written, typed: said && datatype.is_some(), datatype, iri })
     }
 }

@@ -98,13 +98,14 @@ impl Policy {
             return Vec::new();
         }
         let granting = self.permissions.iter().chain(&self.prohibitions);
-        let all = granting.clone().chain(&self.obligations);
+        let all = granting.clone().chain(self.obligations.iter().filter(|rule| !rule.elsewhere));
         let mut lacking: Vec<(&str, &Rule)> = Vec::new();
         lacking.extend(all.clone().filter(|rule| rule.assigners.is_empty()).map(|rule| ("assigner", rule)));
         lacking.extend(all.filter(|rule| rule.assignees.is_empty()).map(|rule| ("assignee", rule)));
         lacking.extend(granting.filter(|rule| rule.targets.is_empty()).map(|rule| ("target", rule)));
         let told = lacking.into_iter().map(|(what, rule)| {
-            Invalid::new(&rule.clause, "rule.incomplete", format!("a rule of an agreement needs an {what}"))
+            let article = if what.starts_with('a') { "an" } else { "a" };
+            Invalid::new(&rule.clause, "rule.incomplete", format!("a rule of an agreement needs {article} {what}"))
         });
         told.collect()
     }

@@ -65,9 +65,9 @@ impl<'a> Object<'a> {
         self.text("@id")
     }
 
-    /// Whether it is no more than the name of something described elsewhere.
-    fn is_reference(&self) -> bool {
-        self.fields.len() == 1 && self.field("@id").is_some()
+    /// The identifier of something described elsewhere, where it is no more than that.
+    pub(super) fn reference(&self) -> Option<String> {
+        self.id().filter(|_| self.fields.len() == 1)
     }
 }
 
@@ -104,7 +104,7 @@ impl<'a> Reader<'a> {
             fields.push((name, key, value));
         }
         let object = Object { clause: clause.to_owned(), fields };
-        if !object.is_reference() {
+        if object.reference().is_none() {
             return Some(object);
         }
         let known = object.field("@id").and_then(|(_, id)| self.graph.get(id.as_str()?).cloned());
@@ -160,12 +160,18 @@ pub(crate) fn text(value: &Value) -> Option<String> {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         Value::Bool(flag) => Some(flag.to_string()),
-        Value::Object(map) => match map.get("@value").or_else(|| map.get("@id"))? {
+        Value::Object(map) => match map.get("@value").or_else(|| id_of(value))? {
             Value::Object(_) => None,
             inner => text(inner),
         },
         _ => None,
     }
+}
+
+/// The identifier of a reference object, in ODRL's spelling or in that of JSON-LD.
+pub(super) fn id_of(value: &Value) -> Option<&Value> {
+    let spellings = ["@id", "uid", "odrl:uid", "http://www.w3.org/ns/odrl/2/uid"];
+    spellings.iter().find_map(|key| value.get(*key))
 }
 
 /// The elements of a list with their pointers, or the single value itself. JSON-LD lists and sets may be written out as objects.

@@ -63,8 +63,11 @@ impl<'a> Reader<'a> {
         many(value, &at).into_iter().filter_map(|(clause, value)| self.rule(&clause, value, role)).collect()
     }
 
-    fn rule(&mut self, clause: &str, value: &'a Value, role: Role) -> Option<Rule> {
+    pub(super) fn rule(&mut self, clause: &str, value: &'a Value, role: Role) -> Option<Rule> {
         let object = self.object(clause, value, "rule.malformed", "a rule is a JSON object")?;
+        if let Some(id) = object.reference().filter(|_| role.class() == "Duty") {
+            return self.named_duty(clause, &id, role);
+        }
         for property in ["duty", "ids:preDuty", "ids:postDuty", "remedy", "consequence"] {
             if let Some((at, _)) = object.field(property).filter(|_| object.has(property) && !role.may_have(property)) {
                 self.refuse(&at, "rule.misplaced", format!("{property} has no meaning on this rule"));
@@ -106,6 +109,7 @@ impl<'a> Reader<'a> {
             consequences: self.rules(&object, "consequence", Role::Consequence),
             remedies: self.rules(&object, "remedy", Role::Remedy),
             timing: if let Role::Duty(timing) = role { timing } else { None },
+            elsewhere: false,
             clause: object.clause,
         })
     }
@@ -156,6 +160,8 @@ impl<'a> Reader<'a> {
             object.has("source") || object.types(&self.terms).iter().any(|name| name.ends_with("Collection"));
         let ids: Vec<String> =
             object.id().into_iter().chain(object.text("source")).map(|id| self.terms.expand(&id)).collect();
+        // A value object is an identifier that somebody wrapped.
+        let ids = if ids.is_empty() { object.text("@value").into_iter().collect() } else { ids };
         let mut refinements = self.constraints(&object, "refinement", 0);
         refinements.extend(self.constraints(&object, "ovc:constraint", 0));
         if ids.is_empty() && refinements.is_empty() {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::object::{many, text};
 use crate::policy::Invalid;
-use crate::policy::vocabulary::{canonical, odrl_name};
+use crate::policy::vocabulary::{canonical, iri, odrl_name};
 
 /// Properties and keywords whose meaning a document may not change: two readers would see two policies.
 const FIXED: [&str; 24] = [
@@ -165,6 +165,12 @@ impl Terms {
         }
         let known = term.split_once(':').and_then(|(prefix, rest)| Some(format!("{}{rest}", meaning(prefix)?)));
         known.unwrap_or_else(|| term.to_owned())
+    }
+
+    /// The same, where ODRL's own prefix stands for what it always does.
+    pub(super) fn iri(&self, term: &str) -> String {
+        let expanded = self.expand(term);
+        odrl_name(&expanded).map(iri).unwrap_or(expanded)
     }
 
     /// The name under which a term is registered.

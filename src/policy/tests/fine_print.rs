@@ -295,10 +295,45 @@ fn data_paths_are_patterns() {
     let kept_out = atom("xroad:datapath", "isNoneOf", json!(["GET /secret/**"]));
     assert_eq!(truth(kept_out.clone(), json!({"xroad:datapath": "GET /open"})), Truth::True);
     assert_eq!(truth(kept_out.clone(), json!({"xroad:datapath": "GET /secret/1"})), Truth::False);
-    // What may mean two things is matched by nothing; the data plane refuses such a path before it asks the policy.
-    assert_eq!(truth(kept_out, json!({"xroad:datapath": "GET /open/../secret"})), Truth::True);
+    // What may mean two things is surely none of those permitted, and not surely none of those kept out.
+    assert_eq!(truth(kept_out.clone(), json!({"xroad:datapath": "GET /open/../secret"})), Truth::Unknown);
+    assert_eq!(truth(kept_out, json!({"xroad:datapath": ["GET /open/../a", "GET /secret/1"]})), Truth::False);
     let other = atom("xroad:datapath", "neq", json!("GET /secret"));
-    assert_eq!(truth(other, json!({"xroad:datapath": "GET /x%2Fsecret"})), Truth::True);
+    assert_eq!(truth(other, json!({"xroad:datapath": "GET /x%2Fsecret"})), Truth::Unknown);
+}
+
+#[test]
+fn a_path_that_may_mean_two_things_is_not_known_to_a_prohibition_or_a_duty() {
+    for (operator, right) in
+        [("eq", json!("GET /secret/**")), ("isAnyOf", json!(["GET /a/**", "GET /secret/**"])), ("neq", json!("GET /x"))]
+    {
+        let on_path = json!([atom("xroad:datapath", operator, right)]);
+        let prohibition = json!({"conflict": "prohibit", "permission": [{"action": "use"}],
+                                 "prohibition": [{"action": "use", "constraint": on_path}]});
+        let duty = json!({"permission": [{"action": "use", "duty": [{"action": "inform", "constraint": on_path}]}]});
+        for call in [
+            "GET /a/../secret/x",
+            "GET /a/%2e%2e/secret/x",
+            "GET /a/..;v=1/secret/x",
+            "GET /a%2F..",
+            "GET /a\\..\\secret",
+        ] {
+            let refused = code(&prohibition, &exchange(json!({"xroad:datapath": call})), 1);
+            assert_eq!(refused.because[0].state, Truth::Unknown, "{call}");
+            assert!(refused.because[0].reason.contains("may mean two things"), "{}", refused.because[0].reason);
+            code(&duty, &exchange(json!({"xroad:datapath": call})), 1);
+        }
+        let plain = if operator == "neq" { "GET /x" } else { "GET /open" };
+        code(&prohibition, &exchange(json!({"xroad:datapath": plain})), 0);
+        code(&duty, &exchange(json!({"xroad:datapath": plain})), 0);
+    }
+}
+
+#[test]
+fn a_star_within_a_segment_is_a_character() {
+    let policy = set(json!([atom("xroad:datapath", "eq", json!("GET /pers*"))]));
+    code(&policy, &exchange(json!({"xroad:datapath": "GET /persons"})), 1);
+    code(&policy, &exchange(json!({"xroad:datapath": "GET /pers*"})), 0);
 }
 
 #[test]

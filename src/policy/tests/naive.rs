@@ -245,7 +245,7 @@ fn compares(constraint: &Value, world: &Value) -> Kleene {
         value.as_array().map_or_else(|| vec![one(value)], |list| list.iter().map(one).collect())
     };
     let right = list(&constraint["rightOperand"]);
-    let seen = match operand {
+    let mut seen = match operand {
         "dateTime" => vec![world["now"].as_str().unwrap().to_owned()],
         _ => list(world["facts"].get(operand)?),
     };
@@ -254,6 +254,13 @@ fn compares(constraint: &Value, world: &Value) -> Kleene {
         _ => text.parse::<i64>().unwrap(),
     };
     let same = |a: &str, b: &str| if matches!(operand, "count" | "dateTime") { number(a) == number(b) } else { a == b };
+    // A set names each of its values once, whatever the writer did.
+    let named = seen.clone();
+    let mut at = 0;
+    seen.retain(|value| {
+        at += 1;
+        !named.iter().take(at - 1).any(|earlier| same(earlier, value))
+    });
     let any = seen.iter().any(|s| right.iter().any(|r| same(s, r)));
     match (operator, seen.as_slice(), right.as_slice()) {
         ("isAnyOf", ..) => Some(any),
@@ -265,6 +272,9 @@ fn compares(constraint: &Value, world: &Value) -> Kleene {
             }
             let each: Vec<Kleene> =
                 values.iter().map(|v| taxonomy(operator, v, wanted, world, same(v, wanted))).collect();
+            if operator == "hasPart" {
+                return each.iter().copied().max_by_key(|one| one.map_or(1, |it| if it { 2 } else { 0 })).flatten();
+            }
             each.iter().all(|e| *e == each[0]).then_some(each[0]).flatten()
         }
         ("eq", [value], [wanted]) => Some(same(value, wanted)),

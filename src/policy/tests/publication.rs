@@ -135,13 +135,40 @@ fn a_constraint_compares_one_operand_by_one_operator_or_combines_others_in_one_w
         json!({"and": [atom("count", "lteq", json!(1))], "leftOperand": "count", "operator": "eq", "rightOperand": 1}),
         json!({"and": []}),
         json!({"xone": [{"and": ["x"]}]}),
-        atom("count", "lteq", json!("many")),
-        atom("dateTime", "lteq", json!("soon")),
-        atom("elapsedTime", "lteq", json!(5)),
-        atom("xroad:datapath", "eq", json!("/no/method")),
     ] {
         code(&set(json!([constraint])), &exchange(json!({"count": 1})), 2);
     }
+}
+
+#[test]
+fn what_an_operand_can_never_be_compares_with_nothing_and_is_not_published() {
+    for (operand, right) in [
+        ("count", json!("many")),
+        ("count", json!("9".repeat(600))),
+        ("dateTime", json!("tomorrow")),
+        ("elapsedTime", json!(5)),
+        ("xroad:datapath", json!("/no/method")),
+    ] {
+        let facts = json!({"count": 1, "elapsedTime": "P1D", "xroad:datapath": "GET /a"});
+        for operator in ["eq", "neq", "lt", "gteq", "isAnyOf", "isNoneOf", "isAllOf"] {
+            let constraint = atom(operand, operator, right.clone());
+            let policy = set(json!([constraint]));
+            let refused = code(&policy, &exchange(facts.clone()), 1);
+            assert_eq!(refused.because[0].state, Truth::Unknown, "{policy}");
+            assert!(refused.because[0].reason.contains("is not a value that"), "{}", refused.because[0].reason);
+            let invalid = Compiled::read(&policy, &Registry::built_in()).unwrap_err();
+            assert_eq!(
+                (invalid[0].clause.as_str(), invalid[0].code),
+                ("/permission/0/constraint/0", "constraint.right-operand")
+            );
+            let prohibition = json!({"conflict": "prohibit", "permission": [{"action": "use"}],
+                                     "prohibition": [{"action": "use", "constraint": [constraint]}]});
+            code(&prohibition, &exchange(facts.clone()), 1);
+        }
+    }
+    let any = set(json!([atom("count", "isAnyOf", json!(["many", 1]))]));
+    code(&any, &exchange(json!({"count": 1})), 0);
+    code(&any, &exchange(json!({"count": 2})), 1);
 }
 
 #[test]

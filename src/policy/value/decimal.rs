@@ -110,7 +110,7 @@ impl Decimal {
         Self::scaled(digits * divisor, i32::try_from(scale).ok()?)
     }
 
-    /// The order of two numbers; `None` only beyond 38 digits.
+    /// The order of two numbers.
     #[inline]
     pub(crate) fn compare(&self, other: &Self) -> Option<Ordering> {
         if self.scale == other.scale {
@@ -122,7 +122,10 @@ impl Decimal {
     fn compare_lifted(&self, other: &Self) -> Option<Ordering> {
         let scale = self.scale.max(other.scale);
         let lift = |d: &Self| d.digits.checked_mul(10_i128.checked_pow(scale - d.scale)?);
-        Some(lift(self)?.cmp(&lift(other)?))
+        match (lift(self), lift(other)) {
+            (Some(one), Some(other)) => Some(one.cmp(&other)),
+            _ => order(&self.to_string(), &other.to_string()),
+        }
     }
 
     /// The whole number at or below.
@@ -170,6 +173,60 @@ impl fmt::Display for Decimal {
     }
 }
 
+/// How many characters a number may have; more compare with nothing.
+const LONGEST: usize = 512;
+
+/// Whether a text is a decimal, however many digits it has.
+pub(crate) fn is_decimal(text: &str) -> bool {
+    Digits::read(text).is_some()
+}
+
+/// The exact order of two decimals as they are written; `None` where one is none, or is longer than any number that means something.
+pub(crate) fn order(one: &str, other: &str) -> Option<Ordering> {
+    let (one, other) = (Digits::read(one)?, Digits::read(other)?);
+    let signs = one.sign().cmp(&other.sign());
+    let magnitudes = || one.magnitude.cmp(&other.magnitude).then_with(|| one.digits.cmp(&other.digits));
+    Some(signs.then_with(|| if one.negative { magnitudes().reverse() } else { magnitudes() }))
+}
+
+/// A decimal as `0.digits * 10^magnitude`, without zeros at either end of its digits.
+struct Digits {
+    negative: bool,
+    digits: String,
+    magnitude: i64,
+}
+
+impl Digits {
+    fn read(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let (negative, unsigned) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text.strip_prefix('+').unwrap_or(text)),
+        };
+        let (number, exponent) = unsigned.split_once(['e', 'E']).map_or((unsigned, "0"), |(n, e)| (n, e));
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+        let all = format!("{whole}{fraction}");
+        if all.is_empty() || text.len() > LONGEST || !all.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let digits = all.trim_start_matches('0');
+        if digits.is_empty() {
+            return Some(Self { negative: false, digits: String::new(), magnitude: 0 });
+        }
+        let leading = i64::try_from(all.len() - digits.len()).ok()?;
+        let magnitude = i64::try_from(whole.len()).ok()?.checked_sub(leading)?.checked_add(exponent.parse().ok()?)?;
+        Some(Self { negative, digits: digits.trim_end_matches('0').to_owned(), magnitude })
+    }
+
+    const fn sign(&self) -> i8 {
+        match (self.digits.is_empty(), self.negative) {
+            (true, _) => 0,
+            (false, true) => -1,
+            (false, false) => 1,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -209,12 +266,35 @@ mod tests {
             assert_eq!(Decimal::parse(bad), None, "{bad}");
         }
         assert_eq!(Decimal::parse(&"9".repeat(60)), None);
+        for bad in ["", ".", "-", "1.2.3", "abc", "NaN", "--1", "1e", "e3", "1 2", "INF", &"9".repeat(513)] {
+            assert!(!is_decimal(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_any_length_compare_exactly() {
+        let nines = "9".repeat(60);
+        let above = format!("1{}", "0".repeat(60));
+        assert_eq!(order(&nines, &above), Some(Ordering::Less));
+        assert_eq!(order(&format!("-{nines}"), &format!("-{above}")), Some(Ordering::Greater));
+        assert_eq!(order(&format!("{nines}.50"), &format!("{nines}.5")), Some(Ordering::Equal));
+        assert_eq!(order("1e999", &above), Some(Ordering::Greater));
+        assert_eq!(order("-1e999", "0"), Some(Ordering::Less));
+        assert_eq!(order("1e-999", "-0.0"), Some(Ordering::Greater));
+        assert_eq!(order(&nines, &"9".repeat(600)), None);
+        assert_eq!(number("1e38").compare(&number("1e-38")), Some(Ordering::Greater));
     }
 
     proptest! {
         #[test]
         fn a_short_decimal_reads_as_a_long_one(text in "[0-9]{0,12}[.]?[0-9]{0,12}") {
             prop_assert_eq!(Decimal::parse(&text), Decimal::parse(&format!("+{text}")), "{}", text);
+        }
+
+        #[test]
+        fn short_and_long_numbers_have_one_order(a in -2_000_i64..2_000, b in -2_000_i64..2_000, s in 0_u32..5, t in 0_u32..5) {
+            let (one, other) = (format!("{a}e-{s}"), format!("{b}e-{t}"));
+            prop_assert_eq!(order(&one, &other), number(&one).compare(&number(&other)));
         }
 
         #[test]

@@ -12,25 +12,89 @@ use crate::model::time::Timestamp;
 
 /// An `xsd:dateTime` or `xsd:date`; without a zone it is read as UTC, without seconds as the full minute, a date as its beginning.
 pub(crate) fn instant(text: &str) -> Option<Timestamp> {
-    if let Ok(time) = Timestamp::parse_exact(text) {
-        return Some(time);
-    }
+    if text.as_bytes().get(10) == Some(&b'T') { date_time(text) } else { day(text) }
+}
+
+/// The beginning of an `xsd:date`, in its zone or else in UTC.
+pub(crate) fn day(text: &str) -> Option<Timestamp> {
+    let (day, zone) = text.split_at_checked(10)?;
+    Some(Timestamp::from_seconds(midnight(day)?.checked_sub(offset(zone)?)?, 0))
+}
+
+/// An `xsd:dateTime`, read strictly but for its seconds, which may be missing: the library at hand also takes much that is none.
+pub(crate) fn date_time(text: &str) -> Option<Timestamp> {
     let (day, rest) = text.split_at_checked(10)?;
-    let day: Date = day.parse().ok()?;
-    let (clock, zone) = match rest.strip_prefix('T') {
-        Some(time) => time.split_at(time.find(['Z', '+', '-']).unwrap_or(time.len())),
-        None => ("00:00:00", rest),
+    let clock = rest.strip_prefix('T')?;
+    let (clock, zone) = clock.split_at(clock.find(['Z', '+', '-']).unwrap_or(clock.len()));
+    let (seconds, nanos) = since_midnight(clock)?;
+    Some(Timestamp::from_seconds(midnight(day)?.checked_add(seconds)?.checked_sub(offset(zone)?)?, nanos))
+}
+
+/// `YYYY-MM-DD` in seconds since the Unix epoch.
+fn midnight(text: &str) -> Option<i64> {
+    let plain = text
+        .bytes()
+        .enumerate()
+        .all(|(at, byte)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() });
+    let day: Date = if plain { text.parse().ok()? } else { return None };
+    Some(i64::from(date(1970, 1, 1).until(day).ok()?.get_days()) * 86_400)
+}
+
+/// `hh:mm` with `:ss` and a fraction of it, in seconds and nanoseconds; `24:00` is the end of the day.
+fn since_midnight(text: &str) -> Option<(i64, u32)> {
+    let (clock, fraction) = text.split_once('.').map_or((text, None), |(clock, fraction)| (clock, Some(fraction)));
+    let mut parts = clock.split(':');
+    let (hour, minute) = (pair(parts.next()?)?, pair(parts.next()?)?);
+    let second = match (parts.next(), parts.next(), fraction) {
+        (Some(second), None, _) => pair(second)?,
+        (None, None, None) => 0,
+        _ => return None,
     };
-    let (clock, day) = match clock {
-        "24:00:00" | "24:00" => ("00:00:00", day.tomorrow().ok()?),
-        clock => (clock, day),
+    let nanos = fraction.map_or(Some(0), nanoseconds)?;
+    let fits = (hour < 24 && minute < 60 && second < 60) || (hour == 24 && minute == 0 && second == 0 && nanos == 0);
+    fits.then_some((hour * 3_600 + minute * 60 + second, nanos))
+}
+
+/// The digits of a fraction of a second, in nanoseconds.
+fn nanoseconds(digits: &str) -> Option<u32> {
+    let mut nanos = 0;
+    for (at, byte) in digits.bytes().enumerate() {
+        match byte {
+            b'0'..=b'9' if at < 9 => nanos = nanos * 10 + u32::from(byte - b'0'),
+            b'0' => {}
+            _ => return None,
+        }
+    }
+    let missing = 9_usize.saturating_sub(digits.len());
+    (!digits.is_empty()).then(|| nanos * 10_u32.pow(u32::try_from(missing).unwrap_or(0)))
+}
+
+/// A zone in seconds; none is UTC.
+fn offset(text: &str) -> Option<i64> {
+    let (sign, zone) = match text.as_bytes().first() {
+        None => return Some(0),
+        Some(b'Z') => return (text.len() == 1).then_some(0),
+        Some(b'+') => (1, text.get(1..)?),
+        Some(b'-') => (-1, text.get(1..)?),
+        Some(_) => return None,
     };
-    let seconds = if clock.len() == 5 { ":00" } else { "" };
-    let zone = if zone.is_empty() { "Z" } else { zone };
-    Timestamp::parse_exact(&format!("{day}T{clock}{seconds}{zone}")).ok()
+    let (hours, minutes) = zone.split_once(':')?;
+    let (hours, minutes) = (pair(hours)?, pair(minutes)?);
+    ((hours < 14 && minutes < 60) || (hours == 14 && minutes == 0)).then_some(sign * (hours * 3_600 + minutes * 60))
+}
+
+/// Two digits.
+fn pair(text: &str) -> Option<i64> {
+    match text.as_bytes() {
+        [tens @ b'0'..=b'9', ones @ b'0'..=b'9'] => Some(i64::from(tens - b'0') * 10 + i64::from(ones - b'0')),
+        _ => None,
+    }
 }
 
 const UTC: Offset = Offset::UTC;
+
+const CYCLE_MONTHS: i32 = 4_800;
+const CYCLE_DAYS: i64 = 146_097;
 
 /// An `xsd:duration`: months and milliseconds, which have no fixed ratio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,9 +120,17 @@ impl Duration {
             return Some(start.plus_millis(self.millis));
         }
         let start = UTC.to_datetime(jiff::Timestamp::from_millisecond(start.millis()).ok()?);
-        let later = start.checked_add(Span::new().try_months(self.months).ok()?).ok()?;
+        let (cycles, months) = self.cycles();
+        let later = start.checked_add(Span::new().try_months(months).ok()?).ok()?;
         let later = UTC.to_timestamp(later).ok()?;
-        Some(Timestamp::from_millis(later.as_millisecond()).plus_millis(self.millis))
+        let cycles = cycles.checked_mul(CYCLE_DAYS)?.checked_mul(86_400_000)?;
+        Some(Timestamp::from_millis(later.as_millisecond()).plus_millis(cycles).plus_millis(self.millis))
+    }
+
+    /// Whole cycles of the calendar, which repeats itself every 400 years, and the months left over: years beyond the range of the
+    /// library are still exact.
+    fn cycles(self) -> (i64, i32) {
+        (i64::from(self.months.div_euclid(CYCLE_MONTHS)), self.months.rem_euclid(CYCLE_MONTHS))
     }
 
     /// Reads `PnYnMnDTnHnMnS` and `PnW`, also negative.
@@ -117,9 +189,10 @@ impl Duration {
 
     /// Milliseconds from the reference day to this long after it.
     fn from(self, day: Date) -> Option<i128> {
-        let later = day.checked_add(Span::new().try_months(self.months).ok()?).ok()?;
-        let days = day.until(later).ok()?.get_days();
-        Some(i128::from(days) * 86_400_000 + i128::from(self.millis))
+        let (cycles, months) = self.cycles();
+        let later = day.checked_add(Span::new().try_months(months).ok()?).ok()?;
+        let days = i128::from(day.until(later).ok()?.get_days()) + i128::from(cycles) * i128::from(CYCLE_DAYS);
+        Some(days * 86_400_000 + i128::from(self.millis))
     }
 }
 
@@ -181,6 +254,58 @@ mod tests {
         for bad in ["soon", "", "2026", "2026-13-01", "2026-11-23T", "2026-11-23 noon", "2026-11-23T25:00:00Z"] {
             assert_eq!(instant(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn what_is_no_date_and_time_of_xml_schema_is_not_read() {
+        for bad in [
+            "2026-11-23T10:00:00+25:00",
+            "2026-11-23T10:00:00+14:01",
+            "2026-11-23T10:00:00+02:00[Europe/Helsinki]",
+            "2026-11-23 10:00:00Z",
+            "2026-11-23t10:00:00z",
+            "20261123T100000Z",
+            "2026-11-23T10:00:00+0200",
+            "2026-11-23T10:00:60Z",
+            "2026-11-23T24:00:01Z",
+            "2026-11-23T10:00:00.Z",
+            "2026-11-23T10:00.5Z",
+            "2026-11-23T10:00:00.0000000001Z",
+            "+2026-11-23T10:00:00Z",
+            "-2026-11-23",
+            "2026-02-30",
+            "10000-01-01",
+            "2026-11-23é",
+        ] {
+            assert_eq!(instant(bad), None, "{bad}");
+        }
+        assert_eq!(instant("2026-11-23T10:00:00+14:00"), instant("2026-11-22T20:00:00Z"));
+        assert_eq!(instant("2026-11-23T10:00:00.5000000000Z"), instant("2026-11-23T10:00:00.5Z"));
+    }
+
+    #[test]
+    fn the_last_day_of_all_is_read_and_keeps_its_order() {
+        let order = [
+            "9999-12-30T21:59:59Z",
+            "9999-12-31",
+            "9999-12-31T23:59:59Z",
+            "9999-12-31T24:00:00Z",
+            "9999-12-31T23:59:59-14:00",
+        ];
+        let times = order.map(|text| instant(text).unwrap());
+        assert!(times.is_sorted_by(|one, other| one < other), "{times:?}");
+    }
+
+    #[test]
+    fn durations_past_the_calendar_of_the_library_compare() {
+        let order = |a: &str, b: &str| Duration::parse(a).unwrap().compare(Duration::parse(b).unwrap());
+        assert_eq!(order("P3D", "P9999Y"), Some(Ordering::Less));
+        assert_eq!(order("P9999Y", "P9998Y"), Some(Ordering::Greater));
+        assert_eq!(order("P400Y", "P146097D"), Some(Ordering::Equal));
+        assert_eq!(order("-P9999Y", "P0D"), Some(Ordering::Less));
+        let start = instant("2026-01-31T10:00:00Z").unwrap();
+        assert!(Duration::parse("P9999Y").unwrap().after(start) > instant("9999-12-31T23:59:59Z"));
+        assert_eq!(Duration::parse("-P1M").unwrap().after(start), instant("2025-12-31T10:00:00Z"));
     }
 
     #[test]

@@ -103,6 +103,12 @@ const DEPRECATED: [(&str, &str); 11] = [
     ("inForceDate", "edc:inForceDate"),
 ];
 
+/// The local name of the operands that Tractus-X connectors have in their own namespace, and Catena-X now in its.
+fn tractusx_name(term: &str) -> Option<&str> {
+    let name = term.strip_prefix("tx:").or_else(|| term.strip_prefix("https://w3id.org/tractusx/v0.0.1/ns/"))?;
+    matches!(name, "BusinessPartnerGroup" | "BusinessPartnerNumber").then_some(name)
+}
+
 /// The local name of a term of ODRL, written in full or with its prefix.
 pub(crate) fn odrl_name(term: &str) -> Option<&str> {
     term.strip_prefix("odrl:").or_else(|| term.strip_prefix(ODRL))
@@ -110,7 +116,7 @@ pub(crate) fn odrl_name(term: &str) -> Option<&str> {
 
 /// The name under which a term is registered.
 pub(crate) fn canonical(term: &str) -> String {
-    let bare = odrl_name(term).unwrap_or(term);
+    let bare = odrl_name(term).or_else(|| tractusx_name(term)).unwrap_or(term);
     let known = NAMESPACES.iter().find_map(|(iri, prefix)| Some((*prefix, bare.strip_prefix(iri)?)));
     let term = known.map_or_else(|| bare.to_owned(), |(prefix, rest)| format!("{prefix}{rest}"));
     if let Some(meant) = term.strip_prefix("idsc:").and_then(|code| pick(&IDS, code)) {
@@ -159,6 +165,10 @@ mod tests {
         for written in ["https://w3id.org/catenax/policy/Membership", "cx-policy:Membership", "Membership"] {
             assert_eq!(canonical(written), "cx-policy:Membership");
         }
+        for written in ["tx:BusinessPartnerNumber", "https://w3id.org/tractusx/v0.0.1/ns/BusinessPartnerNumber"] {
+            assert_eq!(canonical(written), "cx-policy:BusinessPartnerNumber");
+        }
+        assert_eq!(canonical("tx:other"), "tx:other");
         assert_eq!(canonical("https://x-road.eu/v0.1/ns/clientId"), "xroad:clientId");
         assert_eq!(canonical("https://w3id.org/edc/v0.0.1/ns/inForceDate"), "edc:inForceDate");
         assert_eq!(canonical("odrl:write"), "modify");

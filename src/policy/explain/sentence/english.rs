@@ -16,6 +16,21 @@ pub(super) fn say(message: Message<'_>) -> String {
             (Truth::False, Some(seen)) => format!("{operand} is {seen}, which is not {operator} {required}"),
             (_, None) => format!("{operand} is not {operator} {required}"),
         },
+        Message::Several { operand, operator, required, seen } => {
+            format!("{operand} is {seen}; with several values it cannot be told whether that is {operator} {required}")
+        }
+        Message::NoTaxonomy { operand, operator, required, seen } => {
+            format!("{operand} is {seen}; without a taxonomy it cannot be told whether that is {operator} {required}")
+        }
+        Message::NoValue { operand, operator, required, state } => match state {
+            Truth::True => format!("{operand} has no value, which is {operator} {required}"),
+            Truth::False => format!("{operand} has no value, which is not {operator} {required}"),
+            Truth::Unknown => format!("{operand} has no value, so it cannot be shown to be {operator} {required}"),
+        },
+        Message::Unreadable { operand, required } => {
+            format!("{required} is not a value that {operand} can have, so nothing compares with it")
+        }
+        Message::Elsewhere { id } => format!("{id} is described nowhere in the policy, so what it says is not known"),
         Message::Ambiguous { path } => {
             format!("the path {path} has dot segments or encoded characters and may mean two things")
         }
@@ -34,7 +49,8 @@ pub(super) fn say(message: Message<'_>) -> String {
             format!("wait until the time of step {step} of {of} of the sequence has come, then call again")
         }
         Message::Prohibited { comparison } => format!("a prohibition applies: {comparison}"),
-        Message::MayBeProhibited { operand } => format!("a prohibition may apply: {operand} is not known"),
+        Message::MayBeProhibited { comparison } => format!("a prohibition may apply: {comparison}"),
+        Message::PermittedAction { action } => format!("{action} is permitted"),
         Message::ProhibitedAction { action } => format!("{action} is prohibited"),
         Message::Unfulfilled { action } => format!("the duty to {action} is not fulfilled"),
         Message::Violated { action } => format!("the obligation to {action} was not fulfilled in time"),
@@ -59,6 +75,14 @@ pub(super) fn say(message: Message<'_>) -> String {
         Message::Lifted { action } => format!("the obligation to {action} is not called for any more"),
         Message::Infringed { action, at } => {
             format!("the prohibition on {action} was infringed on {at}, and that was not made good")
+        }
+        Message::MayBeViolated { action } => {
+            format!(
+                "the obligation to {action} may not have been fulfilled in time: whether it was called for is not known"
+            )
+        }
+        Message::Calling { action, comparison } => {
+            format!("whether the obligation to {action} was called for is not known: {comparison}")
         }
         Message::Offer => "an offer permits nothing; only an agreement does".to_owned(),
         Message::Parent { id } => format!("the policy inherits from {id}, whose rules are not known"),

@@ -16,6 +16,25 @@ pub(super) fn say(message: Message<'_>) -> String {
             (Truth::False, Some(seen)) => format!("{operand} on {seen}, mis ei ole {operator} {required}"),
             (_, None) => format!("{operand} ei vasta tingimusele {operator} {required}"),
         },
+        Message::Several { operand, operator, required, seen } => {
+            format!("{operand} on {seen}; mitme väärtuse korral ei saa öelda, kas see on {operator} {required}")
+        }
+        Message::NoTaxonomy { operand, operator, required, seen } => {
+            format!("{operand} on {seen}; taksonoomiata ei saa öelda, kas see on {operator} {required}")
+        }
+        Message::NoValue { operand, operator, required, state } => match state {
+            Truth::True => format!("{operand} väärtus puudub, mis on {operator} {required}"),
+            Truth::False => format!("{operand} väärtus puudub, mis ei ole {operator} {required}"),
+            Truth::Unknown => {
+                format!("{operand} väärtus puudub, seega ei saa näidata, et see on {operator} {required}")
+            }
+        },
+        Message::Unreadable { operand, required } => {
+            format!(
+                "{required} ei ole väärtus, mis operandil {operand} olla saab, seega ei saa sellega midagi võrrelda"
+            )
+        }
+        Message::Elsewhere { id } => format!("{id} ei ole poliitikas kirjeldatud, seega ei ole selle sisu teada"),
         Message::Ambiguous { path } => {
             format!("tee {path} sisaldab punktisegmente või kodeeritud märke ja seda saab mõista kahel viisil")
         }
@@ -32,7 +51,8 @@ pub(super) fn say(message: Message<'_>) -> String {
             format!("oodake, kuni jada sammu {step}/{of} aeg on käes, ja tehke päring uuesti")
         }
         Message::Prohibited { comparison } => format!("kehtib keeld: {comparison}"),
-        Message::MayBeProhibited { operand } => format!("keeld võib kehtida: {operand} ei ole teada"),
+        Message::MayBeProhibited { comparison } => format!("keeld võib kehtida: {comparison}"),
+        Message::PermittedAction { action } => format!("tegevus {action} on lubatud"),
         Message::ProhibitedAction { action } => format!("tegevus {action} on keelatud"),
         Message::Unfulfilled { action } => format!("kohustus {action} ei ole täidetud"),
         Message::Violated { action } => format!("kohustust {action} ei täidetud õigel ajal"),
@@ -55,6 +75,12 @@ pub(super) fn say(message: Message<'_>) -> String {
         Message::Lifted { action } => format!("kohustust {action} ei ole enam vaja täita"),
         Message::Infringed { action, at } => {
             format!("keeldu {action} rikuti {at} ja rikkumist ei ole heastatud")
+        }
+        Message::MayBeViolated { action } => {
+            format!("kohustus {action} võis jääda õigel ajal täitmata: ei ole teada, kas see kehtis")
+        }
+        Message::Calling { action, comparison } => {
+            format!("ei ole teada, kas kohustus {action} kehtis: {comparison}")
         }
         Message::Offer => "pakkumus ei luba midagi; loa annab ainult leping".to_owned(),
         Message::Parent { id } => format!("poliitika tugineb poliitikale {id}, mille reeglid ei ole teada"),

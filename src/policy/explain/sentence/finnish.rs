@@ -16,6 +16,25 @@ pub(super) fn say(message: Message<'_>) -> String {
             (Truth::False, Some(seen)) => format!("{operand} on {seen}, joka ei ole {operator} {required}"),
             (_, None) => format!("{operand} ei vastaa ehtoa {operator} {required}"),
         },
+        Message::Several { operand, operator, required, seen } => {
+            format!("{operand} on {seen}; kun arvoja on useita, ei voi sanoa, onko se {operator} {required}")
+        }
+        Message::NoTaxonomy { operand, operator, required, seen } => {
+            format!("{operand} on {seen}; ilman luokitusta ei voi sanoa, onko se {operator} {required}")
+        }
+        Message::NoValue { operand, operator, required, state } => match state {
+            Truth::True => format!("operandilla {operand} ei ole arvoa, mikä on {operator} {required}"),
+            Truth::False => format!("operandilla {operand} ei ole arvoa, mikä ei ole {operator} {required}"),
+            Truth::Unknown => {
+                format!("operandilla {operand} ei ole arvoa, joten ei voida osoittaa, että se on {operator} {required}")
+            }
+        },
+        Message::Unreadable { operand, required } => {
+            format!("{required} ei voi olla operandin {operand} arvo, joten siihen ei voi verrata mitään")
+        }
+        Message::Elsewhere { id } => {
+            format!("kohdetta {id} ei ole kuvattu käytännössä, joten sen sisältö ei ole tiedossa")
+        }
         Message::Ambiguous { path } => format!(
             "polku {path} sisältää pistesegmenttejä tai koodattuja merkkejä, ja sen voi ymmärtää kahdella tavalla"
         ),
@@ -32,7 +51,8 @@ pub(super) fn say(message: Message<'_>) -> String {
             format!("odottakaa, kunnes jakson vaiheen {step}/{of} aika on tullut, ja kutsukaa sitten uudelleen")
         }
         Message::Prohibited { comparison } => format!("kielto on voimassa: {comparison}"),
-        Message::MayBeProhibited { operand } => format!("kielto voi olla voimassa: {operand} ei ole tiedossa"),
+        Message::MayBeProhibited { comparison } => format!("kielto voi olla voimassa: {comparison}"),
+        Message::PermittedAction { action } => format!("toiminto {action} on sallittu"),
         Message::ProhibitedAction { action } => format!("toiminto {action} on kielletty"),
         Message::Unfulfilled { action } => format!("velvollisuutta {action} ei ole täytetty"),
         Message::Violated { action } => format!("velvollisuutta {action} ei täytetty ajoissa"),
@@ -57,6 +77,12 @@ pub(super) fn say(message: Message<'_>) -> String {
         Message::Lifted { action } => format!("velvollisuutta {action} ei enää tarvitse täyttää"),
         Message::Infringed { action, at } => {
             format!("kieltoa {action} rikottiin {at}, eikä rikkomusta ole hyvitetty")
+        }
+        Message::MayBeViolated { action } => {
+            format!("velvollisuus {action} on ehkä jäänyt täyttämättä ajoissa: ei ole tiedossa, oliko se voimassa")
+        }
+        Message::Calling { action, comparison } => {
+            format!("ei ole tiedossa, oliko velvollisuus {action} voimassa: {comparison}")
         }
         Message::Offer => "tarjous ei salli mitään; vain sopimus sallii".to_owned(),
         Message::Parent { id } => format!("käytäntö perustuu käytäntöön {id}, jonka sääntöjä ei tunneta"),

@@ -16,6 +16,25 @@ pub(super) fn say(message: Message<'_>) -> String {
             (Truth::False, Some(seen)) => format!("{operand} er {seen}, sem er ekki {operator} {required}"),
             (_, None) => format!("{operand} uppfyllir ekki skilyrðið {operator} {required}"),
         },
+        Message::Several { operand, operator, required, seen } => {
+            format!(
+                "{operand} er {seen}; þegar gildin eru fleiri en eitt verður ekki sagt hvort það sé {operator} {required}"
+            )
+        }
+        Message::NoTaxonomy { operand, operator, required, seen } => {
+            format!("{operand} er {seen}; án flokkunarkerfis verður ekki sagt hvort það sé {operator} {required}")
+        }
+        Message::NoValue { operand, operator, required, state } => match state {
+            Truth::True => format!("{operand} hefur ekkert gildi, sem er {operator} {required}"),
+            Truth::False => format!("{operand} hefur ekkert gildi, sem er ekki {operator} {required}"),
+            Truth::Unknown => {
+                format!("{operand} hefur ekkert gildi, svo ekki er hægt að sýna fram á að það sé {operator} {required}")
+            }
+        },
+        Message::Unreadable { operand, required } => {
+            format!("{required} er ekki gildi sem {operand} getur haft, svo ekkert verður borið saman við það")
+        }
+        Message::Elsewhere { id } => format!("{id} er hvergi lýst í stefnunni, svo innihaldið er ekki þekkt"),
         Message::Ambiguous { path } => {
             format!("slóðin {path} inniheldur punktahluta eða kóðaða stafi og má skilja á tvo vegu")
         }
@@ -32,7 +51,8 @@ pub(super) fn say(message: Message<'_>) -> String {
             format!("bíðið þar til komið er að skrefi {step} af {of} í röðinni og sendið svo beiðnina aftur")
         }
         Message::Prohibited { comparison } => format!("bann á við: {comparison}"),
-        Message::MayBeProhibited { operand } => format!("bann kann að eiga við: {operand} er ekki þekkt"),
+        Message::MayBeProhibited { comparison } => format!("bann kann að eiga við: {comparison}"),
+        Message::PermittedAction { action } => format!("aðgerðin {action} er heimiluð"),
         Message::ProhibitedAction { action } => format!("aðgerðin {action} er bönnuð"),
         Message::Unfulfilled { action } => format!("skyldan {action} hefur ekki verið uppfyllt"),
         Message::Violated { action } => format!("skyldan {action} var ekki uppfyllt á réttum tíma"),
@@ -57,6 +77,12 @@ pub(super) fn say(message: Message<'_>) -> String {
         Message::Lifted { action } => format!("skyldan {action} á ekki lengur við"),
         Message::Infringed { action, at } => {
             format!("bannið við {action} var brotið {at} og ekki hefur verið bætt úr því")
+        }
+        Message::MayBeViolated { action } => {
+            format!("hugsanlega var skyldan {action} ekki uppfyllt á réttum tíma: ekki er vitað hvort hún átti við")
+        }
+        Message::Calling { action, comparison } => {
+            format!("ekki er vitað hvort skyldan {action} átti við: {comparison}")
         }
         Message::Offer => "tilboð heimilar ekkert; aðeins samningur veitir heimild".to_owned(),
         Message::Parent { id } => format!("stefnan erfir reglur frá {id} og þær eru ekki þekktar"),

@@ -18,6 +18,25 @@ pub(super) fn say(message: Message<'_>) -> String {
             }
             (_, None) => format!("{operand} не відповідає умові {operator} {required}"),
         },
+        Message::Several { operand, operator, required, seen } => {
+            format!(
+                "{operand} має значення {seen}; коли значень кілька, не можна сказати, чи воно {operator} {required}"
+            )
+        }
+        Message::NoTaxonomy { operand, operator, required, seen } => {
+            format!("{operand} має значення {seen}; без таксономії не можна сказати, чи воно {operator} {required}")
+        }
+        Message::NoValue { operand, operator, required, state } => match state {
+            Truth::True => format!("значення {operand} відсутнє, що відповідає {operator} {required}"),
+            Truth::False => format!("значення {operand} відсутнє, що не відповідає {operator} {required}"),
+            Truth::Unknown => {
+                format!("значення {operand} відсутнє, тому не можна підтвердити, що воно {operator} {required}")
+            }
+        },
+        Message::Unreadable { operand, required } => {
+            format!("{operand} не може мати значення {required}, тому порівнювати з ним нічого не можна")
+        }
+        Message::Elsewhere { id } => format!("{id} ніде в політиці не описано, тому його зміст невідомий"),
         Message::Ambiguous { path } => {
             format!("шлях {path} містить крапкові сегменти або закодовані символи, і його можна зрозуміти двояко")
         }
@@ -36,7 +55,8 @@ pub(super) fn say(message: Message<'_>) -> String {
             format!("зачекайте, доки настане час кроку {step} із {of} послідовності, потім повторіть запит")
         }
         Message::Prohibited { comparison } => format!("діє заборона: {comparison}"),
-        Message::MayBeProhibited { operand } => format!("може діяти заборона: значення {operand} невідоме"),
+        Message::MayBeProhibited { comparison } => format!("може діяти заборона: {comparison}"),
+        Message::PermittedAction { action } => format!("дію {action} дозволено"),
         Message::ProhibitedAction { action } => format!("дію {action} заборонено"),
         Message::Unfulfilled { action } => format!("обов’язок {action} не виконано"),
         Message::Violated { action } => format!("обов’язок {action} не було виконано вчасно"),
@@ -61,6 +81,12 @@ pub(super) fn say(message: Message<'_>) -> String {
         Message::Lifted { action } => format!("обов’язок {action} більше не потрібно виконувати"),
         Message::Infringed { action, at } => {
             format!("заборону {action} порушено {at}, і порушення не усунено")
+        }
+        Message::MayBeViolated { action } => {
+            format!("обов’язок {action}, можливо, не було виконано вчасно: невідомо, чи він діяв")
+        }
+        Message::Calling { action, comparison } => {
+            format!("невідомо, чи діяв обов’язок {action}: {comparison}")
         }
         Message::Offer => "пропозиція нічого не дозволяє; дозвіл надає лише угода".to_owned(),
         Message::Parent { id } => format!("політика успадковує правила від {id}, а вони невідомі"),
