@@ -19,6 +19,7 @@ mod credentials;
 mod evidence;
 mod infringements;
 mod obligations;
+mod out;
 mod policy;
 mod settings;
 mod trade;
@@ -135,7 +136,11 @@ fn misuse(sentence: impl Into<String>) -> anyhow::Error {
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {
-    eprintln!("sliproad: {error:#}");
+    // Nobody reads what is written any more.
+    if error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe) {
+        return ExitCode::FAILURE;
+    }
+    eprintln!("sliproad: {}", out::shown(&format!("{error:#}")));
     let misused = error.is::<crate::config::ConfigError>() || error.is::<Misuse>();
     ExitCode::from(if misused { USAGE } else { 1 })
 }

@@ -57,7 +57,8 @@ pub async fn run(arguments: Arguments) -> Result<u8> {
     let quiet = arguments.json;
     let seen = move |case: &Case| {
         if !quiet {
-            println!("{}", case.line());
+            // What cannot be written now cannot be written at the end either, where that is told.
+            let _ = writeln!(std::io::stdout().lock(), "{}", case.line());
         }
     };
     let report = match arguments.suite {

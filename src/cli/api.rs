@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use super::misuse;
+use super::out::shown;
 use crate::config::Config;
 use crate::net::tls::client_config;
 
@@ -107,6 +108,11 @@ pub(super) fn field(value: &Value, name: &str) -> String {
         None | Some(Value::Null) => "-".to_owned(),
         Some(other) => other.to_string(),
     }
+}
+
+/// The same as it is printed.
+pub(super) fn told(value: &Value, name: &str) -> String {
+    shown(&field(value, name)).into_owned()
 }
 
 /// Waits until a process is final or in one of `states`.

@@ -1,5 +1,5 @@
 //! `sliproad evidence`.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "commands speak to who called them")]
+#![expect(clippy::print_stderr, reason = "commands speak to who called them")]
 
 use std::path::{Path, PathBuf};
 
@@ -7,6 +7,7 @@ use credentials::Signer as _;
 use serde_json::json;
 
 use super::USAGE;
+use super::out::{say, shown};
 use crate::config::Config;
 use crate::env::Clock;
 use crate::evidence::Expected;
@@ -46,8 +47,8 @@ pub(super) async fn run(command: Command) -> anyhow::Result<u8> {
             let signer = crate::app::signer(config.store.keys())?;
             let log = crate::app::evidence_directory(&config.store.path);
             let records = crate::evidence::export(&log, &out, &signer, Clock::system().now()).await?;
-            println!("{records} records exported to {}", out.display());
-            println!("signed by key {}", signer.public_key().thumbprint());
+            say!("{records} records exported to {}", out.display());
+            say!("signed by key {}", signer.public_key().thumbprint());
             Ok(0)
         }
         Command::Verify { directory, key, since, json } => {
@@ -65,20 +66,20 @@ fn verify(directory: &Path, expected: Expected<'_>, as_json: bool) -> u8 {
         }
     };
     if as_json {
-        println!("{}", json!(verification));
+        say!("{}", json!(verification));
         return u8::from(verification.broken.is_some());
     }
     if let Some(broken) = &verification.broken {
-        println!("BROKEN: record {} ({} line {}): {}", broken.sequence, broken.file, broken.line, broken.sentence);
+        say!("BROKEN: record {} ({} line {}): {}", broken.sequence, broken.file, broken.line, shown(&broken.sentence));
         return 1;
     }
-    println!("whole: {} records, head {}", verification.records, verification.head);
-    println!("begins at record {}", verification.first);
+    say!("whole: {} records, head {}", verification.records, verification.head);
+    say!("begins at record {}", verification.first);
     if let Some(key) = &verification.key {
-        println!("signed by key {key}");
+        say!("signed by key {}", shown(key));
     }
     if verification.unfinished > 0 {
-        println!("{} exchanges were begun and have no end in this export", verification.unfinished);
+        say!("{} exchanges were begun and have no end in this export", verification.unfinished);
     }
     0
 }

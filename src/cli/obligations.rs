@@ -1,10 +1,10 @@
 //! `sliproad obligations`: what agreements ask to be done.
-#![expect(clippy::print_stdout, reason = "commands speak to who called them")]
 
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::api::{Connection, field, get, post};
+use super::api::{Connection, field, get, post, told};
+use super::out::{say, shown};
 
 /// List what agreements ask to be done, or confirm that it was done.
 #[derive(clap::Subcommand)]
@@ -75,20 +75,20 @@ impl List {
         }
         let page = get(&self.connection, &format!("/api/v1/obligations?{}", query.finish())).await?;
         if self.json {
-            println!("{page:#}");
+            say!("{page:#}");
             return Ok(0);
         }
-        println!("id\tstate\tactions\tnot before\tdeadline\tperformed\tcounterparty\tagreement");
+        say!("id\tstate\tactions\tnot before\tdeadline\tperformed\tcounterparty\tagreement");
         for item in page.get("items").and_then(Value::as_array).into_iter().flatten() {
             let actions = item.get("actions").and_then(Value::as_array).into_iter().flatten();
-            let actions = actions.filter_map(Value::as_str).collect::<Vec<_>>().join(",");
+            let actions = actions.filter_map(Value::as_str).map(shown).collect::<Vec<_>>().join(",");
             let [id, state, not_before, deadline, performed, counterparty, agreement] =
                 ["id", "state", "notBefore", "deadline", "performed", "counterparty", "agreement"]
-                    .map(|name| field(item, name));
-            println!("{id}\t{state}\t{actions}\t{not_before}\t{deadline}\t{performed}\t{counterparty}\t{agreement}");
+                    .map(|name| told(item, name));
+            say!("{id}\t{state}\t{actions}\t{not_before}\t{deadline}\t{performed}\t{counterparty}\t{agreement}");
         }
         if let Some(next) = page.get("next").and_then(Value::as_str) {
-            println!("more: --after {next}");
+            say!("more: --after {}", shown(next));
         }
         Ok(0)
     }
@@ -105,12 +105,12 @@ impl Confirm {
         let id: String = url::form_urlencoded::byte_serialize(self.id.as_bytes()).collect();
         let confirmed = post(&self.connection, &format!("/api/v1/obligations/{id}/confirm"), &body).await?;
         if self.json {
-            println!("{confirmed:#}");
+            say!("{confirmed:#}");
         } else {
-            println!("{} is {}", field(&confirmed, "id"), field(&confirmed, "state"));
+            say!("{} is {}", told(&confirmed, "id"), told(&confirmed, "state"));
             // What is confirmed and still stands open has more to be said of it.
             if field(&confirmed, "state") != "fulfilled" {
-                println!("  {}", field(&confirmed, "stands"));
+                say!("  {}", told(&confirmed, "stands"));
             }
         }
         Ok(0)

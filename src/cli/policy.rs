@@ -1,5 +1,5 @@
 //! `sliproad policy`.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "commands speak to who called them")]
+#![expect(clippy::print_stderr, reason = "commands speak to who called them")]
 
 use std::path::{Path, PathBuf};
 
@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::USAGE;
 use super::api::Connection;
+use super::out::{say, shown};
 use crate::config::Config;
 use crate::policy::{Compiled, Policy, Registry, decide_document, for_edc, read_json};
 
@@ -103,7 +104,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<u8> {
 
 fn or_usage(outcome: Result<u8, String>) -> u8 {
     outcome.unwrap_or_else(|sentence| {
-        eprintln!("sliproad: {sentence}");
+        eprintln!("sliproad: {}", shown(&sentence));
         USAGE
     })
 }
@@ -121,12 +122,13 @@ fn read(file: &Path) -> Result<String, String> {
 fn decide(policy: &Path, world: &Path, words: &Registry, as_json: bool) -> Result<u8, String> {
     let decision = decide_document(&read(policy)?, &read(world)?, words)?;
     if as_json {
-        println!("{}", json!(decision));
+        say!("{}", json!(decision));
     } else {
-        println!("{}", decision.decision);
-        decision.invalid.iter().for_each(|i| println!("  {}  {}", i.clause, i.reason));
-        decision.because.iter().for_each(|b| println!("  {}  {}", b.clause, b.reason));
-        decision.residual.iter().for_each(|r| println!("  {}  {}", r.clause, r.reason));
+        say!("{}", decision.decision);
+        let entry = |clause: &str, reason: &str| say!("  {}  {}", shown(clause), shown(reason));
+        decision.invalid.iter().for_each(|i| entry(&i.clause, &i.reason));
+        decision.because.iter().for_each(|b| entry(&b.clause, &b.reason));
+        decision.residual.iter().for_each(|r| entry(&r.clause, &r.reason));
     }
     Ok(decision.exit_code())
 }
@@ -137,15 +139,19 @@ fn check(file: &Path, words: &Registry, as_json: bool) -> Result<u8, String> {
     let review = outcome.as_ref().ok().map(Compiled::review);
     let invalid = outcome.err().unwrap_or_default();
     if as_json {
-        println!("{}", json!({ "invalid": invalid, "review": review }));
+        say!("{}", json!({ "invalid": invalid, "review": review }));
     } else if let Some(review) = review {
-        println!("{}: can be published", file.display());
-        review.constraints.iter().for_each(|c| println!("  {}  {} is {}", c.clause, c.operand, c.assurance.as_str()));
-        review.duties.iter().for_each(|d| println!("  {}  {}", d.clause, d.reason));
-        review.warnings.iter().for_each(|w| println!("  warning: {}  {}  ({})", w.clause, w.reason, w.code));
+        say!("{}: can be published", file.display());
+        for held in &review.constraints {
+            say!("  {}  {} is {}", shown(&held.clause), shown(&held.operand), held.assurance.as_str());
+        }
+        review.duties.iter().for_each(|duty| say!("  {}  {}", shown(&duty.clause), shown(&duty.reason)));
+        for warning in &review.warnings {
+            say!("  warning: {}  {}  ({})", shown(&warning.clause), shown(&warning.reason), warning.code);
+        }
     } else {
-        println!("{}: cannot be published", file.display());
-        invalid.iter().for_each(|i| println!("  {}  {}  ({})", i.clause, i.reason, i.code));
+        say!("{}: cannot be published", file.display());
+        invalid.iter().for_each(|i| say!("  {}  {}  ({})", shown(&i.clause), shown(&i.reason), i.code));
     }
     Ok(if invalid.is_empty() { 0 } else { 2 })
 }
@@ -158,12 +164,12 @@ fn export(file: &Path, as_json: bool) -> Result<u8, String> {
     })?;
     let export = for_edc(&parsed);
     if as_json {
-        println!("{:#}", json!(export));
+        say!("{:#}", json!(export));
     } else {
-        println!("{:#}", export.policy);
+        say!("{:#}", export.policy);
         for lost in &export.lost {
             let more = if lost.permits_more { ", so that EDC may permit more" } else { "" };
-            eprintln!("lost: {}  {} ({}{more})", lost.clause, lost.reason, lost.code);
+            eprintln!("lost: {}  {} ({}{more})", shown(&lost.clause), shown(&lost.reason), lost.code);
         }
     }
     Ok(u8::from(export.lost.iter().any(|lost| lost.permits_more)))

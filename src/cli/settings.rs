@@ -1,8 +1,9 @@
 //! `sliproad config`.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "commands speak to who called them")]
+#![expect(clippy::print_stderr, reason = "commands speak to who called them")]
 
 use std::path::PathBuf;
 
+use super::out::say;
 use crate::config::{Config, schema};
 
 /// What to do with a configuration.
@@ -31,7 +32,7 @@ pub(super) fn run(command: &Command) -> anyhow::Result<u8> {
                     anyhow::anyhow!("the policy {} cannot be published: {}", policy.id, reasons.join("; "))
                 })?;
             }
-            println!(
+            say!(
                 "{}: good; {} participants, {} assets, {} policies, {} offers",
                 file.display(),
                 config.participant.len(),
@@ -40,7 +41,7 @@ pub(super) fn run(command: &Command) -> anyhow::Result<u8> {
                 config.offer.len()
             );
         }
-        Command::Schema => println!("{:#}", schema()),
+        Command::Schema => say!("{:#}", schema()),
     }
     Ok(0)
 }

@@ -1,5 +1,5 @@
 //! `sliproad catalog`, `negotiate`, `fetch`, `show`: what an operator does with peers.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "commands speak to who called them")]
+#![expect(clippy::print_stderr, reason = "commands speak to who called them")]
 
 use std::io::Write as _;
 
@@ -7,7 +7,8 @@ use anyhow::{Context, Result, bail};
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
-use super::api::{Connection, field, get, http, post, wait};
+use super::api::{Connection, field, get, http, post, told, wait};
+use super::out::{say, shown};
 
 /// Which peer.
 #[derive(clap::Args, Clone)]
@@ -160,15 +161,15 @@ impl Catalog {
     pub(super) async fn run(self) -> Result<u8> {
         let catalogue = self.peer.catalogue().await?;
         if self.json {
-            println!("{catalogue:#}");
+            say!("{catalogue:#}");
             return Ok(0);
         }
-        println!("{}", field(&catalogue, "participantId"));
+        say!("{}", told(&catalogue, "participantId"));
         for dataset in entries(&catalogue, "dataset") {
-            let title = ["dct:title", "title", "name"].iter().map(|n| field(&dataset, n)).find(|t| t != "-");
-            println!("  {}  {}", field(&dataset, "@id"), title.unwrap_or_default());
+            let title = ["dct:title", "title", "name"].iter().map(|n| told(&dataset, n)).find(|t| t != "-");
+            say!("  {}  {}", told(&dataset, "@id"), title.unwrap_or_default());
             for offer in entries(&dataset, "hasPolicy") {
-                println!("      offer {}", field(&offer, "@id"));
+                say!("      offer {}", told(&offer, "@id"));
             }
         }
         Ok(0)
@@ -180,11 +181,11 @@ impl Negotiate {
         let done = self.peer.negotiate(&self.dataset, self.offer.as_deref()).await?;
         let agreed = field(&done, "state") == "FINALIZED";
         if self.json {
-            println!("{done:#}");
+            say!("{done:#}");
         } else if agreed {
-            println!("{}", field(&done, "agreementId"));
+            say!("{}", told(&done, "agreementId"));
         } else {
-            eprintln!("{}", ended(&done));
+            eprintln!("{}", shown(&ended(&done)));
         }
         Ok(u8::from(!agreed))
     }
@@ -200,7 +201,7 @@ impl Fetch {
                 if field(&done, "state") != "FINALIZED" {
                     bail!("{}", ended(&done));
                 }
-                eprintln!("agreement {}", field(&done, "agreementId"));
+                eprintln!("agreement {}", told(&done, "agreementId"));
                 field(&done, "agreementId")
             }
         };
@@ -211,7 +212,7 @@ impl Fetch {
         if field(&started, "state") != "STARTED" {
             bail!("{}", ended(&started));
         }
-        eprintln!("transfer {pid}");
+        eprintln!("transfer {}", shown(&pid));
         let endpoint = get(connection, &format!("/api/v1/transfers/{pid}/endpoint")).await?;
         self.call(&endpoint).await
     }
@@ -233,7 +234,7 @@ impl Fetch {
         let refused = answer.headers().get("content-type").is_some_and(|t| t.as_bytes() == b"application/problem+json");
         if refused {
             let problem: Value = answer.json().await.unwrap_or_default();
-            eprintln!("{status}: {} ({})", field(&problem, "detail"), field(&problem, "code"));
+            eprintln!("{status}: {} ({})", told(&problem, "detail"), told(&problem, "code"));
             return Ok(1);
         }
         let mut pieces = answer.bytes_stream();
@@ -262,7 +263,7 @@ impl Show {
             Self::Act { connection, noun, pid, action, reason } => {
                 let body = json!({"action": action, "reason": reason});
                 let process = post(&connection, &format!("/api/v1/{noun}/{pid}/actions"), &body).await?;
-                println!("{} is {}", field(&process, "pid"), field(&process, "state"));
+                say!("{} is {}", told(&process, "pid"), told(&process, "state"));
                 return Ok(0);
             }
         };
@@ -272,15 +273,15 @@ impl Show {
         });
         let page = get(&list.connection, &format!("/api/v1/{noun}?limit={}{after}", list.limit)).await?;
         if list.json {
-            println!("{page:#}");
+            say!("{page:#}");
             return Ok(0);
         }
-        println!("{}", columns.join("\t"));
+        say!("{}", columns.join("\t"));
         for item in entries(&page, "items") {
-            println!("{}", columns.iter().map(|c| field(&item, c)).collect::<Vec<_>>().join("\t"));
+            say!("{}", columns.iter().map(|c| told(&item, c)).collect::<Vec<_>>().join("\t"));
         }
         if let Some(next) = page.get("next").filter(|n| !n.is_null()) {
-            println!("more: --after {}", next.as_str().map_or_else(|| next.to_string(), str::to_owned));
+            say!("more: --after {}", next.as_str().map_or_else(|| next.to_string().into(), shown));
         }
         Ok(0)
     }

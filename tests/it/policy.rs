@@ -8,19 +8,19 @@ use serde_json::{Value, json};
 struct Files(tempfile::TempDir);
 
 impl Files {
-    fn decide(&self, policy: &str, world: &str) -> (i32, Value) {
+    fn command(&self, policy: &str, world: &str) -> Command {
         let [policy_file, world_file] = [("policy.json", policy), ("world.json", world)].map(|(name, text)| {
             let file = self.0.path().join(name);
             std::fs::write(&file, text).unwrap();
             file
         });
-        let output = Command::new(env!("CARGO_BIN_EXE_sliproad"))
-            .args(["policy", "decide", "--json", "--policy"])
-            .arg(policy_file)
-            .arg("--world")
-            .arg(world_file)
-            .output()
-            .unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sliproad"));
+        command.args(["policy", "decide", "--policy"]).arg(policy_file).arg("--world").arg(world_file);
+        command
+    }
+
+    fn decide(&self, policy: &str, world: &str) -> (i32, Value) {
+        let output = self.command(policy, world).arg("--json").output().unwrap();
         (output.status.code().unwrap(), serde_json::from_slice(&output.stdout).unwrap_or(Value::Null))
     }
 }
@@ -56,4 +56,37 @@ fn decisions_have_their_exit_codes_and_keep_to_their_schema() {
     }
     assert_eq!(files.decide("{", &world).0, 64);
     assert_eq!(files.decide(&policy("spatial", "FI"), "{}").0, 64);
+}
+
+#[test]
+fn what_people_read_holds_no_control_characters_of_facts_or_policies() {
+    let files = Files(tempfile::tempdir().unwrap());
+    let policy = json!({"@type": "Set", "permission": [{"action": "use", "constraint": [
+        {"leftOperand": "purpose", "operator": "eq", "rightOperand": "x\u{1b}]0;title\u{7}"}]}]});
+    let world = json!({"now": "2026-11-23T10:00:00Z", "phase": "exchange", "request": {"action": "use"},
+                       "facts": {"purpose": "a\nb\u{1b}[31m\u{9b}2J"}});
+    let output = files.command(&policy.to_string(), &world.to_string()).output().unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(!told.chars().any(|c| c.is_control() && c != '\n'), "{told:?}");
+    assert!(told.contains(r"a\nb\u{1b}[31m\u{9b}2J") && told.contains(r"x\u{1b}]0;title\u{7}"), "{told}");
+    let world = r#"{"now": "\u001b[2Jsoon", "phase": "exchange"}"#;
+    let output = files.command(&policy.to_string(), world).output().unwrap();
+    assert!(!output.stderr.contains(&0x1b));
+    assert_eq!(output.status.code(), Some(64));
+}
+
+#[test]
+fn an_output_that_takes_nothing_is_told_in_a_sentence_and_one_that_nobody_reads_not_at_all() {
+    let files = Files(tempfile::tempdir().unwrap());
+    let policy = json!({"permission": [{"action": "use"}]}).to_string();
+    let world = json!({"now": "2026-11-23T10:00:00Z", "phase": "exchange", "request": {"action": "use"}}).to_string();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = files.command(&policy, &world).stdout(full).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(told.starts_with("sliproad: standard output cannot be written: ") && told.lines().count() == 1, "{told}");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = files.command(&policy, &world).stdout(writer).output().unwrap();
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(1), &b""[..]));
 }

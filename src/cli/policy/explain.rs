@@ -1,9 +1,9 @@
 //! `sliproad policy explain`.
-#![expect(clippy::print_stdout, reason = "commands speak to who called them")]
 
 use serde_json::Value;
 
-use crate::cli::api::{Connection, field, get, get_text};
+use crate::cli::api::{Connection, field, get, get_text, told};
+use crate::cli::out::{lines, say, shown_lines};
 use crate::policy::Language;
 
 /// How an explanation is printed.
@@ -74,16 +74,16 @@ pub(super) async fn run(
     let language = spoken.language().tag();
     let told = format!("/api/v1/decisions/{exchange}/explanation?audience={audience}&language={language}");
     match format {
-        Format::Report => print!("{}", get_text(connection, &format!("{told}&format=turtle")).await?),
-        Format::ReportJson => println!("{:#}", get(connection, &format!("{told}&format=report")).await?),
-        Format::Json => println!("{:#}", get(connection, &told).await?),
+        Format::Report => lines(&get_text(connection, &format!("{told}&format=turtle")).await?),
+        Format::ReportJson => say!("{:#}", get(connection, &format!("{told}&format=report")).await?),
+        Format::Json => say!("{:#}", get(connection, &told).await?),
         Format::Text => {
             let decided = get(connection, &format!("/api/v1/decisions/{exchange}")).await?;
             if reader != Reader::Public {
                 head(&decided);
             }
             match get(connection, &told).await {
-                Ok(told) => print!("{}", field(&told, "text")),
+                Ok(told) => lines(&shown_lines(&field(&told, "text"))),
                 // A call that was refused before its policy was looked at has its code, and no more.
                 Err(_) if reader == Reader::Operator => clauses(&decided),
                 Err(error) => return Err(error),
@@ -93,18 +93,18 @@ pub(super) async fn run(
     Ok(0)
 }
 
-fn head(told: &Value) {
-    let (decision, request) = (part(told, "decision"), part(told, "request"));
-    println!("{} {}", field(&request, "method"), field(&request, "path"));
-    println!("{} ({}) under {}", field(&decision, "effect"), field(&decision, "code"), field(told, "agreement"));
+fn head(told_of: &Value) {
+    let (decision, request) = (part(told_of, "decision"), part(told_of, "request"));
+    say!("{} {}", told(&request, "method"), told(&request, "path"));
+    say!("{} ({}) under {}", told(&decision, "effect"), told(&decision, "code"), told(told_of, "agreement"));
 }
 
-fn clauses(told: &Value) {
-    for clause in part(told, "decision").get("clauses").and_then(Value::as_array).into_iter().flatten() {
-        println!("  {} [{}]: {}", field(clause, "clause"), field(clause, "state"), field(clause, "reason"));
+fn clauses(told_of: &Value) {
+    for clause in part(told_of, "decision").get("clauses").and_then(Value::as_array).into_iter().flatten() {
+        say!("  {} [{}]: {}", told(clause, "clause"), told(clause, "state"), told(clause, "reason"));
     }
 }
 
-fn part(told: &Value, name: &str) -> Value {
-    told.get(name).cloned().unwrap_or_default()
+fn part(told_of: &Value, name: &str) -> Value {
+    told_of.get(name).cloned().unwrap_or_default()
 }

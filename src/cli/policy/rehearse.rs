@@ -1,10 +1,10 @@
 //! `sliproad policy rehearse`.
-#![expect(clippy::print_stdout, reason = "commands speak to who called them")]
 
 use std::path::PathBuf;
 
 use serde_json::json;
 
+use crate::cli::out::{say, shown};
 use crate::config::Config;
 use crate::model::exchange::Exchange;
 use crate::model::time::Timestamp;
@@ -80,16 +80,19 @@ pub(super) async fn run(arguments: &Arguments) -> Result<u8, String> {
 
 fn print(found: &Rehearsed, as_json: bool) {
     if as_json {
-        println!("{:#}", json!(found));
+        say!("{:#}", json!(found));
         return;
     }
-    println!(
+    say!(
         "{} exchanges: {} as they were, {} permitted that would be refused, {} refused that would be permitted",
-        found.exchanges, found.same, found.refused, found.permitted
+        found.exchanges,
+        found.same,
+        found.refused,
+        found.permitted
     );
     for change in &found.changes {
-        let (consumer, now, clause) = (&change.consumer, change.now, &change.clause);
-        println!("  {consumer}: {} would be {now}: {clause}", change.exchanges);
-        println!("     {} (exchange {})", change.reason, change.example);
+        let (consumer, now, clause) = (shown(&change.consumer), change.now, shown(&change.clause));
+        say!("  {consumer}: {} would be {now}: {clause}", change.exchanges);
+        say!("     {} (exchange {})", shown(&change.reason), shown(&change.example));
     }
 }
