@@ -86,7 +86,7 @@ struct Stage {
     evidence: Evidence,
     backend: Backend,
     clock: Clock,
-    directory: TempDir,
+    _directory: TempDir,
 }
 
 /// An answer, read to its end.
@@ -148,7 +148,7 @@ impl Stage {
             pseudonym_key: "a key of tests".into(),
             clock: clock.clone(),
         };
-        Self { plane: DataPlane::new(settings, surroundings), shelf, evidence, backend, clock, directory }
+        Self { plane: DataPlane::new(settings, surroundings), shelf, evidence, backend, clock, _directory: directory }
     }
 
     /// A started transfer under these constraints; its token.

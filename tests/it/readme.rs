@@ -21,12 +21,14 @@ fn every_configuration_in_the_readme_is_one() {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
     let secret = "a-secret-of-some-length".to_owned();
+    let database = "postgres://sliproad@127.0.0.1/sliproad".to_owned();
     for (name, text) in [
         ("security-server.pem", &certificate),
         ("client.pem", &certificate),
         ("client.key", &key),
         ("consumer.token", &secret),
         ("to-consumer.token", &secret),
+        ("postgres-url", &database),
     ] {
         std::fs::write(folder.path().join(name), text).unwrap();
     }

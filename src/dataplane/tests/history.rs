@@ -126,7 +126,8 @@ async fn until_refused(stage: &Stage, token: &str) -> (usize, Answer) {
 
 #[tokio::test]
 async fn calls_under_way_use_up_the_time_as_they_run_and_end_as_they_would() {
-    let stage = Stage::set().await;
+    let backing = Backing::Alone(tempfile::tempdir().unwrap());
+    let stage = Stage::on(&backing, DataPlaneSettings::default()).await;
     let token = stage.start(at_most("PT0.2S")).await;
     let source = stage.backend.stream();
     let feed = tokio::spawn(async move {
@@ -151,7 +152,7 @@ async fn calls_under_way_use_up_the_time_as_they_run_and_end_as_they_would() {
     assert_eq!(stage.backend.arrived().len(), arrived);
     // As after kill -9: what recorded exchanges took is in the database.
     let agreement = stage.shelf.agreements.lock().unwrap().values().next().unwrap().clone();
-    let kept = Counters::open(stage.directory.path()).await.unwrap();
+    let kept = backing.counters().await;
     assert!(Metered::of(&kept, &agreement).await.unwrap().spent() >= 200);
     let fresh = stage.afresh(&stage.backend.address);
     let (head, _) = fresh.provide(request(&token, "/a")).await.into_parts();
@@ -170,10 +171,13 @@ async fn a_call_that_never_arrived_took_no_time() {
 
 #[tokio::test]
 async fn where_time_cannot_be_kept_nothing_is_released() {
-    let stage = Stage::set().await;
+    let kept = tempfile::tempdir().unwrap();
+    let file = kept.path().join("counters.db");
+    let backing = Backing::Alone(kept);
+    let stage = Stage::on(&backing, DataPlaneSettings::default()).await;
     let token = stage.start(at_most("PT10S")).await;
     assert_eq!(stage.get(&token, "/a").await.status, StatusCode::CREATED);
-    let database = format!("sqlite://{}", stage.directory.path().join("counters.db").display());
+    let database = format!("sqlite://{}", file.display());
     let database = sqlx::SqlitePool::connect(&database).await.unwrap();
     sqlx::query("DROP TABLE counter").execute(&database).await.unwrap();
     let answer = stage.get(&token, "/a").await;
