@@ -18,6 +18,7 @@ mod api;
 mod credentials;
 mod evidence;
 mod infringements;
+mod list;
 mod obligations;
 mod out;
 mod policy;

@@ -1,41 +1,26 @@
 //! `sliproad credentials`: credentials that consumers have shown.
-#![expect(clippy::print_stdout, reason = "commands speak to who called them")]
 
 use std::path::PathBuf;
 
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::api::{Connection, delete, field, get, post};
+use super::api::{Connection, delete, post, told};
+use super::list::Page;
 use super::misuse;
+use super::out::say;
 
 /// Take in credentials that consumers have shown, and see how they stand.
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
     /// List credentials with how they stand
-    List(List),
+    List(Page),
     /// Take in a credential: it is checked with its issuer first
     Add(Add),
     /// Look the issuer and the status of a credential up now
     Check(One),
     /// Hold a credential no longer
     Remove(One),
-}
-
-/// A page of credentials.
-#[derive(clap::Args)]
-pub(super) struct List {
-    #[command(flatten)]
-    connection: Connection,
-    /// How many
-    #[arg(long, default_value_t = 50)]
-    limit: u32,
-    /// What comes after this id: `next` of the page before
-    #[arg(long)]
-    after: Option<String>,
-    /// Print it as JSON
-    #[arg(long)]
-    json: bool,
 }
 
 /// A credential to take in.
@@ -68,47 +53,23 @@ pub(super) struct One {
 impl Command {
     pub(super) async fn run(self) -> Result<u8> {
         match self {
-            Self::List(list) => list.run().await,
+            Self::List(page) => {
+                let columns = ["id", "standing", "types", "counterparty", "issuer", "checked"];
+                page.print("credentials", &[], &columns).await
+            }
             Self::Add(add) => add.run().await,
             Self::Check(one) => {
                 let checked = post(&one.connection, &format!("{}/check", path(&one.id)), &json!({})).await?;
-                told(&checked, one.json);
+                print(&checked, one.json);
                 Ok(0)
             }
             Self::Remove(one) => {
                 delete(&one.connection, &path(&one.id)).await?;
                 let removed = json!({"id": one.id, "standing": "removed"});
-                told(&removed, one.json);
+                print(&removed, one.json);
                 Ok(0)
             }
         }
-    }
-}
-
-impl List {
-    async fn run(self) -> Result<u8> {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.append_pair("limit", &self.limit.to_string());
-        if let Some(after) = &self.after {
-            query.append_pair("after", after);
-        }
-        let page = get(&self.connection, &format!("/api/v1/credentials?{}", query.finish())).await?;
-        if self.json {
-            println!("{page:#}");
-            return Ok(0);
-        }
-        println!("id\tstanding\ttypes\tcounterparty\tissuer\tchecked");
-        for item in page.get("items").and_then(Value::as_array).into_iter().flatten() {
-            let types = item.get("types").and_then(Value::as_array).into_iter().flatten();
-            let types = types.filter_map(Value::as_str).collect::<Vec<_>>().join(",");
-            let [id, standing, counterparty, issuer, checked] =
-                ["id", "standing", "counterparty", "issuer", "checked"].map(|name| field(item, name));
-            println!("{id}\t{standing}\t{types}\t{counterparty}\t{issuer}\t{checked}");
-        }
-        if let Some(next) = page.get("next").and_then(Value::as_str) {
-            println!("more: --after {next}");
-        }
-        Ok(0)
     }
 }
 
@@ -118,7 +79,7 @@ impl Add {
             .map_err(|error| misuse(format!("{} cannot be read: {error}", self.file.display())))?;
         let body = json!({"counterparty": self.counterparty, "credential": credential.trim()});
         let taken = post(&self.connection, "/api/v1/credentials", &body).await?;
-        told(&taken, self.json);
+        print(&taken, self.json);
         Ok(0)
     }
 }
@@ -128,10 +89,10 @@ fn path(id: &str) -> String {
     format!("/api/v1/credentials/{id}")
 }
 
-fn told(credential: &Value, json: bool) {
+fn print(credential: &Value, json: bool) {
     if json {
-        println!("{credential:#}");
+        say!("{credential:#}");
     } else {
-        println!("{} {}", field(credential, "id"), field(credential, "standing"));
+        say!("{} {}", told(credential, "id"), told(credential, "standing"));
     }
 }

@@ -1,10 +1,11 @@
 //! `sliproad infringements`: what was done against agreements.
-#![expect(clippy::print_stdout, reason = "commands speak to who called them")]
 
 use anyhow::Result;
 use serde_json::{Map, Value, json};
 
-use super::api::{Connection, field, get, post};
+use super::api::{Connection, post, told};
+use super::list::Page;
+use super::out::say;
 
 /// Report that an agreement was infringed, list such reports, or take one back.
 #[derive(clap::Subcommand)]
@@ -21,22 +22,13 @@ pub(super) enum Command {
 #[derive(clap::Args)]
 pub(super) struct List {
     #[command(flatten)]
-    connection: Connection,
+    page: Page,
     /// Of this agreement only
     #[arg(long)]
     agreement: Option<String>,
     /// In this state only: open, healed or withdrawn
     #[arg(long)]
     state: Option<String>,
-    /// How many
-    #[arg(long, default_value_t = 50)]
-    limit: u32,
-    /// What comes after this id: `next` of the page before
-    #[arg(long)]
-    after: Option<String>,
-    /// Print it as JSON
-    #[arg(long)]
-    json: bool,
 }
 
 /// A report.
@@ -92,27 +84,9 @@ impl Command {
 
 impl List {
     async fn run(self) -> Result<u8> {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.append_pair("limit", &self.limit.to_string());
-        for (name, value) in [("agreement", &self.agreement), ("state", &self.state), ("after", &self.after)] {
-            if let Some(value) = value {
-                query.append_pair(name, value);
-            }
-        }
-        let page = get(&self.connection, &format!("/api/v1/infringements?{}", query.finish())).await?;
-        if self.json {
-            println!("{page:#}");
-            return Ok(0);
-        }
-        println!("id\tstate\tclause\tinfringed\treported\tcounterparty\tagreement");
-        for item in page.get("items").and_then(Value::as_array).into_iter().flatten() {
-            let shown = ["id", "state", "clause", "infringed", "reported", "counterparty", "agreement"];
-            println!("{}", shown.map(|name| field(item, name)).join("\t"));
-        }
-        if let Some(next) = page.get("next").and_then(Value::as_str) {
-            println!("more: --after {next}");
-        }
-        Ok(0)
+        let wanted = [("agreement", &self.agreement), ("state", &self.state)];
+        let columns = ["id", "state", "clause", "infringed", "reported", "counterparty", "agreement"];
+        self.page.print("infringements", &wanted, &columns).await
     }
 }
 
@@ -148,8 +122,8 @@ fn given<const N: usize>(values: [(&str, Option<String>); N]) -> Map<String, Val
 
 fn print(infringement: &Value, as_json: bool) {
     if as_json {
-        println!("{infringement:#}");
+        say!("{infringement:#}");
     } else {
-        println!("{} is {}", field(infringement, "id"), field(infringement, "state"));
+        say!("{} is {}", told(infringement, "id"), told(infringement, "state"));
     }
 }

@@ -1,10 +1,11 @@
 //! `sliproad obligations`: what agreements ask to be done.
 
 use anyhow::Result;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::api::{Connection, field, get, post, told};
-use super::out::{say, shown};
+use super::api::{Connection, field, post, told};
+use super::list::Page;
+use super::out::say;
 
 /// List what agreements ask to be done, or confirm that it was done.
 #[derive(clap::Subcommand)]
@@ -19,22 +20,13 @@ pub(super) enum Command {
 #[derive(clap::Args)]
 pub(super) struct List {
     #[command(flatten)]
-    connection: Connection,
+    page: Page,
     /// Of this agreement only
     #[arg(long)]
     agreement: Option<String>,
     /// In this state only: open, waiting, keeping, fulfilled, overdue, escalated, infringed or lifted
     #[arg(long)]
     state: Option<String>,
-    /// How many
-    #[arg(long, default_value_t = 50)]
-    limit: u32,
-    /// What comes after this id: `next` of the page before
-    #[arg(long)]
-    after: Option<String>,
-    /// Print it as JSON
-    #[arg(long)]
-    json: bool,
 }
 
 /// A confirmation.
@@ -66,31 +58,9 @@ impl Command {
 
 impl List {
     async fn run(self) -> Result<u8> {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.append_pair("limit", &self.limit.to_string());
-        for (name, value) in [("agreement", &self.agreement), ("state", &self.state), ("after", &self.after)] {
-            if let Some(value) = value {
-                query.append_pair(name, value);
-            }
-        }
-        let page = get(&self.connection, &format!("/api/v1/obligations?{}", query.finish())).await?;
-        if self.json {
-            say!("{page:#}");
-            return Ok(0);
-        }
-        say!("id\tstate\tactions\tnot before\tdeadline\tperformed\tcounterparty\tagreement");
-        for item in page.get("items").and_then(Value::as_array).into_iter().flatten() {
-            let actions = item.get("actions").and_then(Value::as_array).into_iter().flatten();
-            let actions = actions.filter_map(Value::as_str).map(shown).collect::<Vec<_>>().join(",");
-            let [id, state, not_before, deadline, performed, counterparty, agreement] =
-                ["id", "state", "notBefore", "deadline", "performed", "counterparty", "agreement"]
-                    .map(|name| told(item, name));
-            say!("{id}\t{state}\t{actions}\t{not_before}\t{deadline}\t{performed}\t{counterparty}\t{agreement}");
-        }
-        if let Some(next) = page.get("next").and_then(Value::as_str) {
-            say!("more: --after {}", shown(next));
-        }
-        Ok(0)
+        let wanted = [("agreement", &self.agreement), ("state", &self.state)];
+        let columns = ["id", "state", "actions", "notBefore", "deadline", "performed", "counterparty", "agreement"];
+        self.page.print("obligations", &wanted, &columns).await
     }
 }
 

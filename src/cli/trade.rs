@@ -8,6 +8,7 @@ use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
 use super::api::{Connection, field, get, http, post, told, wait};
+use super::list::Page;
 use super::out::{say, shown};
 
 /// Which peer.
@@ -83,13 +84,13 @@ pub(super) struct Fetch {
 #[derive(clap::Subcommand)]
 pub(super) enum Show {
     /// Negotiations
-    Negotiations(List),
+    Negotiations(Page),
     /// Transfers
-    Transfers(List),
+    Transfers(Page),
     /// Agreements
-    Agreements(List),
+    Agreements(Page),
     /// Exchanges
-    Exchanges(List),
+    Exchanges(Page),
     /// Take a step of a negotiation or transfer: accept, agree, verify, finalize, start, suspend, complete, terminate, ...
     Act {
         #[command(flatten)]
@@ -104,22 +105,6 @@ pub(super) enum Show {
         #[arg(long)]
         reason: Option<String>,
     },
-}
-
-/// A page of a list.
-#[derive(clap::Args)]
-pub(super) struct List {
-    #[command(flatten)]
-    connection: Connection,
-    /// How many
-    #[arg(long, default_value_t = 50)]
-    limit: u32,
-    /// What comes after this key: `next` of the page before
-    #[arg(long)]
-    after: Option<String>,
-    /// Print it as JSON
-    #[arg(long)]
-    json: bool,
 }
 
 impl Peer {
@@ -249,17 +234,17 @@ impl Fetch {
 
 impl Show {
     pub(super) async fn run(self) -> Result<u8> {
-        let (noun, list, columns) = match self {
-            Self::Negotiations(list) => {
-                ("negotiations", list, &["pid", "role", "state", "counterparty", "dataset", "agreementId"][..])
+        let (noun, page, columns) = match self {
+            Self::Negotiations(page) => {
+                ("negotiations", page, &["pid", "role", "state", "counterparty", "dataset", "agreementId"][..])
             }
-            Self::Transfers(list) => {
-                ("transfers", list, &["pid", "role", "state", "counterparty", "dataset", "agreementId"][..])
+            Self::Transfers(page) => {
+                ("transfers", page, &["pid", "role", "state", "counterparty", "dataset", "agreementId"][..])
             }
-            Self::Agreements(list) => {
-                ("agreements", list, &["id", "role", "counterparty", "dataset", "signed", "live"][..])
+            Self::Agreements(page) => {
+                ("agreements", page, &["id", "role", "counterparty", "dataset", "signed", "live"][..])
             }
-            Self::Exchanges(list) => ("exchanges", list, &["exchange", "counterparty", "dataset", "outcome"][..]),
+            Self::Exchanges(page) => ("exchanges", page, &["exchange", "counterparty", "dataset", "outcome"][..]),
             Self::Act { connection, noun, pid, action, reason } => {
                 let body = json!({"action": action, "reason": reason});
                 let process = post(&connection, &format!("/api/v1/{noun}/{pid}/actions"), &body).await?;
@@ -267,23 +252,7 @@ impl Show {
                 return Ok(0);
             }
         };
-        let after = list.after.map_or_else(String::new, |after| {
-            let after: String = url::form_urlencoded::byte_serialize(after.as_bytes()).collect();
-            format!("&after={after}")
-        });
-        let page = get(&list.connection, &format!("/api/v1/{noun}?limit={}{after}", list.limit)).await?;
-        if list.json {
-            say!("{page:#}");
-            return Ok(0);
-        }
-        say!("{}", columns.join("\t"));
-        for item in entries(&page, "items") {
-            say!("{}", columns.iter().map(|c| told(&item, c)).collect::<Vec<_>>().join("\t"));
-        }
-        if let Some(next) = page.get("next").filter(|n| !n.is_null()) {
-            say!("more: --after {}", next.as_str().map_or_else(|| next.to_string().into(), shown));
-        }
-        Ok(0)
+        page.print(noun, &[], columns).await
     }
 }
 
