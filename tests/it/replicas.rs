@@ -43,6 +43,16 @@ delay-ms = 300
 action = "start"
 "#;
 
+/// The consumer waits a moment, too, or what it moves on would be past before anybody looks.
+const SLOW_ANSWER: &str = r#"
+[[automation]]
+process = "negotiation"
+role = "consumer"
+state = "AGREED"
+delay-ms = 300
+action = "verify"
+"#;
+
 /// Looks until it is so.
 async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
     let deadline = tokio::time::Instant::now() + AT_LAST;
@@ -97,7 +107,7 @@ async fn transfer_of(ministry: &Ministry, dataset: &str) -> StartedTransfer {
 
 #[tokio::test]
 async fn what_one_replica_began_the_other_one_finishes_when_it_is_killed() {
-    let Some(mut ministry) = Ministry::open(SLOW_STEPS).await else { return };
+    let Some(mut ministry) = Ministry::open_before(SLOW_STEPS, SLOW_ANSWER).await else { return };
     for state in ["REQUESTED", "AGREED", "VERIFIED"] {
         ministry.balancer.send_to(&ministry.road.provider);
         let pid = request_negotiation(&ministry).await;

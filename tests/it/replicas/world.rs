@@ -66,13 +66,22 @@ pub(super) struct Ministry {
 impl Ministry {
     /// Both replicas with these lines of configuration more; `None` where there is no PostgreSQL.
     pub(super) async fn open(more: &str) -> Option<Self> {
+        Self::open_before(more, "").await
+    }
+
+    /// With more in the consumer's configuration, too.
+    pub(super) async fn open_before(more: &str, for_consumer: &str) -> Option<Self> {
         let server = SERVER.as_ref()?;
-        Some(Self::open_on(server.database().await, more).await)
+        Some(Self::open_with(server.database().await, more, for_consumer).await)
     }
 
     pub(super) async fn open_on(database: SecretString, more: &str) -> Self {
+        Self::open_with(database, more, "").await
+    }
+
+    async fn open_with(database: SecretString, more: &str, for_consumer: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let mut road = Road::start_with(directory.path(), Path::new(PROGRAM), more, "").await.unwrap();
+        let mut road = Road::start_with(directory.path(), Path::new(PROGRAM), more, for_consumer).await.unwrap();
         road.provider.kill().await.unwrap();
         let balancer = Balancer::start().await;
         let url = directory.path().join("postgres-url");
