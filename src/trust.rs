@@ -291,7 +291,8 @@ impl Trust {
         let Some(current) = known.get_mut(&held.id) else { return Ok(None) };
         let outcome = match looked {
             Ok(void) => {
-                current.looked_up(now, void);
+                // Not now: what changed while it was looked up is seen by the next look-up only.
+                current.looked_up(lookup.began(), void);
                 Ok(Some((current.id.clone(), current.kept.clone())))
             }
             Err(error) => {

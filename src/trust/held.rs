@@ -76,7 +76,11 @@ impl Held {
         bounds.chain([self.unverified_from()]).filter(|at| *at > now).min()
     }
 
+    /// Takes what a look-up that began `now` found, unless one that began later was here first.
     pub(super) fn looked_up(&mut self, now: Timestamp, void: Option<Void>) {
+        if now < self.kept.checked {
+            return;
+        }
         self.kept = Kept { checked: now, void, ..self.kept.clone() };
         self.due = now.plus_millis(millis(self.max_age) / 2);
         self.failures = 0;
@@ -151,6 +155,8 @@ mod tests {
         assert_eq!((held.standing(at(499)), held.due), (Standing::Holds, at(450)));
         held.looked_up(at(450), Some(Void::Suspended));
         assert_eq!(held.standing(at(451)), Standing::Suspended);
+        held.looked_up(at(449), None);
+        assert_eq!(held.standing(at(451)), Standing::Suspended, "an older look-up does not undo a newer one");
         held.looked_up(at(500), None);
         assert_eq!(held.standing(at(501)), Standing::Holds, "a suspension may be lifted");
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use credentials::{
-    Credential, CredentialError, Did, SignedCredential, StatusEntry, StatusError, StatusList, StatusPurpose,
+    Credential, CredentialError, Did, DidError, SignedCredential, StatusEntry, StatusError, StatusList, StatusPurpose,
 };
 use http::{HeaderMap, HeaderValue, Method, header};
 use url::{Host, Url};
@@ -58,6 +58,11 @@ pub(super) struct Lookup<'a> {
 }
 
 impl<'a> Lookup<'a> {
+    /// When it began: what was found was so then.
+    pub(super) const fn began(&self) -> Timestamp {
+        self.now
+    }
+
     pub(super) fn at(now: Timestamp, issuers: &'a Issuers) -> Self {
         Self { issuers, now, documents: HashMap::new(), lists: HashMap::new() }
     }
@@ -103,7 +108,12 @@ impl<'a> Lookup<'a> {
                 return Err(StatusError::Foreign.into());
             }
             let document = self.document(issuer).await?;
-            self.lists.insert(entry.list.clone(), signed.verify(&document)?);
+            let list = signed.verify(&document).map_err(|error| match error {
+                // The list is not the issuer's; of the credential's own key it says nothing.
+                CredentialError::Did(DidError::NoKey(_)) => StatusError::Foreign.into(),
+                other => TrustError::from(other),
+            })?;
+            self.lists.insert(entry.list.clone(), list);
         }
         let list = self.lists.get(&entry.list).ok_or(StatusError::NoList)?;
         Ok(entry.is_set(&StatusList::of(list, entry, issuer, self.now.millis().div_euclid(1000))?)?)

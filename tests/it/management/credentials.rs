@@ -22,6 +22,7 @@ const WELL: u8 = 0;
 const HAS_REVOKED: u8 = 1;
 const GIVES_NO_ANSWER: u8 = 2;
 const HAS_ANOTHER_KEY: u8 = 3;
+const LISTS_WITH_ANOTHER_KEY: u8 = 4;
 
 #[derive(Clone)]
 pub(crate) struct Issuer(Arc<Inner>);
@@ -85,7 +86,8 @@ impl Issuer {
                                   "statusPurpose": "revocation", "encodedList": encoded},
         });
         let status = if self.how() == GIVES_NO_ANSWER { StatusCode::BAD_GATEWAY } else { StatusCode::OK };
-        (status, self.sign(&list).await)
+        let key = if self.how() == LISTS_WITH_ANOTHER_KEY { &self.0.another } else { &self.0.signer };
+        (status, self.sign_with(key, &list).await)
     }
 
     pub(crate) async fn membership(&self, holder: &str) -> String {
@@ -103,11 +105,15 @@ impl Issuer {
     }
 
     async fn sign(&self, payload: &Value) -> String {
-        let key = self.0.signer.public_key().thumbprint();
+        self.sign_with(&self.0.signer, payload).await
+    }
+
+    async fn sign_with(&self, signer: &FileSigner, payload: &Value) -> String {
+        let key = signer.public_key().thumbprint();
         let header = json!({"alg": "ES256", "typ": "vc+jwt", "kid": format!("{}#{key}", self.0.did)});
         let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let signed = format!("{}.{}", encode(&header), encode(payload));
-        let signature = self.0.signer.sign(signed.as_bytes()).await.unwrap();
+        let signature = signer.sign(signed.as_bytes()).await.unwrap();
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 }
@@ -300,4 +306,15 @@ async fn what_is_not_believed_is_not_taken_in() {
     assert_eq!((answer.status, answer.body["code"].as_str()), (503, Some("credential.unreachable")), "{}", answer.body);
     assert!(story::negotiate(&office.road, "for-gold").await.is_err());
     office.close().await;
+}
+
+#[tokio::test]
+async fn a_status_list_under_a_foreign_key_says_nothing_of_the_credential() {
+    let held = held(300).await;
+    held.issuer.is_now(LISTS_WITH_ANOTHER_KEY);
+    let path = format!("/api/v1/credentials/{}/check", held.id);
+    let checked = send(&held.office.road.provider, "POST", &path, None, &[]).await;
+    assert_eq!((checked.status, checked.body["code"].as_str()), (422, Some("credential.refused")), "{}", checked.body);
+    assert_eq!(held.standing().await, "holds", "until its last look-up is too old");
+    held.office.close().await;
 }
