@@ -5,103 +5,73 @@
 #![allow(clippy::print_stdout, clippy::allow_attributes)]
 
 use std::hint::black_box;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
-use sliproad::model::time::Timestamp;
-use sliproad::policy::{Background, Commons, Compiled, Place, Policy, Registry, Sheet, Trace, World, compile};
+use anyhow::{Context as _, Result, bail, ensure};
+use sliproad::policy::{Background, Commons, Compiled, Policy, Registry, World, compile};
 
 #[path = "policy/agreement.rs"]
 mod agreement;
+#[path = "policy/calls.rs"]
+mod calls;
 #[path = "policy/rehearsal.rs"]
 mod rehearsal;
 
 use agreement::{Agreement, FIVE, TWENTY};
+use calls::{Calls, Figures, measured};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const AGREEMENTS: usize = 10_000;
-/// Means are those of the median round: a round is too short to be interrupted often, so that a busy machine shows less in them.
-const ROUNDS: u32 = 1000;
-const DECISIONS: u32 = 1000;
-const SAMPLES: usize = 200_000;
 
 fn main() -> Result<()> {
-    println!("{:58} {:>10} {:>8} {:>8}  aim", "", "mean", "p50", "p99");
-    let five = decisions("5 constraints, decision with trace", &[(FIVE.compiled()?, FIVE.world())], &FIVE)?;
-    aim(five.mean, Duration::from_nanos(100), "mean 100 ns");
-    let twenty = decisions("20 constraints, decision with trace", &[(TWENTY.compiled()?, TWENTY.world())], &TWENTY)?;
-    aim(twenty.p99, Duration::from_micros(1), "p99 1 us");
-    let mut many = (0..AGREEMENTS).map(|number| TWENTY.compiled_for(number)).collect::<Result<Vec<_>>>()?;
-    let apart = decisions("each call under another of 10,000 agreements, nothing shared", &many, &TWENTY)?;
-    println!("  {:.2} of the time with one agreement", apart.mean.as_secs_f64() / twenty.mean.as_secs_f64());
-    let mut commons = Commons::default();
-    many.iter_mut().for_each(|(policy, _)| commons.share(policy));
-    let among = decisions("the same, as the data plane has them", &many, &TWENTY)?;
-    println!("  {:.2} of the time with one agreement", among.mean.as_secs_f64() / twenty.mean.as_secs_f64());
+    println!("{:72} {:>8} {:>8} {:>8}  aim", "", "mean", "p50", "p99");
+    let five = one("5 constraints, decision with trace", &FIVE)?;
+    aim(five.mean <= Duration::from_nanos(100), "mean 100 ns");
+    let twenty = one("20 constraints, decision with trace", &TWENTY)?;
+    aim(twenty.p99 <= Duration::from_micros(1), "p99 1 us");
+    [1, 100, AGREEMENTS].into_iter().try_for_each(among_many)?;
     let compiling = compiling()?;
-    println!("{:58} {:>10}", "compiling an agreement of 20 constraints", shown(compiling));
-    aim(compiling, Duration::from_micros(100), "100 us");
+    println!("{:72} {:>8}", "compiling an agreement of 20 constraints", shown(compiling));
+    aim(compiling <= Duration::from_micros(100), "100 us");
     let (deciding, reading) = rehearsal::rates()?;
-    println!("{:58} {:>8}/s", "rehearsing exchanges under a draft of 20 constraints", deciding);
-    println!("  {}: 1,000,000/s", if deciding >= 1_000_000 { "met" } else { "NOT met" });
-    println!("{:58} {:>8}/s", "reading them from the evidence log", reading);
+    println!("{:72} {:>8}/s", "rehearsing exchanges under a draft of 20 constraints", deciding);
+    aim(deciding >= 1_000_000, "1,000,000/s");
+    println!("{:72} {:>8}/s", "reading them from the evidence log", reading);
     Ok(())
 }
 
-struct Figures {
-    mean: Duration,
-    p99: Duration,
+fn one(name: &str, agreement: &Agreement) -> Result<Figures> {
+    let only = [(agreement.compiled()?, agreement.world())];
+    let backgrounds = backgrounds(&only);
+    let mut calls = [Calls::under(&only, &backgrounds, agreement)?];
+    let (figures, _) = measured(&mut calls)?.first().copied().context("not measured")?;
+    told(name, &figures);
+    Ok(figures)
 }
 
-/// Decides in turn under each of the agreements; in rounds for the mean, then one by one for the percentiles, which have the reading
-/// of the clock in them.
-fn decisions(name: &str, agreements: &[(Compiled, World)], agreement: &Agreement) -> Result<Figures> {
-    let places: Vec<(Option<Place>, &str)> = agreement
-        .told()
-        .map(|(operand, value)| (agreements.first().and_then(|(p, _)| p.place(operand)), value))
-        .collect();
-    let backgrounds: Vec<Arc<Background>> =
-        agreements.iter().map(|(policy, world)| Arc::new(policy.background(world))).collect();
-    let mut sheet = Sheet::over(backgrounds.first().context("no agreement")?, Timestamp::from_millis(agreement::NOW));
-    // Through all of them in an order that no cache foresees.
-    let step = 7919 % agreements.len();
-    let rest = agreements.len() - step;
-    let (mut trace, mut turn) = (Trace::default(), 0_usize);
-    let mut once = |now: i64| {
-        turn = if turn >= rest { turn - rest } else { turn + step };
-        let (Some((policy, _)), Some(background)) = (agreements.get(turn), backgrounds.get(turn)) else { return false };
-        sheet.begin(background, Timestamp::from_millis(now));
-        let mut filling = policy.fill(&mut sheet);
-        for (place, value) in &places {
-            filling.text(*place, black_box(value));
-        }
-        policy.judge(&sheet, &mut trace).permit
+/// What 10,000 agreements on so many offers add to the time of a decision.
+fn among_many(offers: usize) -> Result<()> {
+    let mut many = (0..AGREEMENTS).map(|number| TWENTY.compiled_for(number, offers)).collect::<Result<Vec<_>>>()?;
+    // As the data plane does.
+    let mut commons = Commons::default();
+    many.iter_mut().for_each(|(policy, _)| commons.share(policy));
+    let backgrounds = backgrounds(&many);
+    let calls = |agreements: usize| {
+        let some = (many.get(..agreements), backgrounds.get(..agreements));
+        let (Some(agreements), Some(backgrounds)) = some else { bail!("too few agreements") };
+        Calls::under(agreements, backgrounds, &TWENTY)
     };
-    ensure!((0..1000).all(|n| once(agreement::NOW + n)), "the bench's own calls must be permitted");
-    let mut rounds = Vec::new();
-    for _ in 0..ROUNDS {
-        let begun = Instant::now();
-        let permitted = (0..DECISIONS).filter(|n| once(agreement::NOW + i64::from(*n))).count();
-        rounds.push(begun.elapsed() / DECISIONS);
-        ensure!(permitted == DECISIONS as usize, "a call of the bench was refused");
-    }
-    rounds.sort_unstable();
-    let mean = rounds.get(rounds.len() / 2).copied().unwrap_or_default();
-    let mut samples: Vec<Duration> = (0..SAMPLES)
-        .map(|_| {
-            let begun = Instant::now();
-            black_box(once(agreement::NOW));
-            begun.elapsed()
-        })
-        .collect();
-    samples.sort_unstable();
-    let at = |share: usize| samples.get(SAMPLES * share / 100).copied().unwrap_or_default();
-    let figures = Figures { mean, p99: at(99) };
-    println!("{name:58} {:>10} {:>8} {:>8}", shown(mean), shown(at(50)), shown(figures.p99));
-    Ok(figures)
+    let both = measured(&mut [calls(1)?, calls(AGREEMENTS)?])?;
+    let (figures, ratio) = both.last().context("not measured")?;
+    told(&format!("each under another of 10,000 agreements, offers: {offers}"), figures);
+    println!("  {ratio:.2} of the time under one agreement");
+    Ok(())
+}
+
+fn backgrounds(agreements: &[(Compiled, World)]) -> Vec<Background> {
+    agreements.iter().map(|(policy, world)| policy.background(world)).collect()
 }
 
 fn compiling() -> Result<Duration> {
@@ -120,6 +90,10 @@ fn shown(time: Duration) -> String {
     if nanos < 10_000 { format!("{nanos} ns") } else { format!("{} us", nanos / 1000) }
 }
 
-fn aim(measured: Duration, most: Duration, said: &str) {
-    println!("  {}: {said}", if measured <= most { "met" } else { "NOT met" });
+fn told(name: &str, figures: &Figures) {
+    println!("{name:72} {:>8} {:>8} {:>8}", shown(figures.mean), shown(figures.p50), shown(figures.p99));
+}
+
+fn aim(met: bool, said: &str) {
+    println!("  {}: {said}", if met { "met" } else { "NOT met" });
 }

@@ -59,7 +59,7 @@ pub use report::{Report, ReportOf};
 pub use residual::Residual;
 pub use review::{Held, ReadDuty, Review, Warning};
 pub use sequence::{Progress, SequenceStep};
-pub use sheet::{Filling, Place, Sheet};
+pub use sheet::{Blank, Filling, Place, Sheet};
 pub use tracking::ObligationChange;
 pub use truth::Truth;
 pub use vocabulary::{Assurance, Dimension, DutyReading, Kind, Operand, ReadBy, Registry, Source, Units, profile};

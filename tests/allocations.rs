@@ -1,7 +1,5 @@
 //! The permit path of a decision allocates nothing. A program of its own: it counts every allocation.
 
-use std::sync::Arc;
-
 use sliproad::model::time::Timestamp;
 use sliproad::policy::{Commons, Sheet, Trace};
 
@@ -15,8 +13,8 @@ fn slotting_and_deciding_a_permitted_call_allocates_nothing() {
     for agreement in [FIVE, TWENTY] {
         let policy = agreement.compiled().unwrap();
         let places: Vec<_> = agreement.told().map(|(operand, value)| (policy.place(operand), value)).collect();
-        let (mut sheet, mut trace) = (policy.sheet(&agreement.world()), Trace::default());
-        let background = Arc::clone(sheet.background());
+        let background = policy.background(&agreement.world());
+        let (mut sheet, mut trace) = (Sheet::over(&background, Timestamp::from_millis(NOW)), Trace::default());
         let mut once = || {
             sheet.begin(&background, Timestamp::from_millis(NOW));
             let mut filling = policy.fill(&mut sheet);
@@ -38,9 +36,9 @@ fn one_desk_serves_agreements_in_turn_without_allocating() {
     let mut commons = Commons::default();
     let agreements: Vec<_> = (0..10)
         .map(|number| {
-            let (mut policy, world) = TWENTY.compiled_for(number).unwrap();
+            let (mut policy, world) = TWENTY.compiled_for(number, 2).unwrap();
             commons.share(&mut policy);
-            let background = Arc::new(policy.background(&world));
+            let background = policy.background(&world);
             (policy, background)
         })
         .collect();

@@ -50,15 +50,18 @@ const ALL: &[Constraint] = &[
 impl Agreement {
     /// As ODRL.
     pub(crate) fn policy(&self) -> Value {
-        self.policy_of("did:web:consumer.example", "urn:agreement")
+        self.policy_of("did:web:consumer.example", "urn:agreement", 0)
     }
 
-    /// An agreement with this consumer.
-    fn policy_of(&self, consumer: &str, id: &str) -> Value {
+    /// An agreement with this consumer, on one of many offers: no two limit the count alike.
+    fn policy_of(&self, consumer: &str, id: &str, offer: usize) -> Value {
         let constraints: Vec<Value> = self
             .0
             .iter()
             .map(|(left, operator, right, _)| match right {
+                _ if *left == "count" => {
+                    json!({"leftOperand": left, "operator": operator, "rightOperand": 1_000_000 + offer})
+                }
                 [one] => json!({"leftOperand": left, "operator": operator, "rightOperand": one}),
                 many => json!({"leftOperand": left, "operator": operator, "rightOperand": many}),
             })
@@ -73,10 +76,10 @@ impl Agreement {
         compiled(&self.policy())
     }
 
-    /// One of many agreements on one offer, each with another consumer.
-    pub(crate) fn compiled_for(&self, number: usize) -> Result<(Compiled, World)> {
+    /// One of many agreements on some offers, each with another consumer.
+    pub(crate) fn compiled_for(&self, number: usize, offers: usize) -> Result<(Compiled, World)> {
         let consumer = format!("did:web:consumer-{number}.example");
-        let compiled = compiled(&self.policy_of(&consumer, &format!("urn:agreement:{number}")))?;
+        let compiled = compiled(&self.policy_of(&consumer, &format!("urn:agreement:{number}"), number % offers))?;
         Ok((compiled, World { assignee: Some(consumer), ..self.world() }))
     }
 

@@ -1,8 +1,9 @@
 //! Step 2: the agreement and its policy, read and compiled once for each transfer and kept with it.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
+use arc_swap::{ArcSwap, Guard};
 use http::{HeaderValue, StatusCode};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -53,7 +54,7 @@ pub(super) struct Contract {
     pub(super) released: Box<[String]>,
     /// The agreement, to ask again what is known about it.
     agreement: Agreement,
-    background: Mutex<Arc<Background>>,
+    background: ArcSwap<Background>,
     /// The news that the background knows of.
     heard: AtomicU64,
     /// The agreement is not in force any more.
@@ -90,8 +91,8 @@ pub(super) async fn with(plane: &Inner, live: &Live, agreement: &Agreement) -> R
 
 impl Contract {
     /// What is known about every call.
-    pub(super) fn background(&self) -> Arc<Background> {
-        Arc::clone(&self.known())
+    pub(super) fn background(&self) -> Guard<Arc<Background>> {
+        self.background.load()
     }
 
     /// Takes over what was reported since; a call that comes after the news never decides without it. An agreement that is not in force
@@ -111,14 +112,10 @@ impl Contract {
                 return Err(not_in_force(&live.agreement));
             }
             let world = world(plane, &self.policy, &self.agreement).await?;
-            *self.known() = Arc::new(self.policy.background(&world));
+            self.background.store(Arc::new(self.policy.background(&world)));
             self.heard.store(news, Ordering::Release);
         }
         Ok(())
-    }
-
-    fn known(&self) -> MutexGuard<'_, Arc<Background>> {
-        self.background.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -180,7 +177,7 @@ async fn prepare(plane: &Inner, agreement: &Agreement, news: u64) -> Result<Arc<
         steps,
         metered,
         agreement: agreement.clone(),
-        background: Mutex::new(background),
+        background: ArcSwap::new(background),
         heard: AtomicU64::new(news),
         over: AtomicBool::new(false),
         asking: tokio::sync::Mutex::default(),

@@ -18,7 +18,7 @@ use super::window::Lately;
 use crate::env::Clock;
 use crate::model::exchange::{Clauses, Facts};
 use crate::model::time::Timestamp;
-use crate::policy::{Decision, Fact, SequenceStep, Sheet, Trace, Verdict};
+use crate::policy::{Blank, Decision, Fact, SequenceStep, Sheet, Trace, Verdict};
 use crate::xroad::path::AssetPath;
 
 /// How long ago the call before a first one was, milliseconds: a hundred years.
@@ -149,15 +149,14 @@ enum Why {
 }
 
 thread_local! {
-    /// Memory for deciding; a decision begins by clearing it, so that no call knows what another one told.
-    static DESK: RefCell<Option<(Sheet, Trace)>> = const { RefCell::new(None) };
+    /// Memory for deciding; a decision ends by erasing what its call told, so that no other one knows.
+    static DESK: RefCell<(Blank, Trace)> = RefCell::default();
 }
 
 fn judged(contract: &Contract, call: Call<'_>, counted: &Counted, found: Option<&Found>) -> Judged {
     let background = contract.background();
-    let (mut sheet, mut trace) =
-        DESK.with(RefCell::take).unwrap_or_else(|| (Sheet::over(&background, counted.now), Trace::default()));
-    sheet.begin(&background, counted.now);
+    let (blank, mut trace) = DESK.with(RefCell::take);
+    let mut sheet = blank.over(&background, counted.now);
     slot(contract, &mut sheet, call, counted);
     if let Some(steps) = &contract.steps {
         sheet.recall(steps.progress(&contract.policy));
@@ -183,19 +182,19 @@ fn judged(contract: &Contract, call: Call<'_>, counted: &Counted, found: Option<
     }
     let facts = rested_on(contract, &sheet, call);
     let steps = policy.steps(&sheet);
-    DESK.with(|desk| desk.replace(Some((sheet, trace))));
+    DESK.with(|desk| desk.replace((sheet.erase(), trace)));
     Judged { verdict, hoped, why, facts, steps }
 }
 
 /// What the policy looked at, and what the call declared whether or not it was looked at: a draft of another policy may.
-fn rested_on(contract: &Contract, sheet: &Sheet, call: Call<'_>) -> Facts {
+fn rested_on(contract: &Contract, sheet: &Sheet<'_>, call: Call<'_>) -> Facts {
     let declared = call.purpose.filter(|_| contract.places.purpose.is_none());
     let declared = declared.map(|purpose| ("purpose", purpose.values().to_vec()));
     Facts::of(contract.policy.facts(sheet).chain(declared).chain(contract.policy.steps_before(sheet)))
 }
 
 /// Puts what only this call tells onto the sheet.
-fn slot(contract: &Contract, sheet: &mut Sheet, call: Call<'_>, counted: &Counted) {
+fn slot(contract: &Contract, sheet: &mut Sheet<'_>, call: Call<'_>, counted: &Counted) {
     let places = &contract.places;
     let mut filling = contract.policy.fill(sheet);
     if places.datapath.is_some() {

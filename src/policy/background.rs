@@ -15,25 +15,25 @@ use crate::model::time::Timestamp;
 
 /// What is known under one policy whatever the call. Immutable; share it by reference.
 ///
-/// What every decision reads is kept within one cache line (together with the counts of an [`Arc`]), so that ten thousand agreements
-/// do not push each other out of the nearest cache.
+/// It is what every decision reads of an agreement, and small, so that ten thousand agreements do not push each other out of the
+/// nearest caches.
 #[derive(Clone, Debug)]
 pub struct Background {
     /// Those of the policy, so that a decision need not look for them elsewhere.
     pub(super) terms: Arc<Terms>,
-    pub(super) phase: Phase,
     /// Of each of the first rules: whether the request is about it, in all of its aspects together; `NONE` where refinements have a say.
     ruled: [Mask; RULES_AT_HAND],
-    pub(super) facts: Box<[Fact]>,
     rest: Box<Rest>,
 }
 
-/// As many as there is room for.
-const RULES_AT_HAND: usize = 15;
+/// As many as fit a word.
+const RULES_AT_HAND: usize = 8;
 
 /// What some decisions read.
 #[derive(Clone, Debug)]
 pub struct Rest {
+    pub(super) phase: Phase,
+    pub(super) facts: Box<[Fact]>,
     /// The values of the facts.
     pub(super) values: Values,
     /// Of each alternative of each rule: whether the request is about it.
@@ -94,10 +94,10 @@ impl Compiled {
         let FactTable { facts, values } = self.laid_out(world);
         let mut laid = Background {
             terms: self.terms(),
-            phase: world.phase,
             ruled: [Mask::NONE; RULES_AT_HAND],
-            facts: facts.into(),
             rest: Box::new(Rest {
+                phase: world.phase,
+                facts: facts.into(),
                 values,
                 about: vec![Mask::NONE; self.named.len()].into(),
                 done: vec![Done::default(); self.rules].into(),
@@ -257,7 +257,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_every_decision_reads_fits_one_cache_line_with_the_counts_of_its_users() {
-        assert!(size_of::<Background>() + 2 * size_of::<usize>() <= 64);
+    fn what_every_decision_reads_of_an_agreement_is_three_words() {
+        assert_eq!(size_of::<Background>(), 3 * size_of::<u64>());
     }
 }

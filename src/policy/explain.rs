@@ -124,11 +124,11 @@ impl Compiled {
 
     /// The reasons of a verdict on this sheet.
     #[must_use]
-    pub fn because(&self, sheet: &Sheet, verdict: Verdict) -> Decision {
+    pub fn because(&self, sheet: &Sheet<'_>, verdict: Verdict) -> Decision {
         self.because_in(Language::default(), sheet, verdict)
     }
 
-    fn because_in(&self, language: Language, sheet: &Sheet, verdict: Verdict) -> Decision {
+    fn because_in(&self, language: Language, sheet: &Sheet<'_>, verdict: Verdict) -> Decision {
         let mut reasons = Reasons { eval: Eval::quiet(self, sheet), language, found: Vec::new() };
         match verdict.ground {
             Ground::Permission(at) => self.permissions.get(at).into_iter().for_each(|rule| reasons.permitted(rule)),

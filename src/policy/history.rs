@@ -28,7 +28,7 @@ impl Compiled {
     pub fn infringements(&self, acts: &[World]) -> Vec<Infringement> {
         let mut order: Vec<usize> = (0..acts.len()).collect();
         order.sort_by_key(|at| acts.get(*at).map(|act| act.now));
-        let sheets: Vec<(usize, Sheet)> =
+        let sheets: Vec<(usize, Sheet<'static>)> =
             order.into_iter().filter_map(|at| Some((at, self.sheet(acts.get(at)?)))).collect();
         let mut history = History { policy: self, sheets, done: vec![Vec::new(); self.rules] };
         history.find_performances();
@@ -38,7 +38,7 @@ impl Compiled {
 
 struct History<'a> {
     policy: &'a Compiled,
-    sheets: Vec<(usize, Sheet)>,
+    sheets: Vec<(usize, Sheet<'static>)>,
     /// Of each rule: when it was performed.
     done: Vec<Vec<Timestamp>>,
 }
@@ -91,7 +91,7 @@ impl History<'_> {
         found
     }
 
-    fn prohibited(&self, sheet: &Sheet) -> (Vec<String>, bool) {
+    fn prohibited(&self, sheet: &Sheet<'_>) -> (Vec<String>, bool) {
         let mut eval = Eval::quiet(self.policy, sheet);
         let barring: Vec<&CompiledRule> =
             self.policy.prohibitions.iter().filter(|rule| eval.rule(rule).bars()).collect();
@@ -103,7 +103,7 @@ impl History<'_> {
         (barring.iter().map(|rule| rule.clause.to_string()).collect(), healed)
     }
 
-    fn not_permitted(&self, sheet: &Sheet) -> (Vec<String>, bool) {
+    fn not_permitted(&self, sheet: &Sheet<'_>) -> (Vec<String>, bool) {
         let mut eval = Eval::quiet(self.policy, sheet);
         let mut clauses = Vec::new();
         for rule in self.policy.permissions.iter().filter(|rule| !rule.duties.is_empty()) {

@@ -60,7 +60,7 @@ pub(super) enum Ground {
 impl Compiled {
     /// Decides on a sheet of this policy, and says only whether; [`Compiled::decide`] says why.
     #[must_use]
-    pub fn judge(&self, sheet: &Sheet, trace: &mut Trace) -> Verdict {
+    pub fn judge(&self, sheet: &Sheet<'_>, trace: &mut Trace) -> Verdict {
         let comparisons = sheet.background().terms.probes.len();
         trace.atoms.clear();
         trace.atoms.resize(comparisons, Mask::NONE);
@@ -102,7 +102,7 @@ pub(super) struct Eval<'a> {
     pub(super) policy: &'a Compiled,
     /// Those of the policy.
     pub(super) terms: &'a Terms,
-    pub(super) sheet: &'a Sheet,
+    pub(super) sheet: &'a Sheet<'a>,
     /// The time that is looked at: now, or when a duty was performed.
     pub(super) now: Timestamp,
     pub(super) looking: Looking,
@@ -127,7 +127,7 @@ pub(super) enum Looking {
 
 impl<'a> Eval<'a> {
     /// An evaluation that keeps no trace.
-    pub(super) fn quiet(policy: &'a Compiled, sheet: &'a Sheet) -> Self {
+    pub(super) fn quiet(policy: &'a Compiled, sheet: &'a Sheet<'a>) -> Self {
         let terms = &sheet.background().terms;
         Self {
             policy,

@@ -81,7 +81,7 @@ impl Compiled {
     }
 
     /// The moments after now at which a comparison with the clock may come out otherwise, in order.
-    fn changes(&self, sheet: &Sheet) -> Vec<Timestamp> {
+    fn changes(&self, sheet: &Sheet<'_>) -> Vec<Timestamp> {
         // A performance counts from the moment after it on. The time of remedies is counted from the infringement.
         let done = &sheet.background().done;
         let performed = done.iter().flat_map(|done| done.at.iter().copied());
@@ -96,7 +96,7 @@ impl Compiled {
         changes
     }
 
-    fn refuses_for_good(&self, sheet: &mut Sheet, later: &[Timestamp]) -> Option<Decision> {
+    fn refuses_for_good(&self, sheet: &mut Sheet<'_>, later: &[Timestamp]) -> Option<Decision> {
         let mut trace = Trace::default();
         let verdict = self.judge(sheet, &mut trace);
         if verdict.permit {
@@ -110,7 +110,7 @@ impl Compiled {
         (!permits_then).then_some(refusal)
     }
 
-    fn standings(&self, sheet: &Sheet) -> Vec<DutyOutlook> {
+    fn standings(&self, sheet: &Sheet<'_>) -> Vec<DutyOutlook> {
         let agreed = sheet.background().agreed;
         let duties = self.permissions.iter().flat_map(|rule| &rule.duties).zip(self.duties(agreed));
         let obligations = self.obligations.iter().zip(self.obligations(agreed));
@@ -120,7 +120,7 @@ impl Compiled {
         found.found
     }
 
-    fn infringible(&self, sheet: &Sheet) -> Vec<Infringible> {
+    fn infringible(&self, sheet: &Sheet<'_>) -> Vec<Infringible> {
         let eval = Eval::quiet(self, sheet);
         let duties = self.permissions.iter().flat_map(|rule| &rule.duties).chain(&self.obligations);
         let rules = self.prohibitions.iter().chain(duties.filter(|duty| duty.keeps));

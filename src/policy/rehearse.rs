@@ -156,7 +156,7 @@ struct Places {
 
 /// What goes on under one agreement.
 struct Standing {
-    sheet: Sheet,
+    sheet: Sheet<'static>,
     trace: Trace,
     /// What the exchange before told.
     facts: Arc<Facts>,
@@ -307,8 +307,7 @@ impl Standing {
     }
 
     fn tell(&mut self, draft: &Compiled) {
-        let background = Arc::clone(self.sheet.background());
-        self.sheet.begin(&background, self.sheet.now);
+        self.sheet.begin_again(self.sheet.now);
         let mut filling = draft.fill(&mut self.sheet);
         // What was released then is no fact about the draft; the data plane would fulfil the draft's own lists of fields.
         for (operand, fact) in self.facts.iter().filter(|(operand, _)| **operand != *FIELDS) {

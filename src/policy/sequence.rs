@@ -92,7 +92,7 @@ impl Compiled {
 
     /// The next steps, of any sequence, that hold for the call on this sheet. Those by an act are taken once it is done.
     #[must_use]
-    pub fn steps(&self, sheet: &Sheet) -> SmallVec<[SequenceStep; 2]> {
+    pub fn steps(&self, sheet: &Sheet<'_>) -> SmallVec<[SequenceStep; 2]> {
         let mut eval = Eval::quiet(self, sheet);
         let mut found = SmallVec::new();
         for (at, sequence) in self.sequences.iter().enumerate() {

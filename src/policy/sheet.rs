@@ -1,6 +1,6 @@
 //! A sheet for deciding: what is known whatever the call, and over it what this call tells, filled in without allocating.
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
 use super::background::Background;
 use super::compile::{Compiled, Slot, Terms, Told};
@@ -18,15 +18,34 @@ pub struct Place(usize);
 
 /// What is known, as one policy looks at it. To be used again for other calls, also under other policies, to spare its memory.
 #[derive(Clone, Debug)]
-pub struct Sheet {
+pub struct Sheet<'b> {
     /// The time of the decision.
     pub now: Timestamp,
-    background: Arc<Background>,
+    background: Cow<'b, Background>,
     /// What the call tells, in place of what the background has.
     told: FactTable,
     mark: Mark,
     /// How far sequences have come, where that is known.
     progress: Option<Box<Progress>>,
+}
+
+/// The memory of a sheet that was erased, for another one.
+#[derive(Debug, Default)]
+pub struct Blank {
+    told: FactTable,
+    mark: Mark,
+}
+
+impl Blank {
+    /// A sheet on which no call has told anything yet.
+    #[must_use]
+    pub fn over(self, background: &Background, now: Timestamp) -> Sheet<'_> {
+        self.laid_over(Cow::Borrowed(background), now)
+    }
+
+    fn laid_over(self, background: Cow<'_, Background>, now: Timestamp) -> Sheet<'_> {
+        Sheet { now, background, told: self.told, mark: self.mark, progress: None }
+    }
 }
 
 impl Compiled {
@@ -44,8 +63,8 @@ impl Compiled {
 
     /// Lays out a world for this policy.
     #[must_use]
-    pub fn sheet(&self, world: &World) -> Sheet {
-        let mut sheet = Sheet::over(&Arc::new(self.background(world)), world.now);
+    pub fn sheet(&self, world: &World) -> Sheet<'static> {
+        let mut sheet = Blank::default().laid_over(Cow::Owned(self.background(world)), world.now);
         if let (true, Some(history)) = (self.has_sequences(), &world.history) {
             sheet.recall(self.progress(world, history));
         }
@@ -54,7 +73,7 @@ impl Compiled {
 
     /// What is known of each left operand that the policy looks at, save for what the clock tells: what a decision rested on, for
     /// keeping with it.
-    pub fn facts<'a>(&'a self, sheet: &'a Sheet) -> impl Iterator<Item = (&'a str, Vec<String>)> {
+    pub fn facts<'a>(&'a self, sheet: &'a Sheet<'_>) -> impl Iterator<Item = (&'a str, Vec<String>)> {
         let told = |(_, slot): &(usize, &Slot)| matches!(slot.from, Told::Fact | Told::Groups);
         // Slots of one operand in several units have the same values.
         let first = |(at, slot): &(usize, &Slot)| {
@@ -67,7 +86,7 @@ impl Compiled {
     }
 
     /// How far its sequences had come, each by its clause: when its steps were taken, in their order. For keeping with the facts.
-    pub fn steps_before<'a>(&'a self, sheet: &'a Sheet) -> impl Iterator<Item = (&'a str, Vec<String>)> {
+    pub fn steps_before<'a>(&'a self, sheet: &'a Sheet<'_>) -> impl Iterator<Item = (&'a str, Vec<String>)> {
         let eval = Eval::quiet(self, sheet);
         self.sequences.iter().filter_map(move |sequence| {
             let stand = eval.stand(sequence.node)?;
@@ -76,29 +95,39 @@ impl Compiled {
     }
 
     /// Fills in what one call tells, on a sheet of this policy.
-    pub fn fill<'a>(&'a self, sheet: &'a mut Sheet) -> Filling<'a> {
+    pub fn fill<'a>(&'a self, sheet: &'a mut Sheet<'_>) -> Filling<'a> {
         let terms = &*sheet.background.terms;
         sheet.told.reach(terms.candidates.slots());
         Filling { terms, told: &mut sheet.told }
     }
 }
 
-impl Sheet {
+impl<'b> Sheet<'b> {
     /// A sheet on which no call has told anything yet.
     #[must_use]
-    pub fn over(background: &Arc<Background>, now: Timestamp) -> Self {
-        let (told, mark) = (FactTable::default(), Mark::default());
-        Self { now, background: Arc::clone(background), told, mark, progress: None }
+    pub fn over(background: &'b Background, now: Timestamp) -> Self {
+        Blank::default().over(background, now)
     }
 
-    /// Begins another decision: forgets what was told, and takes another background.
-    pub fn begin(&mut self, background: &Arc<Background>, now: Timestamp) {
+    /// Erases everything, and keeps the memory.
+    #[must_use]
+    pub fn erase(mut self) -> Blank {
+        self.told.clear();
+        Blank { told: self.told, mark: self.mark }
+    }
+
+    /// Begins another decision: forgets what was told, and takes another background. That is borrowed, not counted: calls under one
+    /// agreement on several processors, and under many agreements in turn, do not wait for each other's counts.
+    pub fn begin(&mut self, background: &'b Background, now: Timestamp) {
+        self.background = Cow::Borrowed(background);
+        self.begin_again(now);
+    }
+
+    /// The same over the background that it has.
+    pub fn begin_again(&mut self, now: Timestamp) {
         self.told.clear();
         self.now = now;
         self.progress = None;
-        if !Arc::ptr_eq(&self.background, background) {
-            self.background = Arc::clone(background);
-        }
     }
 
     /// Takes over how far the sequences of the policy have come.
@@ -112,7 +141,7 @@ impl Sheet {
 
     /// What is known whatever the call.
     #[must_use]
-    pub const fn background(&self) -> &Arc<Background> {
+    pub fn background(&self) -> &Background {
         &self.background
     }
 
@@ -123,7 +152,7 @@ impl Sheet {
 
     /// The background, to put more into it.
     pub(super) fn amend(&mut self) -> &mut Background {
-        Arc::make_mut(&mut self.background)
+        self.background.to_mut()
     }
 
     /// Keeps what was told up to now for the decisions that follow.

@@ -1,7 +1,5 @@
 //! Sentences about policies.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
 use super::truth::Mask;
@@ -193,8 +191,7 @@ fn a_sheet_is_filled_for_each_call_and_decides_as_the_world_does() {
         (3, "GET /b", 1000, false),
         (3, "GET /a/1", 999, false),
     ] {
-        let background = Arc::clone(sheet.background());
-        sheet.begin(&background, sheet.now);
+        sheet.begin_again(sheet.now);
         assert!(!compiled.judge(&sheet, &mut trace).permit, "nothing is known of the call before");
         compiled.fill(&mut sheet).number(places[0], count).text(places[1], path).millis(places[2], millis);
         let verdict = compiled.judge(&sheet, &mut trace);

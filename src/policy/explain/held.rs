@@ -29,7 +29,7 @@ pub struct HeldClause<'a> {
 impl Compiled {
     /// The clauses that held where this verdict permits, the same as [`Compiled::because`] tells; none where it refuses.
     #[must_use]
-    pub fn held<'a>(&'a self, sheet: &'a Sheet, verdict: Verdict) -> Vec<HeldClause<'a>> {
+    pub fn held<'a>(&'a self, sheet: &'a Sheet<'_>, verdict: Verdict) -> Vec<HeldClause<'a>> {
         let rule = match verdict.ground {
             Ground::Permission(at) if verdict.permit => self.permissions.get(at),
             _ => None,
