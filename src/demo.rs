@@ -14,6 +14,7 @@ mod handles;
 pub mod processes;
 pub mod settings;
 pub mod story;
+mod telling;
 
 pub use handles::Handles;
 
@@ -77,7 +78,7 @@ async fn tell(road: &Road, options: &DemoOptions, begun: Instant) -> Result<bool
         return Ok(false);
     }
     let handles = handles::Handles::of(road).await?;
-    handles.print_hints();
+    handles.print_hints()?;
     if let Some(file) = &options.handles {
         handles.write(file)?;
     }

@@ -7,6 +7,7 @@ pub mod exchange;
 pub mod harmless;
 pub mod ids;
 pub mod infringement;
+pub mod json;
 pub mod message;
 pub mod negotiation;
 pub mod obligation;

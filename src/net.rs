@@ -4,7 +4,6 @@
 //! parsed.
 
 pub mod body;
-pub mod json;
 pub mod listener;
 pub mod outbound;
 pub mod problem;

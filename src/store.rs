@@ -18,6 +18,7 @@ use tokio::sync::Notify;
 
 mod agreements;
 mod documents;
+mod followed;
 mod infringements;
 mod leases;
 mod notices;
@@ -31,10 +32,9 @@ mod sql;
 mod tests;
 
 pub use documents::DocumentKind;
-pub use infringements::InfringementQuery;
+pub use followed::FollowedQuery;
 pub use leases::Claimed;
 pub use notices::{Notice, Notices};
-pub use obligations::ObligationQuery;
 pub use outbox::Work;
 pub use processes::{HistoryEntry, PlannedStep, Transition, Waiting};
 pub use shared::{Standing, Standings};

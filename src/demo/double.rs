@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use conformance::double::{Double, DoubleConfig};
 use serde_json::json;
 
+use super::telling::tell;
 use crate::app::Ending;
 
 /// The double's configuration: that of a file, or the samples.
@@ -21,11 +22,10 @@ pub fn read(file: Option<&Path>) -> Result<DoubleConfig> {
 /// Runs the double until told to end; says on standard output, in one line of JSON, where it is.
 ///
 /// # Errors
-/// When the double cannot be started.
-#[expect(clippy::print_stdout, reason = "whoever started the double reads where it is")]
+/// When the double cannot be started, or cannot say where it is.
 pub async fn run(config: DoubleConfig, mut ending: Ending) -> Result<()> {
     let double = Double::start(config).await?;
-    println!(
+    tell!(
         "{}",
         json!({
             "simulated": true,
@@ -34,7 +34,7 @@ pub async fn run(config: DoubleConfig, mut ending: Ending) -> Result<()> {
             "control": double.control_url(),
             "requests": double.requests_url(),
         })
-    );
+    )?;
     ending.told().await;
     double.stop().await;
     Ok(())

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::client::text;
 use super::processes::{Connector, Road};
 use super::story;
+use super::telling::tell;
 
 /// The handles file, `schemas/demo-handles.schema.json`.
 #[derive(Debug, Serialize)]
@@ -90,22 +91,27 @@ impl Handles {
     }
 
     /// Prints URLs and lines to try.
-    #[expect(clippy::print_stdout, reason = "this is what the command is for")]
-    pub fn print_hints(&self) {
+    ///
+    /// # Errors
+    /// When standard output takes no more.
+    pub fn print_hints(&self) -> Result<()> {
         let Self { provider, consumer, security_server, transfer, .. } = self;
-        println!("\nThe road stays up until Ctrl-C. To try:");
-        println!("  # the land register, under the agreement");
-        println!("  curl -H 'Authorization: {}' {}/parcels", transfer.authorization, transfer.endpoint);
-        println!("  # the provider's version document, and the exchanges it has recorded");
-        println!("  curl {}", provider.version_document);
-        println!("  curl -H 'X-Api-Key: {}' {}/api/v1/exchanges", provider.api_key, provider.management);
-        println!("  # what reached the (simulated) security server");
-        println!("  curl {}", text(security_server, "requests").unwrap_or_default());
-        println!("  # as the consumer's operator");
-        println!(
+        tell!("\nThe road stays up until Ctrl-C. To try:")?;
+        tell!("  # the land register, under the agreement")?;
+        tell!("  curl -H 'Authorization: {}' {}/parcels", transfer.authorization, transfer.endpoint)?;
+        tell!("  # the provider's version document, and the exchanges it has recorded")?;
+        tell!("  curl {}", provider.version_document)?;
+        tell!("  curl -H 'X-Api-Key: {}' {}/api/v1/exchanges", provider.api_key, provider.management)?;
+        tell!("  # what reached the (simulated) security server")?;
+        tell!("  curl {}", text(security_server, "requests").unwrap_or_default())?;
+        tell!("  # as the consumer's operator")?;
+        tell!(
             "  sliproad fetch --config {} --counterparty {} --address {} --dataset {} /parcels",
-            consumer.config, provider.participant_id, provider.dsp, transfer.dataset
-        );
+            consumer.config,
+            provider.participant_id,
+            provider.dsp,
+            transfer.dataset
+        )
     }
 }
 

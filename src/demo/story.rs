@@ -1,5 +1,4 @@
 //! The story itself: each step either happened as told, or the demonstration fails.
-#![expect(clippy::print_stdout, reason = "telling the story is what the command is for")]
 
 use std::path::Path;
 use std::time::Instant;
@@ -10,6 +9,7 @@ use serde_json::{Value, json};
 use super::client::{local_http, text};
 use super::processes::Road;
 use super::settings::PROVIDER;
+use super::telling::tell;
 
 /// The land register's dataset id.
 pub const LAND_REGISTER: &str = "DEV:GOV:2000:landregister:land";
@@ -60,95 +60,97 @@ pub struct Called {
 }
 
 /// Plays the story against the running road.
+///
+/// # Errors
+/// The first step that did not happen as told, or could not be told.
 pub async fn play(road: &Road, begun: Instant) -> Result<()> {
     let [double, provider, consumer] = road.ready_after;
-    println!("Sliproad demonstration (the security server and its services are SIMULATED; all else is real)\n");
-    println!("   simulated security server {}  ready after {} ms", road.double.url, double.as_millis());
-    println!("   provider {}  ready after {} ms", road.provider.settings.dsp(), provider.as_millis());
-    println!("   consumer {}  ready after {} ms", road.consumer.settings.dsp(), consumer.as_millis());
+    tell!("Sliproad demonstration (the security server and its services are SIMULATED; all else is real)\n")?;
+    tell!("   simulated security server {}  ready after {} ms", road.double.url, double.as_millis())?;
+    tell!("   provider {}  ready after {} ms", road.provider.settings.dsp(), provider.as_millis())?;
+    tell!("   consumer {}  ready after {} ms", road.consumer.settings.dsp(), consumer.as_millis())?;
 
     look_at_catalogue(road).await?;
     let land = land_register(road).await?;
     count_used_up(road).await?;
     suspended(road, &land).await?;
     evidence(road).await?;
-    println!("\nAll of it happened, in {:.1} s.", begun.elapsed().as_secs_f32());
-    Ok(())
+    tell!("\nAll of it happened, in {:.1} s.", begun.elapsed().as_secs_f32())
 }
 
 async fn look_at_catalogue(road: &Road) -> Result<()> {
-    chapter(1, "The consumer asks the provider for its catalogue");
+    chapter(1, "The consumer asks the provider for its catalogue")?;
     let begun = Instant::now();
     let request = json!({"counterparty": PROVIDER, "address": road.provider.settings.dsp()});
     let catalogue = road.consumer.management.post("/api/v1/catalog/request", &request).await?;
     let datasets = list(&catalogue, "dataset");
     for dataset in &datasets {
-        println!(
+        tell!(
             "   {}  {}",
             text(dataset, "@id")?,
             text(dataset, "title").or_else(|_| text(dataset, "dct:title")).unwrap_or_default()
-        );
+        )?;
     }
     for wanted in [LAND_REGISTER, POPULATION_REGISTER, DOWNLOAD, ECHO] {
         ensure!(datasets.iter().any(|d| d["@id"] == wanted), "the catalogue lacks {wanted}: {catalogue}");
     }
-    took(begun);
+    took(begun)?;
     Ok(())
 }
 
 async fn land_register(road: &Road) -> Result<StartedTransfer> {
-    chapter(2, "It negotiates a contract for the land register");
+    chapter(2, "It negotiates a contract for the land register")?;
     let begun = Instant::now();
     let agreement = negotiate(road, LAND_REGISTER).await?;
-    println!("   agreement {agreement}");
-    took(begun);
+    tell!("   agreement {agreement}")?;
+    took(begun)?;
 
-    chapter(3, "It starts a transfer and calls the register");
+    chapter(3, "It starts a transfer and calls the register")?;
     let begun = Instant::now();
     let transfer = start_transfer(road, &agreement).await?;
-    println!("   transfer {} -> {}", transfer.consumer_pid, transfer.endpoint);
+    tell!("   transfer {} -> {}", transfer.consumer_pid, transfer.endpoint)?;
     let answer = call(&transfer, "/parcels").await?;
     ensure!(answer.status == 200, "the permitted call was answered with {}: {}", answer.status, answer.body);
-    took(begun);
-    println!("   GET /parcels -> 200  {}", shortened(&answer.body));
+    took(begun)?;
+    tell!("   GET /parcels -> 200  {}", shortened(&answer.body))?;
 
-    chapter(4, "It tries a path that the agreement does not cover");
+    chapter(4, "It tries a path that the agreement does not cover")?;
     let refused = call(&transfer, "/owners").await?;
     ensure!(refused.status == 403, "the wrong path was answered with {}", refused.status);
-    tell_refusal("GET /owners", &refused);
+    tell_refusal("GET /owners", &refused)?;
     Ok(transfer)
 }
 
 async fn count_used_up(road: &Road) -> Result<()> {
-    chapter(5, "The population register may be asked three times");
+    chapter(5, "The population register may be asked three times")?;
     let agreement = negotiate(road, POPULATION_REGISTER).await?;
     let transfer = start_transfer(road, &agreement).await?;
     for n in 1..=3 {
         let answer = call(&transfer, "/persons/50001010001").await?;
         ensure!(answer.status == 200, "look-up {n} was answered with {}: {}", answer.status, answer.body);
-        println!("   look-up {n} -> 200");
+        tell!("   look-up {n} -> 200")?;
     }
     let refused = call(&transfer, "/persons/50001010001").await?;
     ensure!(refused.status == 403, "look-up 4 was answered with {}", refused.status);
-    tell_refusal("look-up 4", &refused);
+    tell_refusal("look-up 4", &refused)?;
     Ok(())
 }
 
 async fn suspended(road: &Road, transfer: &StartedTransfer) -> Result<()> {
-    chapter(6, "The provider suspends the land register's transfer");
+    chapter(6, "The provider suspends the land register's transfer")?;
     let action = json!({"action": "suspend", "code": "maintenance", "reason": "the register is being corrected"});
     let path = format!("/api/v1/transfers/{}/actions", transfer.provider_pid);
     road.provider.management.post(&path, &action).await?;
     let refused = call(transfer, "/parcels").await?;
     ensure!(matches!(refused.status, 401 | 403), "after suspension the call was answered with {}", refused.status);
-    tell_refusal("the very next call", &refused);
+    tell_refusal("the very next call", &refused)?;
     road.consumer.management.wait("transfers", &transfer.consumer_pid, "SUSPENDED").await?;
-    println!("   the consumer knows: SUSPENDED");
+    tell!("   the consumer knows: SUSPENDED")?;
     Ok(())
 }
 
 async fn evidence(road: &Road) -> Result<()> {
-    chapter(7, "The evidence of all this is exported and verified offline");
+    chapter(7, "The evidence of all this is exported and verified offline")?;
     let folder = road.provider.settings.directory.join("evidence");
     let config = road.provider.config.display().to_string();
     let out = folder.display().to_string();
@@ -156,13 +158,13 @@ async fn evidence(road: &Road) -> Result<()> {
     ensure!(code == 0, "the export failed ({code}): {said}");
     let (code, said) = sliproad(&["evidence", "verify", &out]).await?;
     ensure!(code == 0, "the export does not verify ({code}): {said}");
-    println!("   {}", said.trim().replace('\n', "\n   "));
+    tell!("   {}", said.trim().replace('\n', "\n   "))?;
 
-    chapter(8, "Somebody changes one digit in it");
+    chapter(8, "Somebody changes one digit in it")?;
     tamper(&folder)?;
     let (code, said) = sliproad(&["evidence", "verify", &out]).await?;
     ensure!(code == 1, "a changed export passed as whole ({code}): {said}");
-    println!("   rejected: {}", said.trim().replace('\n', "\n   "));
+    tell!("   rejected: {}", said.trim().replace('\n', "\n   "))?;
     Ok(())
 }
 
@@ -235,7 +237,7 @@ fn tamper(folder: &Path) -> Result<()> {
             .find(|s| text.contains(**s))
             .map(|s| text.replacen(s, &s.replace("200", "201"), 1))
         {
-            println!("   in {}: a status 200 becomes 201", path.display());
+            tell!("   in {}: a status 200 becomes 201", path.display())?;
             return std::fs::write(&path, changed).context("the export cannot be changed");
         }
     }
@@ -250,10 +252,10 @@ fn list(value: &Value, property: &str) -> Vec<Value> {
     }
 }
 
-fn tell_refusal(what: &str, refused: &Called) {
+fn tell_refusal(what: &str, refused: &Called) -> Result<()> {
     let detail = refused.body.get("detail").and_then(Value::as_str).unwrap_or_default();
     let code = refused.body.get("code").and_then(Value::as_str).unwrap_or_default();
-    println!("   {what} -> {} {code}\n      {detail}", refused.status);
+    tell!("   {what} -> {} {code}\n      {detail}", refused.status)
 }
 
 fn shortened(body: &Value) -> String {
@@ -262,10 +264,10 @@ fn shortened(body: &Value) -> String {
     if short.len() < text.len() { format!("{short}…") } else { short }
 }
 
-fn chapter(number: u32, title: &str) {
-    println!("\n{number}. {title}");
+fn chapter(number: u32, title: &str) -> Result<()> {
+    tell!("\n{number}. {title}")
 }
 
-fn took(begun: Instant) {
-    println!("   ({} ms)", begun.elapsed().as_millis());
+fn took(begun: Instant) -> Result<()> {
+    tell!("   ({} ms)", begun.elapsed().as_millis())
 }

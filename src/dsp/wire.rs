@@ -4,8 +4,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::model::ids::Pid;
+use crate::model::json::{DEPTH, parse};
 use crate::model::message::Reasons;
-use crate::net::json::{DEPTH, parse};
 use crate::schemas::check_dsp;
 
 mod address;

@@ -16,7 +16,7 @@ use crate::model::ids::{AgreementId, InfringementId, ParticipantId};
 use crate::model::infringement::{Infringement, InfringementState};
 use crate::model::negotiation::Role;
 use crate::model::time::Timestamp;
-use crate::store::InfringementQuery;
+use crate::store::FollowedQuery;
 
 /// Which infringements are wanted.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -70,7 +70,7 @@ pub(super) async fn list(
     };
     let page = PageQuery::new(wanted.after, wanted.limit);
     let agreement = wanted.agreement.as_deref();
-    let query = InfringementQuery { agreement, state: in_state, after: page.after(), limit: page.fetch() };
+    let query = FollowedQuery { agreement, state: in_state, after: page.after(), limit: page.fetch() };
     let found = state.store.infringements(query).await?;
     Ok(Json(page.cut(found, |one| one.id.to_string(), |one| json!(one))))
 }

@@ -15,7 +15,7 @@ use crate::model::ids::ObligationId;
 use crate::model::obligation::{Obligation, ObligationState};
 use crate::model::time::Timestamp;
 use crate::policy::{Language, stands};
-use crate::store::ObligationQuery;
+use crate::store::FollowedQuery;
 
 /// Which obligations are wanted.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -54,7 +54,7 @@ pub(super) async fn list(
     };
     let page = PageQuery::new(wanted.after, wanted.limit);
     let agreement = wanted.agreement.as_deref();
-    let query = ObligationQuery { agreement, state: in_state, after: page.after(), limit: page.fetch() };
+    let query = FollowedQuery { agreement, state: in_state, after: page.after(), limit: page.fetch() };
     let found = state.store.obligations(query).await?;
     let language = accepted(&headers);
     Ok(Json(page.cut(found, |o| o.id.to_string(), |o| told(o, language))))

@@ -1,29 +1,20 @@
 //! Infringements that were reported: one row each, which is all of its history.
 
+use super::followed::{FollowedQuery, FollowedTable};
 use super::notices::Notice;
-use super::processes::{read_key, read_role};
-use super::sql::{Query, Row, query};
+use super::processes::read_role;
+use super::sql::{Row, query};
 use super::{Store, StoreError, Tx};
 use crate::model::ids::InfringementId;
 use crate::model::infringement::{Infringement, InfringementState};
 use crate::model::obligation::{AgreementKey, Followed};
 use crate::model::time::Timestamp;
 
-const COLUMNS: &str = "id, participant, role, agreement, counterparty, clause, actions, infringed, note, state, reported, \
-                       settled, settled_note";
-
-/// Which infringements are wanted; what is absent does not matter.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct InfringementQuery<'a> {
-    /// Of this agreement, whoever keeps it.
-    pub agreement: Option<&'a str>,
-    /// In this state.
-    pub state: Option<InfringementState>,
-    /// After this id.
-    pub after: Option<&'a str>,
-    /// How many at most.
-    pub limit: u32,
-}
+const TABLE: FollowedTable = FollowedTable {
+    name: "infringement",
+    columns: "id, participant, role, agreement, counterparty, clause, actions, infringed, note, state, reported, \
+              settled, settled_note",
+};
 
 impl Store {
     /// An infringement by id.
@@ -31,8 +22,7 @@ impl Store {
     /// # Errors
     /// When the database fails or the row cannot be read.
     pub async fn infringement(&self, id: &InfringementId) -> Result<Option<Infringement>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM infringement WHERE id = $1");
-        let row = query(sql).bind(id.as_str()).fetch_optional(&self.read).await?;
+        let row = TABLE.by_id(id.as_str()).fetch_optional(&self.read).await?;
         row.as_ref().map(read_infringement).transpose()
     }
 
@@ -40,18 +30,11 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::infringement`].
-    pub async fn infringements(&self, wanted: InfringementQuery<'_>) -> Result<Vec<Infringement>, StoreError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM infringement WHERE id > $1 AND ($2 IS NULL OR agreement = $2) \
-             AND ($3 IS NULL OR state = $3) ORDER BY id LIMIT $4"
-        );
-        let rows = query(sql)
-            .bind(wanted.after.unwrap_or_default())
-            .bind(wanted.agreement)
-            .bind(wanted.state.map(InfringementState::as_str))
-            .bind(i64::from(wanted.limit))
-            .fetch_all(&self.read)
-            .await?;
+    pub async fn infringements(
+        &self,
+        wanted: FollowedQuery<'_, InfringementState>,
+    ) -> Result<Vec<Infringement>, StoreError> {
+        let rows = TABLE.page(wanted, InfringementState::as_str).fetch_all(&self.read).await?;
         rows.iter().map(read_infringement).collect()
     }
 
@@ -60,7 +43,7 @@ impl Store {
     /// # Errors
     /// As [`Store::infringement`].
     pub async fn followed(&self, agreement: &AgreementKey) -> Result<Followed, StoreError> {
-        let rows = of_agreement(agreement).fetch_all(&self.read).await?;
+        let rows = TABLE.of_agreement(agreement).fetch_all(&self.read).await?;
         let infringements = rows.iter().map(read_infringement).collect::<Result<_, _>>()?;
         Ok(Followed { obligations: self.obligations_of(agreement).await?, infringements })
     }
@@ -72,12 +55,7 @@ impl Tx {
     /// # Errors
     /// As [`Store::infringement`].
     pub async fn infringement(&mut self, id: &InfringementId) -> Result<Option<Infringement>, StoreError> {
-        // Whose it is never changes; all else may until its agreement is locked.
-        let whose = query("SELECT participant, role, agreement FROM infringement WHERE id = $1").bind(id.as_str());
-        let Some(row) = whose.fetch_optional(&mut self.transaction).await? else { return Ok(None) };
-        self.lock_agreement(&read_key(&row)?).await?;
-        let sql = format!("SELECT {COLUMNS} FROM infringement WHERE id = $1");
-        let row = query(sql).bind(id.as_str()).fetch_optional(&mut self.transaction).await?;
+        let row = self.locked(&TABLE, id.as_str()).await?;
         row.as_ref().map(read_infringement).transpose()
     }
 
@@ -87,7 +65,7 @@ impl Tx {
     /// As [`Store::infringement`].
     pub async fn followed(&mut self, agreement: &AgreementKey) -> Result<Followed, StoreError> {
         self.lock_agreement(agreement).await?;
-        let rows = of_agreement(agreement).fetch_all(&mut self.transaction).await?;
+        let rows = TABLE.of_agreement(agreement).fetch_all(&mut self.transaction).await?;
         let infringements = rows.iter().map(read_infringement).collect::<Result<_, _>>()?;
         Ok(Followed { obligations: self.obligations_of(agreement).await?, infringements })
     }
@@ -124,13 +102,6 @@ impl Tx {
         .await?;
         Ok(())
     }
-}
-
-fn of_agreement(key: &AgreementKey) -> Query<'_> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM infringement WHERE participant = $1 AND role = $2 AND agreement = $3 ORDER BY id"
-    );
-    query(sql).bind(key.participant.as_str()).bind(key.role.as_str()).bind(key.id.as_str())
 }
 
 fn read_infringement(row: &Row) -> Result<Infringement, StoreError> {

@@ -3,30 +3,21 @@
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 
+use super::followed::{FollowedQuery, FollowedTable};
 use super::notices::Notice;
-use super::processes::{read_key, read_role};
-use super::sql::{Query, Row, query};
+use super::processes::read_role;
+use super::sql::{Row, query};
 use super::{Kept, PATIENCE, Store, StoreError, Tx, postgres};
 use crate::model::ids::ObligationId;
 use crate::model::obligation::{AgreementKey, Obligation, ObligationEntry, ObligationState};
 use crate::model::odrl::DutyTiming;
 use crate::model::time::Timestamp;
 
-const COLUMNS: &str = "id, participant, role, agreement, counterparty, clause, uid, follows, actions, timing, deadline, \
-                       state, performed, note, created, updated, not_before";
-
-/// Which obligations are wanted; what is absent does not matter.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ObligationQuery<'a> {
-    /// Of this agreement, whoever keeps it.
-    pub agreement: Option<&'a str>,
-    /// In this state.
-    pub state: Option<ObligationState>,
-    /// After this id.
-    pub after: Option<&'a str>,
-    /// How many at most.
-    pub limit: u32,
-}
+const TABLE: FollowedTable = FollowedTable {
+    name: "obligation",
+    columns: "id, participant, role, agreement, counterparty, clause, uid, follows, actions, timing, deadline, \
+              state, performed, note, created, updated, not_before",
+};
 
 impl Store {
     /// An obligation by id.
@@ -34,8 +25,7 @@ impl Store {
     /// # Errors
     /// When the database fails or the row cannot be read.
     pub async fn obligation(&self, id: &ObligationId) -> Result<Option<Obligation>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM obligation WHERE id = $1");
-        let row = query(sql).bind(id.as_str()).fetch_optional(&self.read).await?;
+        let row = TABLE.by_id(id.as_str()).fetch_optional(&self.read).await?;
         row.as_ref().map(read_obligation).transpose()
     }
 
@@ -43,18 +33,8 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::obligation`].
-    pub async fn obligations(&self, wanted: ObligationQuery<'_>) -> Result<Vec<Obligation>, StoreError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM obligation WHERE id > $1 AND ($2 IS NULL OR agreement = $2) \
-             AND ($3 IS NULL OR state = $3) ORDER BY id LIMIT $4"
-        );
-        let rows = query(sql)
-            .bind(wanted.after.unwrap_or_default())
-            .bind(wanted.agreement)
-            .bind(wanted.state.map(ObligationState::as_str))
-            .bind(i64::from(wanted.limit))
-            .fetch_all(&self.read)
-            .await?;
+    pub async fn obligations(&self, wanted: FollowedQuery<'_, ObligationState>) -> Result<Vec<Obligation>, StoreError> {
+        let rows = TABLE.page(wanted, ObligationState::as_str).fetch_all(&self.read).await?;
         rows.iter().map(read_obligation).collect()
     }
 
@@ -63,7 +43,7 @@ impl Store {
     /// # Errors
     /// As [`Store::obligation`].
     pub async fn obligations_on_file(kept: Kept<'_>) -> Result<Vec<Obligation>, StoreError> {
-        let all = query(format!("SELECT {COLUMNS} FROM obligation ORDER BY id"));
+        let all = TABLE.all();
         let rows = match kept {
             Kept::Directory(directory) => {
                 let file = directory.join("sliproad.db");
@@ -91,7 +71,7 @@ impl Store {
     /// # Errors
     /// As [`Store::obligation`].
     pub async fn obligations_of(&self, agreement: &AgreementKey) -> Result<Vec<Obligation>, StoreError> {
-        let rows = of_agreement(agreement).fetch_all(&self.read).await?;
+        let rows = TABLE.of_agreement(agreement).fetch_all(&self.read).await?;
         rows.iter().map(read_obligation).collect()
     }
 
@@ -122,12 +102,7 @@ impl Tx {
     /// # Errors
     /// As [`Store::obligation`].
     pub async fn obligation(&mut self, id: &ObligationId) -> Result<Option<Obligation>, StoreError> {
-        // Whose it is never changes; all else may until its agreement is locked.
-        let whose = query("SELECT participant, role, agreement FROM obligation WHERE id = $1").bind(id.as_str());
-        let Some(row) = whose.fetch_optional(&mut self.transaction).await? else { return Ok(None) };
-        self.lock_agreement(&read_key(&row)?).await?;
-        let sql = format!("SELECT {COLUMNS} FROM obligation WHERE id = $1");
-        let row = query(sql).bind(id.as_str()).fetch_optional(&mut self.transaction).await?;
+        let row = self.locked(&TABLE, id.as_str()).await?;
         row.as_ref().map(read_obligation).transpose()
     }
 
@@ -137,7 +112,7 @@ impl Tx {
     /// As [`Store::obligation`].
     pub async fn obligations_of(&mut self, agreement: &AgreementKey) -> Result<Vec<Obligation>, StoreError> {
         self.lock_agreement(agreement).await?;
-        let rows = of_agreement(agreement).fetch_all(&mut self.transaction).await?;
+        let rows = TABLE.of_agreement(agreement).fetch_all(&mut self.transaction).await?;
         rows.iter().map(read_obligation).collect()
     }
 
@@ -196,12 +171,6 @@ impl Tx {
         .await?;
         Ok(())
     }
-}
-
-fn of_agreement(key: &AgreementKey) -> Query<'_> {
-    let sql =
-        format!("SELECT {COLUMNS} FROM obligation WHERE participant = $1 AND role = $2 AND agreement = $3 ORDER BY id");
-    query(sql).bind(key.participant.as_str()).bind(key.role.as_str()).bind(key.id.as_str())
 }
 
 fn read_state(text: &str) -> Result<ObligationState, StoreError> {

@@ -1,6 +1,7 @@
 //! How a connector ends when it is told to, and what a second one over the same store is told.
 
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +13,19 @@ use tokio::process::Command;
 const PROGRAM: &str = env!("CARGO_BIN_EXE_sliproad");
 /// More than fits into the buffers on the way, so that it is still under way when the end is told.
 const LARGE: usize = 64 * 1024 * 1024;
+
+#[tokio::test]
+async fn a_demonstration_that_nobody_can_read_ends_with_a_sentence() {
+    let directory = tempfile::tempdir().unwrap();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut demo = Command::new(PROGRAM);
+    let demo = demo.arg("demo").arg("--directory").arg(directory.path()).stdout(full).stderr(Stdio::piped());
+    let ended = demo.spawn().unwrap().wait_with_output();
+    let output = tokio::time::timeout(Duration::from_secs(60), ended).await.unwrap().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("standard output cannot be written") && !told.contains("panicked"), "{told}");
+}
 
 #[tokio::test]
 async fn calls_and_streams_under_way_are_finished_before_the_end() {

@@ -12,9 +12,9 @@ use http_body_util::{BodyExt, Limited};
 use serde_json::{Value, json};
 
 use super::{Consent, ConsentReference, ConsentUnavailable, ConsentValidator};
+use crate::model::json;
 use crate::model::time::Timestamp;
 use crate::model::xroad::{ClientId, ServiceId};
-use crate::net::json;
 use crate::xroad::body::RequestBody;
 use crate::xroad::client::{XRoadClient, XRoadRequest};
 use crate::xroad::path::AssetPath;

@@ -113,7 +113,7 @@ impl DatasetQuery {
             return Err(wrong());
         }
         let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| wrong())?;
-        let value = crate::net::json::parse(&bytes, 8).map_err(|_| wrong())?;
+        let value = crate::model::json::parse(&bytes, 8).map_err(|_| wrong())?;
         read_token(&value).ok_or_else(wrong)
     }
 }

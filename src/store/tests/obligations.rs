@@ -67,7 +67,7 @@ async fn obligations_are_found_by_agreement_and_state_in_pages() {
         }
         tx.commit().await.unwrap();
         let ids = async |agreement, state, after, limit| {
-            let found = store.obligations(ObligationQuery { agreement, state, after, limit }).await.unwrap();
+            let found = store.obligations(FollowedQuery { agreement, state, after, limit }).await.unwrap();
             found.into_iter().map(|o| o.id.to_string()).collect::<Vec<_>>()
         };
         assert_eq!(ids(None, None, None, 10).await, ["1", "2", "3", "4"]);
@@ -147,7 +147,7 @@ async fn an_infringement_is_kept_with_what_became_of_it_and_found_with_its_agree
         );
         assert_eq!(store.infringement(&one.id).await.unwrap(), Some(one));
         let ids = async |agreement, state, after, limit| {
-            let found = store.infringements(InfringementQuery { agreement, state, after, limit }).await.unwrap();
+            let found = store.infringements(FollowedQuery { agreement, state, after, limit }).await.unwrap();
             found.into_iter().map(|one| one.id.to_string()).collect::<Vec<_>>()
         };
         assert_eq!(ids(None, None, None, 10).await, ["1", "2", "3"]);

@@ -6,31 +6,26 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
+use super::harmless::on_one_line;
+
 /// How deep protocol messages may nest; policies are the deepest and stay far below.
 pub const DEPTH: usize = 64;
 
-/// Why a text was not taken as JSON.
+/// How many characters of a repeated key are told.
+const KEY_TOLD: usize = 64;
+
+/// Why a text was not taken as JSON. What it says of the text is no more than a key.
 #[derive(Debug, thiserror::Error)]
 pub enum JsonRefusal {
     /// Objects and lists nest deeper than allowed.
     #[error("the JSON nests deeper than {0} levels")]
     TooDeep(usize),
-    /// It is not JSON; line and column only, the text is not repeated.
-    #[error("this is not JSON: line {line}, column {column}")]
-    Syntax {
-        /// From 1.
-        line: usize,
-        /// From 1.
-        column: usize,
-    },
-    /// Two readers of a repeated key see two messages.
-    #[error("an object repeats a key: line {line}, column {column}")]
-    Repeated {
-        /// From 1.
-        line: usize,
-        /// From 1.
-        column: usize,
-    },
+    /// It is not JSON, and where.
+    #[error("this is not JSON: {0}")]
+    Syntax(serde_json::Error),
+    /// Two readers of a repeated key see two messages; which key, and where.
+    #[error("{0}")]
+    Repeated(serde_json::Error),
 }
 
 /// Parses JSON that nests at most `depth` levels.
@@ -41,10 +36,17 @@ pub fn parse(text: &[u8], depth: usize) -> Result<Value, JsonRefusal> {
     if deepest(text) > depth {
         return Err(JsonRefusal::TooDeep(depth));
     }
-    serde_json::from_slice::<Once>(text).and_then(|_| serde_json::from_slice(text)).map_err(|e| {
-        let (line, column) = (e.line(), e.column());
-        if e.is_data() { JsonRefusal::Repeated { line, column } } else { JsonRefusal::Syntax { line, column } }
-    })
+    read::<Once>(text)
+        .and_then(|_| read(text))
+        .map_err(|e| if e.is_data() { JsonRefusal::Repeated(e) } else { JsonRefusal::Syntax(e) })
+}
+
+fn read<'de, T: Deserialize<'de>>(text: &'de [u8]) -> serde_json::Result<T> {
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    reader.disable_recursion_limit();
+    let value = T::deserialize(&mut reader)?;
+    reader.end()?;
+    Ok(value)
 }
 
 /// JSON in which every key of an object stands once.
@@ -67,8 +69,9 @@ impl<'de> Visitor<'de> for Once {
         let mut seen = BTreeSet::new();
         while let Some(key) = map.next_key::<String>()? {
             map.next_value::<Self>()?;
-            if !seen.insert(key) {
-                return Err(A::Error::custom("a key is repeated"));
+            if let Some(repeated) = seen.replace(key) {
+                let told: String = repeated.chars().take(KEY_TOLD).collect();
+                return Err(A::Error::custom(format!("the key {} is repeated", on_one_line(&told))));
             }
         }
         Ok(self)
@@ -152,13 +155,19 @@ mod tests {
     #[test]
     fn a_repeated_key_is_refused_at_any_depth_with_its_place() {
         let repeated = parse(br#"{"a": [{"b": 1, "b": 2}]}"#, DEPTH);
-        assert!(matches!(repeated, Err(JsonRefusal::Repeated { line: 1, .. })), "{repeated:?}");
+        assert_eq!(repeated.unwrap_err().to_string(), "the key b is repeated at line 1 column 23");
         assert!(parse(br#"{"a": {"b": 1.5}, "b": [{"a": null}, {"a": -1e3}, true]}"#, DEPTH).is_ok());
     }
 
     #[test]
     fn a_syntax_error_names_the_place() {
-        assert!(matches!(parse(b"{\n \"a\" 1}", DEPTH), Err(JsonRefusal::Syntax { line: 2, column: 6 })));
+        assert_eq!(
+            parse(b"{\n \"a\" 1}", DEPTH).unwrap_err().to_string(),
+            "this is not JSON: expected `:` at line 2 column 6"
+        );
+        for text in ["", "{", "{} {}", "nul"] {
+            assert!(matches!(parse(text.as_bytes(), DEPTH), Err(JsonRefusal::Syntax(_))), "{text}");
+        }
     }
 
     proptest! {
