@@ -79,8 +79,11 @@ impl Connection {
     }
 }
 
-/// Serves `router` on `listener` until `stop`; then takes no new connection and returns when every request is answered or the
-/// drain time is over.
+/// For how long after the stop a connection that is there may begin another request: it may be on its way already.
+const LAST_WORD: Duration = Duration::from_millis(100);
+
+/// Serves `router` on `listener` until `stop`; then takes the connections that wait already and no other one, and returns when every
+/// request is answered or the drain time is over.
 pub async fn serve(
     listener: TcpListener,
     tls: Option<ServerTls>,
@@ -90,6 +93,14 @@ pub async fn serve(
 ) {
     let places = Arc::new(Semaphore::new(limits.connections));
     let open = TaskTracker::new();
+    let begin = |stream: TcpStream, peer: SocketAddr, place| {
+        // A token of its own spares the connections a lock that all of them share.
+        let (tls, router, stop) = (tls.clone(), router.clone(), stop.child_token());
+        open.spawn(async move {
+            let _place = place;
+            handle(stream, peer, tls, limits, router, stop).await;
+        });
+    };
     loop {
         let next = async {
             let place = Arc::clone(&places).acquire_owned().await;
@@ -101,14 +112,7 @@ pub async fn serve(
             next = next => next,
         };
         match accepted {
-            Ok((stream, peer)) => {
-                // A token of its own spares the connections a lock that all of them share.
-                let (tls, router, stop) = (tls.clone(), router.clone(), stop.child_token());
-                open.spawn(async move {
-                    let _place = place;
-                    handle(stream, peer, tls, limits, router, stop).await;
-                });
-            }
+            Ok((stream, peer)) => begin(stream, peer, place.ok()),
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 // Out of file descriptors: let some connections end first.
@@ -116,9 +120,30 @@ pub async fn serve(
             }
         }
     }
-    drop(listener);
+    // Whoever has connected may have sent a request, and would see it reset.
+    let mut waiting = listener.into_std().ok();
+    while let (Some(listener), Ok(place)) = (&waiting, Arc::clone(&places).try_acquire_owned()) {
+        match accept_waiting(listener) {
+            Some((stream, peer)) => begin(stream, peer, Some(place)),
+            None => waiting = None,
+        }
+    }
+    drop(waiting);
     open.close();
     open.wait().await;
+}
+
+/// The next connection in the operating system's queue; `None` when there is none, or it cannot be taken.
+fn accept_waiting(listener: &std::net::TcpListener) -> Option<(TcpStream, SocketAddr)> {
+    let (stream, peer) = listener.accept().ok()?;
+    stream.set_nonblocking(true).ok()?;
+    Some((TcpStream::from_std(stream).ok()?, peer))
+}
+
+/// Ends when a connection that says nothing by then is to be closed.
+async fn last_word(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(LAST_WORD).await;
 }
 
 async fn handle(
@@ -135,8 +160,8 @@ async fn handle(
         tokio::time::timeout(limits.first_byte, stream.peek(&mut first)).await
     };
     let first = tokio::select! {
-        () = stop.cancelled() => return,
         first = spoke => first,
+        () = last_word(&stop) => return,
     };
     if !matches!(first, Ok(Ok(1))) {
         return;
@@ -175,7 +200,7 @@ where
     let mut serving = pin!(serving);
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,
-        () = stop.cancelled() => {
+        () = last_word(&stop) => {
             serving.as_mut().graceful_shutdown();
             match tokio::time::timeout(limits.drain, serving).await {
                 Ok(ended) => ended,

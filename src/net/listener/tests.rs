@@ -78,6 +78,30 @@ async fn silent_clients_slow_heads_and_idle_connections_are_closed() {
 }
 
 #[tokio::test]
+async fn requests_that_wait_for_an_ending_listener_are_answered_and_later_ones_find_it_closed() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
+    let mut waiting = Vec::new();
+    for _ in 0..5 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(GET).await.unwrap();
+        waiting.push(stream);
+    }
+    let silent = TcpStream::connect(address).await.unwrap();
+    stop.cancel();
+    let serving = tokio::spawn(serve(listener, None, ListenerLimits::default(), hello(), stop));
+    for mut stream in waiting {
+        assert!(until_closed(&mut stream).await.ends_with("hello"));
+    }
+    tokio::time::timeout(Duration::from_secs(20), serving)
+        .await
+        .expect("a silent client keeps it from ending")
+        .unwrap();
+    assert!(TcpStream::connect(address).await.is_err());
+    drop(silent);
+}
+
+#[tokio::test]
 async fn a_head_that_is_too_large_is_refused() {
     let limits = ListenerLimits { head_size: 2_000, head_fields: 10, ..ListenerLimits::default() };
     let served = Served::new(hello(), limits, None).await;
