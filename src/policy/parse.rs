@@ -1,6 +1,6 @@
 //! JSON to syntax tree: prefixed or not, one or many, wrapped or plain; what ODRL forbids is refused with its pointer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -9,6 +9,7 @@ use super::vocabulary::profile;
 use crate::model::odrl::{Conflict, Constraint, Policy, PolicyKind, Reference, Shared};
 
 mod constraint;
+mod context;
 mod inherit;
 mod named;
 mod object;
@@ -17,7 +18,7 @@ mod terms;
 
 use named::Named;
 pub(crate) use object::text;
-use object::{Object, many};
+use object::{Object, id_of, many};
 use terms::Terms;
 
 /// How deep logical constraints may be nested.
@@ -35,6 +36,12 @@ const REPLACED: &[&str] = &[
     "dc:isReplacedBy",
     "isReplacedBy",
 ];
+
+/// How many policies, or descriptions of what is only named, may lead from one to another: reading one takes memory of the stack.
+const MOST_FOLLOWED: usize = 32;
+
+/// How many mistakes of a policy are told.
+const MOST_TOLD: usize = 200;
 
 /// How many rules, constraints, parties and values one policy may have.
 const MOST_PARTS: usize = 10_000;
@@ -99,7 +106,7 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn refuse(&mut self, clause: &str, code: &'static str, reason: impl Into<String>) {
         // One part too many is said once.
-        if !self.invalid.iter().any(|i| i.clause == clause && i.code == code) {
+        if self.invalid.len() < MOST_TOLD && !self.invalid.iter().any(|i| i.clause == clause && i.code == code) {
             self.invalid.push(Invalid::new(clause, code, reason));
         }
     }
@@ -116,24 +123,29 @@ impl<'a> Reader<'a> {
     fn document(&mut self, document: &'a Value) -> Option<Policy> {
         self.terms = Terms::read(document.get("@context"), &mut self.invalid);
         self.document = Some(document);
-        let Some(Value::Array(nodes)) = document.get("@graph") else {
+        let Some(graph) = document.get("@graph") else {
             return self.policy("", document);
         };
-        for (n, node) in nodes.iter().enumerate() {
-            let id = ["@id", "uid"].iter().find_map(|key| node.get(*key).and_then(Value::as_str));
-            if let Some(id) = id
-                && self.graph.insert(id, (format!("/@graph/{n}"), node)).is_some()
+        let nodes = many(graph, "/@graph");
+        if nodes.len() > MOST_PARTS {
+            self.refuse("/@graph", "policy.too-large", format!("the graph has more than {MOST_PARTS} nodes"));
+            return None;
+        }
+        for (at, node) in &nodes {
+            if let Some(id) = id_of(node).and_then(Value::as_str)
+                && self.graph.insert(id, (at.clone(), node)).is_some()
             {
-                self.refuse(&format!("/@graph/{n}"), "graph.repeated", format!("the node {id} is there twice"));
+                self.refuse(at, "graph.repeated", format!("the node {id} is there twice"));
             }
         }
-        let policies: Vec<(usize, &Value)> =
-            nodes.iter().enumerate().filter(|(_, node)| object::is_policy(&self.terms, node)).collect();
-        let inherited: Vec<String> = policies.iter().flat_map(|(_, node)| object::parents(&self.terms, node)).collect();
-        let own = |node: &Value| text(node.get("@id").or_else(|| node.get("uid")).unwrap_or(&Value::Null));
+        let policies: Vec<&(String, &Value)> =
+            nodes.iter().filter(|(_, node)| object::is_policy(&self.terms, node)).collect();
+        let inherited: BTreeSet<String> =
+            policies.iter().flat_map(|(_, node)| object::parents(&self.terms, node)).collect();
+        let own = |node: &Value| text(id_of(node).unwrap_or(&Value::Null));
         let mut heads = policies.iter().filter(|(_, node)| own(node).is_none_or(|id| !inherited.contains(&id)));
         match (heads.next(), heads.next()) {
-            (Some((n, node)), None) => self.policy(&format!("/@graph/{n}"), node),
+            (Some((at, node)), None) => self.policy(at, node),
             _ => {
                 self.refuse(
                     "/@graph",
@@ -231,6 +243,9 @@ impl<'a> Reader<'a> {
     fn kind(&mut self, object: &Object<'a>) -> (PolicyKind, String) {
         let Some((clause, _)) = object.field("@type") else { return (PolicyKind::Set, String::new()) };
         let names = object.types(&self.terms);
+        if names.is_empty() && !object.has("@type") {
+            return (PolicyKind::Set, String::new());
+        }
         // ODRL's subclasses of policies are disjoint; a set is read as what it is besides.
         let mut subclasses: Vec<&str> = names.iter().filter_map(|name| subclass(name)).collect();
         subclasses.sort_unstable();
@@ -255,7 +270,7 @@ impl<'a> Reader<'a> {
     }
 
     fn conflict(&mut self, object: &Object<'a>) -> Option<Conflict> {
-        let (clause, value) = object.field("conflict")?;
+        let (clause, value) = object.field("conflict").filter(|_| object.has("conflict"))?;
         let names: Vec<String> = many(value, &clause).iter().filter_map(|(_, v)| self.terms.name_of(v)).collect();
         match names.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
             ["perm"] => Some(Conflict::Permissions),
@@ -273,7 +288,7 @@ impl<'a> Reader<'a> {
         let Some((clause, value)) = object.field(name) else { return Vec::new() };
         let mut found = Vec::new();
         for (clause, value) in many(value, &clause) {
-            match text(value) {
+            match text(value).filter(|_| value.is_string() || value.is_object()) {
                 Some(id) => found.push(Reference { clause, id: self.terms.expand(&id) }),
                 None => self.refuse(&clause, "policy.malformed", format!("{name} is an identifier")),
             }

@@ -9,6 +9,7 @@ mod after;
 mod authoring;
 mod bounds;
 mod cedar;
+mod contexts;
 mod days;
 mod export;
 mod fine_print;

@@ -14,7 +14,7 @@ mod units;
 pub(crate) use actions::Actions;
 pub(crate) use operands::SINCE_AGREEMENT;
 pub(crate) use operators::{Operator, Orders};
-pub(crate) use terms::{canonical, iri, odrl_name};
+pub(crate) use terms::{ODRL, canonical, iri, odrl_name};
 pub(crate) use units::Unit;
 pub use units::{Dimension, Units};
 

@@ -9,7 +9,7 @@ use crate::model::odrl::{Atomic, Constraint, Literal, Logic};
 const LOGICAL: [Logic; 4] = [Logic::And, Logic::Or, Logic::Xone, Logic::AndSequence];
 
 /// Whether a text can name something described elsewhere.
-fn is_identifier(text: &str) -> bool {
+pub(super) fn is_identifier(text: &str) -> bool {
     text.contains(':') && !text.contains(char::is_whitespace)
 }
 
@@ -27,7 +27,8 @@ impl<'a> Reader<'a> {
             return None;
         }
         // A graph may name a constraint that it describes elsewhere.
-        let value = value.as_str().and_then(|id| self.graph.get(id)).map_or(value, |(_, node)| node);
+        let described = value.as_str().and_then(|id| self.graph.get(id).cloned());
+        let (clause, value) = described.as_ref().map_or((clause, value), |(at, node)| (at.as_str(), *node));
         if let Some(id) = value.as_str().filter(|text| is_identifier(text)) {
             return self.named_constraint(clause, id, depth);
         }
@@ -131,7 +132,7 @@ impl<'a> Reader<'a> {
     }
 
     fn literal(&self, value: &Value, datatype: Option<&str>) -> Option<Literal> {
-        let written = text(value)?;
+        let written = text(value).filter(|_| value.get("@value").is_none() || id_of(value).is_none())?;
         let named = |name: &str| {
             let name = self.terms.name(name);
             Some(name.strip_prefix("xsd:").unwrap_or(&name).to_owned()).filter(|name| name != "@id")
@@ -142,7 +143,9 @@ impl<'a> Reader<'a> {
             Value::Object(map) => map.get("@type").and_then(Value::as_str).and_then(named),
             _ => None,
         };
-        let iri = id_of(value).map(|_| self.terms.iri(&written)).filter(|iri| *iri != written);
+        let is_identifier =
+            id_of(value).is_some() || (value.is_string() && self.terms.right_operands_are_identifiers());
+        let iri = is_identifier.then(|| self.terms.iri(&written)).filter(|iri| *iri != written);
         let said = value.is_object() || datatype.is_some();
         let datatype = of_value.or_else(|| datatype.and_then(named));
         Some(Literal { text: written, typed: said && datatype.is_some(), datatype, iri })

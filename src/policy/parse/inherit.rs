@@ -2,14 +2,22 @@
 //! either says once for all of its rules, for those of both.
 
 use super::object::{Object, many, text};
-use super::{Invalid, Reader};
+use super::{Invalid, MOST_FOLLOWED, Reader};
 use crate::model::odrl::{Constraint, Policy, PolicyKind, Reference, Rule};
 
 impl<'a> Reader<'a> {
     pub(super) fn inherit(&mut self, policy: &mut Policy, object: &Object<'a>) {
         let Some((at, value)) = object.field("inheritFrom") else { return };
         for (clause, value) in many(value, &at) {
-            let id = text(value);
+            let id = text(value).filter(|_| !value.is_number() && !value.is_boolean());
+            if self.open.len() >= MOST_FOLLOWED {
+                self.refuse(
+                    &clause,
+                    "policy.too-deep",
+                    format!("a policy inherits through more than {MOST_FOLLOWED} others"),
+                );
+                continue;
+            }
             if id.as_ref().is_some_and(|id| self.open.contains(id)) {
                 self.refuse(&clause, "policy.inheritance-circle", "a policy inherits from itself");
                 continue;

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::Reader;
 use super::object::pointer;
 use super::rule::Role;
 use super::terms::Terms;
+use super::{MOST_FOLLOWED, Reader};
 use crate::model::odrl::{Constraint, Reference, Rule};
 
 /// What is described anywhere in a document, by identifier, with its pointer.
@@ -100,6 +100,11 @@ impl<'a> Reader<'a> {
 
     /// Reads what an identifier stands for, unless that is being read already.
     fn following<T>(&mut self, id: &str, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
+        if self.followed.len() >= MOST_FOLLOWED {
+            let reason = format!("what is named leads through more than {MOST_FOLLOWED} descriptions");
+            self.refuse("", "policy.too-deep", reason);
+            return None;
+        }
         if self.followed.iter().any(|open| open == id) {
             self.refuse("", "reference.circle", format!("{id} is described by itself"));
             return None;

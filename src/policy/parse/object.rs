@@ -7,18 +7,38 @@ use serde_json::Value;
 use super::Reader;
 use super::terms::Terms;
 
-/// Names that older tools write, which would otherwise be taken for annotations and passed over.
-const MISSPELT: [(&str, &str); 9] = [
-    ("permissions", "permission"),
-    ("prohibitions", "prohibition"),
-    ("obligations", "obligation"),
-    ("duties", "duty"),
-    ("constraints", "constraint"),
-    ("refinements", "refinement"),
-    ("remedies", "remedy"),
-    ("consequences", "consequence"),
-    ("profiles", "profile"),
+/// Properties that decide something; a name that is nearly one of them would be taken for an annotation and passed over.
+const DECIDING: [&str; 20] = [
+    "action",
+    "andSequence",
+    "assignee",
+    "assigner",
+    "conflict",
+    "consequence",
+    "constraint",
+    "duty",
+    "inheritFrom",
+    "leftOperand",
+    "obligation",
+    "operator",
+    "permission",
+    "profile",
+    "prohibition",
+    "refinement",
+    "remedy",
+    "rightOperand",
+    "target",
+    "xone",
 ];
+
+/// How many properties one object may have.
+const MOST_PROPERTIES: usize = 256;
+
+/// Keywords of JSON-LD that objects of a policy may have.
+const KEYWORDS: [&str; 6] = ["@context", "@graph", "@id", "@index", "@type", "@value"];
+
+/// What JSON-LD calls `@type`, written out: it would be passed over.
+const TYPE: &str = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type";
 
 /// A JSON object, with the names of its properties resolved.
 pub(super) struct Object<'a> {
@@ -83,15 +103,22 @@ impl<'a> Reader<'a> {
         if !self.count(clause) {
             return None;
         }
+        if let Some((at, node)) = value.as_str().and_then(|id| self.graph.get(id).cloned()) {
+            return self.object(&at, node, code, reason);
+        }
         let Value::Object(map) = value else {
             self.refuse(clause, code, reason);
             return None;
         };
+        if map.len() > MOST_PROPERTIES {
+            self.refuse(clause, "policy.too-large", format!("an object has more than {MOST_PROPERTIES} properties"));
+            return None;
+        }
         let mut fields: Vec<(Cow<'a, str>, &'a str, &'a Value)> = Vec::with_capacity(map.len());
         for (key, value) in map {
             let name = self.terms.property(key);
             self.refuse_unknown(clause, key, &name, value);
-            if name == "@context" && !clause.is_empty() && many(value, "").iter().any(|(_, part)| part.is_object()) {
+            if name == "@context" && !clause.is_empty() && !is_named(value) {
                 self.refuse(&pointer(clause, key), "context.nested", "a context belongs at the top of the document");
             }
             if let Some((_, other, earlier)) = fields.iter().find(|(known, ..)| *known == name) {
@@ -104,6 +131,9 @@ impl<'a> Reader<'a> {
             fields.push((name, key, value));
         }
         let object = Object { clause: clause.to_owned(), fields };
+        if let Some((at, id)) = object.field("@id").filter(|(_, id)| !is_identifier(id)) {
+            self.refuse(&at, code, format!("an identifier is one text, not {id}"));
+        }
         if object.reference().is_none() {
             return Some(object);
         }
@@ -123,7 +153,13 @@ impl Reader<'_> {
         if many(value, &at).is_empty() {
             return;
         }
-        if let Some((_, right)) = MISSPELT.iter().find(|(wrong, _)| *wrong == name) {
+        if name.starts_with('@') && !KEYWORDS.contains(&name) {
+            self.refuse(&at, "property.unknown", format!("{key} cannot be honoured here"));
+        }
+        if name == "rdf:type" || name == TYPE {
+            self.refuse(&at, "property.misspelt", format!("types are written as @type, not {key}"));
+        }
+        if let Some(right) = self.terms.is_undefined(key).then(|| nearly(name)).flatten() {
             self.refuse(&at, "property.misspelt", format!("ODRL writes {right}, not {key}"));
         }
         if self.terms.is_foreign(key, name) {
@@ -138,6 +174,38 @@ impl Reader<'_> {
                 self.refuse(&at, code, format!("{property} {reason}"));
             }
         }
+    }
+}
+
+/// The deciding property that a name is but for its case, its number or one letter.
+fn nearly(name: &str) -> Option<&'static str> {
+    if DECIDING.contains(&name) {
+        return None;
+    }
+    let written = name.to_ascii_lowercase();
+    DECIDING.into_iter().find(|property| {
+        let right = property.to_ascii_lowercase();
+        let plural = right.strip_suffix('y').map(|stem| format!("{stem}ies"));
+        let near = right.len() >= 6 && written.len() <= right.len() + 1 && strsim::osa_distance(&written, &right) < 2;
+        written == right || plural.as_deref() == Some(&*written) || near
+    })
+}
+
+/// Whether contexts are named by URL only.
+fn is_named(context: &Value) -> bool {
+    match context {
+        Value::Array(parts) => parts.iter().all(Value::is_string),
+        one => one.is_string(),
+    }
+}
+
+/// Whether a value can be that of `@id`: one text, however it is wrapped.
+fn is_identifier(value: &Value) -> bool {
+    match value {
+        Value::String(_) => true,
+        Value::Array(list) => matches!(list.as_slice(), [one] if is_identifier(one)),
+        Value::Object(_) => text(value).is_some(),
+        _ => false,
     }
 }
 
@@ -170,7 +238,7 @@ pub(crate) fn text(value: &Value) -> Option<String> {
 
 /// The identifier of a reference object, in ODRL's spelling or in that of JSON-LD.
 pub(super) fn id_of(value: &Value) -> Option<&Value> {
-    let spellings = ["@id", "uid", "odrl:uid", "http://www.w3.org/ns/odrl/2/uid"];
+    let spellings = ["@id", "uid", "id", "odrl:uid", "http://www.w3.org/ns/odrl/2/uid"];
     spellings.iter().find_map(|key| value.get(*key))
 }
 
@@ -187,6 +255,10 @@ pub(super) fn many<'a>(value: &'a Value, at: &str) -> Vec<(String, &'a Value)> {
 }
 
 fn written_out<'a>(value: &'a Value, at: &str) -> Vec<(String, &'a Value)> {
+    // A set within a set is part of it.
+    if value.is_array() {
+        return many(value, at);
+    }
     let only = value.as_object().filter(|map| map.len() == 1).and_then(|map| map.iter().next());
     match only {
         Some((key, inner @ Value::Array(_))) if matches!(key.as_str(), "@list" | "@set") => {

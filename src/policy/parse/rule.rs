@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::object::{Object, many, text};
+use super::constraint::is_identifier;
+use super::object::{Object, many};
 use super::terms::RELATIONS;
 use super::{Reader, is_ids};
 use crate::model::odrl::{Action, DutyTiming, Party, Rule};
@@ -64,6 +65,10 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn rule(&mut self, clause: &str, value: &'a Value, role: Role) -> Option<Rule> {
+        let named = value.as_str().filter(|id| is_identifier(id) && !self.graph.contains_key(id));
+        if let Some(id) = named.filter(|_| role.class() == "Duty") {
+            return self.named_duty(clause, id, role);
+        }
         let object = self.object(clause, value, "rule.malformed", "a rule is a JSON object")?;
         if let Some(id) = object.reference().filter(|_| role.class() == "Duty") {
             return self.named_duty(clause, &id, role);
@@ -150,8 +155,8 @@ impl<'a> Reader<'a> {
 
     fn party(&mut self, clause: String, value: &'a Value, name: &str) -> Option<Party> {
         let malformed = format!("the {name} is an identifier, or an object with uid or source");
-        if let Some(id) = text(value).filter(|_| !value.is_object()) {
-            let alone = Party { clause, ids: vec![self.terms.expand(&id)], collection: false, refinements: Vec::new() };
+        if let Some(id) = value.as_str().filter(|id| !id.is_empty() && !self.graph.contains_key(id)) {
+            let alone = Party { clause, ids: vec![self.terms.expand(id)], collection: false, refinements: Vec::new() };
             return self.count(&alone.clause).then_some(alone);
         }
         let object = self.object(&clause, value, "party.malformed", &malformed)?;
@@ -163,6 +168,10 @@ impl<'a> Reader<'a> {
         // A value object is an identifier that somebody wrapped.
         let ids = if ids.is_empty() { object.text("@value").into_iter().collect() } else { ids };
         let mut refinements = self.constraints(&object, "refinement", 0);
+        // A collection that is narrowed has no identifier of its own (ODRL Information Model 2.2 §2.5.5, §2.5.6).
+        if let (false, Some((at, _))) = (refinements.is_empty(), object.field("@id")) {
+            self.refuse(&at, "party.malformed", "a collection with refinements is named by its source");
+        }
         refinements.extend(self.constraints(&object, "ovc:constraint", 0));
         if ids.is_empty() && refinements.is_empty() {
             self.refuse(&clause, "party.malformed", malformed);

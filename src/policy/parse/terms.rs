@@ -4,37 +4,10 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::object::{many, text};
+use super::context::{self, Context};
+use super::object::text;
 use crate::policy::Invalid;
 use crate::policy::vocabulary::{canonical, iri, odrl_name};
-
-/// Properties and keywords whose meaning a document may not change: two readers would see two policies.
-const FIXED: [&str; 24] = [
-    "action",
-    "and",
-    "andSequence",
-    "assignee",
-    "assigner",
-    "conflict",
-    "consequence",
-    "constraint",
-    "duty",
-    "inheritFrom",
-    "leftOperand",
-    "obligation",
-    "odrl",
-    "operator",
-    "or",
-    "permission",
-    "profile",
-    "prohibition",
-    "refinement",
-    "remedy",
-    "rightOperand",
-    "rightOperandReference",
-    "target",
-    "xone",
-];
 
 /// Properties of the IDS information model and what they are in ODRL.
 const IDS: [(&str, &str); 17] = [
@@ -132,39 +105,23 @@ const ODRL: [&str; 36] = [
     "xone",
 ];
 
-/// Prefixes that stand for a vocabulary that is built in, whatever a document binds them to.
-const BUILT_IN: [&str; 9] = ["xroad", "cx-policy", "edc", "ovc", "ids", "idsc", "cc", "xsd", "dspace"];
-
-/// The terms and prefixes that a document defines in place; contexts named by URL are those built in.
+/// What the terms of one document mean.
 #[derive(Default)]
-pub(super) struct Terms(Vec<(String, String)>);
+pub(super) struct Terms(Context);
 
 impl Terms {
     pub(super) fn read(context: Option<&Value>, invalid: &mut Vec<Invalid>) -> Self {
-        let mut terms = Self::default();
-        for (at, part) in context.map(|c| many(c, "/@context")).unwrap_or_default() {
-            for (name, meaning) in part.as_object().into_iter().flatten() {
-                let Some(iri) = text(meaning).filter(|_| !name.starts_with('@')) else { continue };
-                let iri = terms.expand(&iri);
-                if FIXED.contains(&name.as_str()) && odrl_name(&iri).is_none_or(|n| !n.is_empty() && n != name) {
-                    let reason = format!("the context gives {name} another meaning than ODRL's");
-                    invalid.push(Invalid::new(&at, "context.redefines", reason));
-                } else if !BUILT_IN.contains(&name.as_str()) {
-                    terms.0.push((name.clone(), iri));
-                }
-            }
-        }
-        terms
+        Self(Context::read(context, invalid))
     }
 
     /// A compact identifier written out, where the document says what its prefix stands for.
     pub(super) fn expand(&self, term: &str) -> String {
-        let meaning = |name: &str| self.0.iter().find(|(n, _)| n == name).map(|(_, iri)| iri.as_str());
-        if let Some(iri) = meaning(term) {
-            return iri.to_owned();
-        }
-        let known = term.split_once(':').and_then(|(prefix, rest)| Some(format!("{}{rest}", meaning(prefix)?)));
-        known.unwrap_or_else(|| term.to_owned())
+        context::expand(&self.0, term)
+    }
+
+    /// Whether a text as right operand is an identifier.
+    pub(super) const fn right_operands_are_identifiers(&self) -> bool {
+        self.0.right_operands_are_identifiers
     }
 
     /// The same, where ODRL's own prefix stands for what it always does.
@@ -188,8 +145,7 @@ impl Terms {
         if key.starts_with('@') {
             return Cow::Borrowed(key);
         }
-        let plain = !key.contains(':') && !self.0.iter().any(|(name, _)| name == key);
-        let name = if plain { Cow::Borrowed(key) } else { Cow::Owned(self.spelled(key)) };
+        let name = if self.is_undefined(key) { Cow::Borrowed(key) } else { Cow::Owned(self.spelled(key)) };
         match &*name {
             "uid" | "id" => Cow::Borrowed("@id"),
             "type" => Cow::Borrowed("@type"),
@@ -205,9 +161,15 @@ impl Terms {
         if name.starts_with('@') {
             return false;
         }
-        let of_odrl = odrl_name(&self.expand(key)).is_some();
+        let by_default = self.0.is_odrl_by_default && self.is_undefined(key);
+        let of_odrl = by_default || odrl_name(&self.expand(key)).is_some();
         (of_odrl && !ODRL.contains(&name) && !RELATIONS.contains(&name))
             || (name.starts_with("ids:") && !IDS_READ.contains(&name))
+    }
+
+    /// Whether a name has no prefix, and the document does not say what it means.
+    pub(super) fn is_undefined(&self, key: &str) -> bool {
+        !key.contains(':') && self.0.meaning(key).is_none()
     }
 
     fn spelled(&self, key: &str) -> String {
@@ -220,6 +182,6 @@ impl Terms {
 
     /// What the document's own prefixes stand for.
     pub(super) fn prefixes(&self) -> Vec<(String, String)> {
-        self.0.iter().filter(|(_, iri)| iri.ends_with(['/', '#', ':'])).cloned().collect()
+        self.0.prefixes()
     }
 }

@@ -1,7 +1,7 @@
 //! One name for each term, however it is written.
 
 /// ODRL's own namespace.
-const ODRL: &str = "http://www.w3.org/ns/odrl/2/";
+pub(crate) const ODRL: &str = "http://www.w3.org/ns/odrl/2/";
 
 /// Vocabularies known here, by the prefix that their terms are registered under.
 const NAMESPACES: [(&str, &str); 14] = [
