@@ -94,6 +94,14 @@ pub enum StoreError {
     Fenced(&'static str),
 }
 
+impl StoreError {
+    /// Whether what was written is there already where it may be once only.
+    #[must_use]
+    pub fn is_repetition(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation())
+    }
+}
+
 /// The store of one Sliproad process. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {

@@ -81,7 +81,14 @@ impl Engine {
     ) -> Result<bool, StoreError> {
         let mut tx = self.0.store.begin().await?;
         let peer_pid = acknowledgement.peer_pid.as_ref();
-        tx.delivered(&process.pid, lease, number, peer_pid, self.0.clock.now()).await?;
+        let delivered = tx.delivered(&process.pid, lease, number, peer_pid, self.0.clock.now()).await;
+        if delivered.as_ref().is_err_and(StoreError::is_repetition) {
+            drop(tx);
+            tracing::warn!(pid = %process.pid, trace = process.detail.trace, "the peer has another process under its pid");
+            let taken = Reasons::new("peer.pid-taken", "the peer answered with the pid of another process");
+            return self.end_without(process, lease, number, taken, false).await;
+        }
+        delivered?;
         tx.commit().await?;
         let _ = self.0.changes.send(Some(process.pid.clone()));
         Ok(true)

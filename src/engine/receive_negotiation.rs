@@ -12,7 +12,7 @@ use crate::model::negotiation::{NegotiationEvent, NegotiationState, Role, step};
 use crate::model::process::{Process, ProcessDetail, ProcessKind, ProcessState};
 use crate::model::terms;
 use crate::model::time::Timestamp;
-use crate::store::{Transition, Waiting};
+use crate::store::{Transition, Tx, Waiting};
 
 impl Engine {
     /// Applies a negotiation message from a peer; the process as it then stands is committed.
@@ -130,6 +130,9 @@ impl Engine {
             changed.peer_pid.or(if sender == Role::Consumer { message.consumer_pid } else { message.provider_pid });
         let now = self.0.clock.now();
         let agreed = take_in(&mut changed, message.body, verdict, now).map_err(|e| e.with(&process))?;
+        if let Some(agreement) = &agreed {
+            refuse_known(&mut tx, agreement).await.map_err(|e| e.with(&process))?;
+        }
         let plan = enter(&mut changed, ProcessState::Negotiation(next), sender, now, &self.0.automation);
         let plan = if next.is_final() { None } else { plan };
         // Who moves on has read what we said before, even if its answer was lost.
@@ -307,6 +310,19 @@ fn take_in(
             Ok(None)
         }
         NegotiationBody::Accepted | NegotiationBody::Verification | NegotiationBody::Finalized => Ok(None),
+    }
+}
+
+/// Refuses an agreement that comes under the id of one that is kept from elsewhere: its id is the peer's choice, and what others agreed
+/// to is not the peer's to replace.
+async fn refuse_known(tx: &mut Tx, agreement: &Agreement) -> Result<(), EngineError> {
+    let kept = tx.agreement_of(&agreement.participant, agreement.role, &agreement.id).await?;
+    match kept.filter(|kept| kept.negotiation != agreement.negotiation) {
+        Some(_) => {
+            let sentence = format!("another agreement {} is kept already; choose another id", agreement.id);
+            Err(EngineError::refused("agreement.exists", sentence))
+        }
+        None => Ok(()),
     }
 }
 

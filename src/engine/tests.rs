@@ -25,6 +25,8 @@ enum Fate {
     Lost,
     AnswerLost,
     NotYet,
+    /// The peer answers with this pid, and takes nothing in.
+    Answered(&'static str),
 }
 
 /// The line between two engines: it delivers straight into the other engine.
@@ -77,6 +79,7 @@ impl Peers for OneEnd {
         match fate {
             Fate::Lost => return Err(DeliveryFailure::Unavailable("lost".into())),
             Fate::NotYet => return Err(DeliveryFailure::NotYet),
+            Fate::Answered(pid) => return Ok(Acknowledgement { peer_pid: Some(pid.into()) }),
             Fate::Arrives | Fate::AnswerLost => {}
         }
         let result = outcome(self.0.other_end(to).receive_negotiation(inbound).await, pid.is_none());
@@ -90,6 +93,7 @@ impl Peers for OneEnd {
         match fate {
             Fate::Lost => return Err(DeliveryFailure::Unavailable("lost".into())),
             Fate::NotYet => return Err(DeliveryFailure::NotYet),
+            Fate::Answered(pid) => return Ok(Acknowledgement { peer_pid: Some(pid.into()) }),
             Fate::Arrives | Fate::AnswerLost => {}
         }
         let result = outcome(self.0.other_end(to).receive_transfer(inbound).await, pid.is_none());

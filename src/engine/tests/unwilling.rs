@@ -1,6 +1,7 @@
 //! Peers that write things their own way, cannot be reached, or say "not yet" for ever.
 
 use super::*;
+use crate::model::message::NegotiationBody;
 
 const EVER: usize = 1000;
 
@@ -81,4 +82,41 @@ async fn a_first_message_that_comes_again_is_answered_as_before_though_its_offer
     };
     let known = world.provider.engine.receive_negotiation(again).await.unwrap();
     assert_eq!(Some(known.pid), done.peer_pid);
+}
+
+#[tokio::test]
+async fn an_agreement_under_the_id_of_another_one_is_refused_and_replaces_nothing() {
+    let world = World::new(Vec::new(), Vec::new()).await;
+    let done = world.negotiate(offer_json("use")).await;
+    let id = done.agreement.clone().unwrap();
+    let kept = world.consumer.store.agreement(&id).await.unwrap().unwrap();
+    let from_mallory = |pid: Option<Pid>, consumer_pid: Option<Pid>, body: NegotiationBody| Inbound {
+        participant: CONSUMER.into(),
+        caller: "did:web:mallory".into(),
+        pid,
+        message: NegotiationMessage { consumer_pid, provider_pid: Some("urn:theirs".into()), body },
+        trace: None,
+    };
+    let offer = NegotiationBody::Offer { offer: offer_json("use"), callback: Some("line:mallory".into()) };
+    let begun = world.consumer.engine.receive_negotiation(from_mallory(None, None, offer)).await.unwrap();
+    let accept = Action::Negotiation { event: NegotiationEvent::Accept, offer: None, reasons: Reasons::default() };
+    world.consumer.engine.act(&begun.pid, accept).await.unwrap();
+    let mut agreement = offer_json("use");
+    agreement["@id"] = json!(id.as_str());
+    let agreed = from_mallory(Some(begun.pid.clone()), Some(begun.pid), NegotiationBody::Agreement { agreement });
+    let refusal = world.consumer.engine.receive_negotiation(agreed).await.unwrap_err();
+    assert!(matches!(refusal, EngineError::Refused { code: "agreement.exists", .. }), "{refusal:?}");
+    assert_eq!(world.consumer.store.agreement(&id).await.unwrap().unwrap(), kept);
+}
+
+#[tokio::test]
+async fn a_peer_that_answers_with_the_pid_of_another_process_ends_the_new_one_and_not_the_other() {
+    let world = World::new(vec![Fate::Answered("urn:same"), Fate::Answered("urn:same")], Vec::new()).await;
+    let first = world.ask(offer_json("use")).await;
+    world.settled(&world.consumer, &first.pid, |p| p.peer_pid.is_some()).await;
+    let second = world.ask(offer_json("use")).await;
+    let ended = world.settled(&world.consumer, &second.pid, |p| p.state.is_final()).await;
+    assert_eq!(ended.detail.reasons.unwrap().code.as_deref(), Some("peer.pid-taken"));
+    nothing_waits(&world.consumer.store).await;
+    assert_eq!(state(&world.consumer.store.process(&first.pid).await.unwrap().unwrap()), "REQUESTED");
 }
