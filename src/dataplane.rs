@@ -290,6 +290,8 @@ impl DataPlane {
         let shown = if contract.consent.is_some() { consent::shown(&head.headers)? } else { None };
         let (purpose, consent) = (purpose.as_ref(), shown.as_ref());
         let call = decision::Call { method: &head.method, path: &path, purpose, told: &told, consent };
+        // The body may have taken its time, and what was reported meanwhile holds for this call too.
+        contract.hear(plane, &live).await?;
         let permit = decision::decide(&plane.clock, &contract, call).await?;
         exchange.permitted(permit);
         if contract.informs {

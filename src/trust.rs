@@ -127,14 +127,17 @@ struct Inner {
 pub struct Watch {
     trust: Trust,
     changes: watch::Receiver<u64>,
+    /// When it was looked last what the credentials show, or before that.
+    looked: Timestamp,
 }
 
 impl Watch {
     /// Waits until what the credentials show may be otherwise than at the last wait, or `stop`.
     pub async fn change(&mut self, stop: &CancellationToken) {
-        let now = self.trust.0.clock.now();
-        let next = self.trust.known().values().filter_map(|held| held.next_change(now)).min();
+        // From when it was last looked, however long that took: what came about meanwhile is waited for no longer.
+        let next = self.trust.known().values().filter_map(|held| held.next_change(self.looked)).min();
         self.wait(next, stop).await;
+        self.looked = self.trust.0.clock.now();
     }
 
     /// Waits until a look-up is due, or something is taken in, or `stop`.
@@ -242,7 +245,7 @@ impl Trust {
     /// A watch over what is held, from now on.
     #[must_use]
     pub fn watch(&self) -> Watch {
-        Watch { trust: self.clone(), changes: self.0.changes.subscribe() }
+        Watch { trust: self.clone(), changes: self.0.changes.subscribe(), looked: self.0.clock.now() }
     }
 
     /// Looks up again what is due: those that have to be kept anew, by id.

@@ -86,7 +86,8 @@ pub(super) async fn of(plane: &Inner, live: &Live) -> Result<Arc<Contract>, Refu
 
 /// As [`of`], with the agreement at hand.
 pub(super) async fn with(plane: &Inner, live: &Live, agreement: &Agreement) -> Result<Arc<Contract>, Refusal> {
-    live.contract.get_or_try_init(|| prepare(plane, agreement, live.news.load(Ordering::Acquire))).await.cloned()
+    // How old the agreement is nobody knows: the first call hears what is new.
+    live.contract.get_or_try_init(|| prepare(plane, agreement, 0)).await.cloned()
 }
 
 impl Contract {
@@ -97,7 +98,7 @@ impl Contract {
 
     /// Takes over what was reported since; a call that comes after the news never decides without it. An agreement that is not in force
     /// any more stays that way.
-    async fn hear(&self, plane: &Inner, live: &Live) -> Result<(), Refusal> {
+    pub(super) async fn hear(&self, plane: &Inner, live: &Live) -> Result<(), Refusal> {
         if self.over.load(Ordering::Acquire) {
             return Err(not_in_force(&live.agreement));
         }

@@ -24,6 +24,10 @@ use crate::xroad::path::AssetPath;
 /// How long ago the call before a first one was, milliseconds: a hundred years.
 const ENDLESS: i64 = 36_500 * 24 * 3600 * 1000;
 
+/// How many bytes of a record of evidence the reasons and facts of a decision may take.
+const MOST_RECORDED: usize = 512 * 1024;
+const TOO_LARGE: &str = "what the decision rests on is too much for one record of evidence; tell shorter values";
+
 /// A permit made for this very call, with what it took.
 pub(super) struct Permit {
     pub(super) clauses: Clauses,
@@ -104,6 +108,9 @@ async fn decide_counting(
                 return Err(refuse(&decision, facts, found));
             }
         };
+        if clauses.as_json().len() + facts.size() > MOST_RECORDED {
+            return Err(Refusal::forbidden("evidence.too-large", TOO_LARGE));
+        }
         let Some(taken) = contract.account.reserve(claim, &seen, now).await? else { continue };
         let (acts, at_once) = steps.into_iter().partition::<SmallVec<[SequenceStep; 2]>, _>(|s| s.by_act && !s.bars);
         // Who comes after a call that began a prohibited sequence has to know of it: nothing is waited for between look and step.
@@ -272,5 +279,6 @@ fn refuse(decision: &Decision, facts: Facts, found: Option<Found>) -> Refusal {
         Some(Found::Refused(refusal) | Found::Unknown(refusal)) => refusal,
         Some(Found::Granted(_)) | None => Refusal::forbidden("policy.refused", sentence),
     };
-    refusal.with("because", shown).refused_by(Clauses::of(&decision.because), facts)
+    let facts = if facts.size() > MOST_RECORDED / 2 { Facts::of(std::iter::empty()) } else { facts };
+    refusal.with("because", shown).refused_by(Clauses::of_first(&decision.because, MOST_RECORDED / 2), facts)
 }

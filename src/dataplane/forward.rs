@@ -1,4 +1,4 @@
-//! Step 8: the call. It begins only while the transfer is live, at that very moment.
+//! Step 8: the call. It leaves only while the transfer is live, at that very moment.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -6,26 +6,26 @@ use std::pin::pin;
 use super::Inner;
 use super::live::Live;
 use super::refusal::Refusal;
-use crate::xroad::client::{XRoadRequest, XRoadResponse};
+use crate::xroad::client::{Departure, XRoadRequest, XRoadResponse};
 use crate::xroad::failure::CallError;
 
 /// Calls the service through the security server.
 ///
 /// # Errors
-/// The outer one when the transfer ceased to be live before the call began, the inner one when the call failed.
+/// The outer one when the transfer ceased to be live before the call left, the inner one when the call failed.
 pub(super) async fn call(
     plane: &Inner,
     live: &Live,
     start: u32,
     request: XRoadRequest,
 ) -> Result<Result<XRoadResponse, CallError>, Refusal> {
-    let mut call = pin!(plane.client.call(request));
-    let mut begun = false;
+    let departure = Departure::default();
+    let mut call = pin!(plane.client.call_observed(request, &departure));
     poll_fn(|cx| {
-        if begun {
+        if departure.has_begun() {
             return call.as_mut().poll(cx).map(Ok);
         }
-        begun = true;
+        // Also while it waits for a connection: the poll that gets one is the poll that sends.
         match live.begin(start, &mut call, cx) {
             Ok(poll) => poll.map(Ok),
             Err(refusal) => std::task::Poll::Ready(Err(refusal)),

@@ -106,7 +106,7 @@ impl Live {
     /// Polls `begin` while no change of the transfer can come between the check and the poll.
     ///
     /// # Errors
-    /// As [`Live::check`]; then nothing was polled.
+    /// As [`Live::check`]; then it was not polled.
     pub(super) fn begin<F: Future + Unpin>(
         &self,
         start: u32,

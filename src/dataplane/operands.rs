@@ -128,10 +128,10 @@ fn document(bytes: &[u8]) -> Option<serde_json::Value> {
     read_json("the body", std::str::from_utf8(bytes).ok()?).ok()
 }
 
-/// A list has no one value.
+/// A list has no one value, and of one that is too long for a record of evidence nothing is known.
 fn scalar(value: &serde_json::Value) -> Option<String> {
     let fact = if value.is_array() { None } else { Fact::from_json(value) };
-    fact?.values().first().cloned()
+    fact?.values().first().filter(|value| value.len() <= LONGEST).cloned()
 }
 
 fn too_slow() -> Refusal {

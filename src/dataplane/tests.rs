@@ -15,7 +15,7 @@ use crate::model::negotiation::Role;
 use crate::model::process::{ProcessDetail, ProcessState};
 use crate::model::time::Timestamp;
 use crate::model::transfer::TransferState;
-use crate::policy::{Registry, Reported, World};
+use crate::policy::{Operand, Registry, Reported, Source, World};
 use crate::xroad::client::{Limits, XRoadConfig};
 use crate::xroad::route::Route;
 
@@ -29,6 +29,7 @@ mod outages;
 mod refused;
 mod standing;
 mod streamed;
+mod told;
 
 use backend::Backend;
 use backing::Backing;
@@ -143,7 +144,7 @@ impl Stage {
             counters: backing.counters().await,
             signer: Arc::new(FileSigner::open_or_create(&directory.path().join("key.pem")).unwrap()),
             former_keys: Vec::new(),
-            registry: Registry::built_in(),
+            registry: registry(),
             consents,
             pseudonym_key: "a key of tests".into(),
             clock: clock.clone(),
@@ -211,7 +212,7 @@ impl Stage {
             counters,
             signer: Arc::clone(&self.plane.0.signer),
             former_keys: Vec::new(),
-            registry: Registry::built_in(),
+            registry: registry(),
             consents: None,
             pseudonym_key: "a key of tests".into(),
             clock,
@@ -235,6 +236,14 @@ impl Stage {
     async fn records(&self, exchange: ExchangeId) -> Vec<Kept> {
         self.evidence.record(exchange).await.unwrap()
     }
+}
+
+/// With an operand of the operator's own: what a body says of its case.
+fn registry() -> Registry {
+    let mut registry = Registry::built_in();
+    let source = Source::Pointer("/case".to_owned());
+    registry.define("ex:case", Operand { source, exchange_only: true, ..Operand::text() });
+    registry
 }
 
 /// Waits until the log has so many records.

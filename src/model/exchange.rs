@@ -200,6 +200,18 @@ impl Clauses {
         serde_json::value::to_raw_value(clauses).map_or_else(|_| Self(RawValue::NULL.to_owned()), Self)
     }
 
+    /// The first clauses of a list, as many as take no more than so many bytes.
+    #[must_use]
+    pub fn of_first<T: Serialize>(clauses: &[T], most: usize) -> Self {
+        let mut left = most;
+        let fits = |clause: &T| {
+            let size = serde_json::to_vec(clause).map_or(usize::MAX, |json| json.len() + 1);
+            left.checked_sub(size).inspect(|rest| left = *rest).is_some()
+        };
+        let fitting = clauses.iter().map(fits).take_while(|fits| *fits).count();
+        Self::of(clauses.get(..fitting).unwrap_or_default())
+    }
+
     /// The array as JSON text.
     #[must_use]
     pub fn as_json(&self) -> &str {
@@ -218,6 +230,12 @@ impl Facts {
     pub fn of<'a>(facts: impl Iterator<Item = (&'a str, Vec<String>)>) -> Self {
         let written = serde_json::value::to_raw_value(&Written(std::cell::RefCell::new(facts)));
         written.map_or_else(|_| Self(RawValue::NULL.to_owned()), Self)
+    }
+
+    /// How many bytes its JSON form takes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.0.get().len()
     }
 
     /// The values by left operand; a text or an array of texts each.

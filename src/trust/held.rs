@@ -130,6 +130,20 @@ mod tests {
         Timestamp::from_millis((START + seconds) * 1000)
     }
 
+    #[tokio::test]
+    async fn what_came_about_between_a_look_and_the_next_wait_is_not_waited_for() {
+        use crate::net::outbound::{Outbound, OutboundPolicy};
+        let clock = crate::env::Clock::standing(at(0));
+        let outbound = Outbound::new(OutboundPolicy::default()).unwrap();
+        let trust = super::super::Trust::new(Vec::new(), outbound, false, clock.clone());
+        trust.hold(held(None, Some(50)));
+        let mut watch = trust.watch();
+        clock.advance(60_000);
+        let stop = tokio_util::sync::CancellationToken::new();
+        let waited = watch.change(&stop);
+        tokio::time::timeout(Duration::from_secs(20), waited).await.expect("it waits for what is over");
+    }
+
     #[test]
     fn a_credential_holds_in_its_time_for_as_long_as_it_is_looked_up() {
         let held = held(Some(10), Some(90));

@@ -1,6 +1,6 @@
 //! Calls through the security server: one request of the REST message protocol out, one answer or fault back.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::body::{Outgoing, Progress, RequestBody, ResponseBody};
@@ -99,6 +100,18 @@ pub struct XRoadRequest {
     pub traceparent: Option<HeaderValue>,
 }
 
+/// Whether a call has a connection to leave by: before that nothing of it can have left, however often its future was polled.
+#[derive(Debug, Default)]
+pub struct Departure(OnceLock<CaptureConnection>);
+
+impl Departure {
+    /// Whether anything of the call may have left.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.0.get().is_some_and(|captured| captured.connection_metadata().is_some())
+    }
+}
+
 /// The service's answer: everything in it came from the provider.
 pub struct XRoadResponse {
     /// Its status.
@@ -154,6 +167,14 @@ impl XRoadClient {
     /// # Errors
     /// A fault when X-Road answered instead of the service, a failure when nobody did.
     pub async fn call(&self, call: XRoadRequest) -> Result<XRoadResponse, CallError> {
+        self.call_observed(call, &Departure::default()).await
+    }
+
+    /// The same, for who has to know whether the call has left.
+    ///
+    /// # Errors
+    /// As [`XRoadClient::call`].
+    pub async fn call_observed(&self, call: XRoadRequest, departure: &Departure) -> Result<XRoadResponse, CallError> {
         check_method(&call.method, &call.body)?;
         let target = call.route.target(&call.path).map_err(|e| XRoadFailure::Request(e.into()))?;
         let message_id = call.message_id.clone();
@@ -173,7 +194,7 @@ impl XRoadClient {
                 sent.insert(name, value);
             }
         }
-        let response = self.send(call.method, target, sent, call.body).await?;
+        let response = self.send(call.method, target, sent, call.body, departure).await?;
         self.classify(response, message_id).await
     }
 
@@ -213,7 +234,7 @@ impl XRoadClient {
         limit: usize,
     ) -> Result<(StatusCode, Bytes), CallError> {
         let sent = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);
-        let response = self.send(Method::GET, target, sent, RequestBody::Empty).await?;
+        let response = self.send(Method::GET, target, sent, RequestBody::Empty, &Departure::default()).await?;
         let (parts, body) = response.into_parts();
         Ok((parts.status, self.collect(body, limit).await?))
     }
@@ -229,6 +250,7 @@ impl XRoadClient {
         target: PathAndQuery,
         sent: HeaderMap,
         body: RequestBody,
+        departure: &Departure,
     ) -> Result<Response<Incoming>, XRoadFailure> {
         let mut parts = http::uri::Parts::default();
         parts.scheme = Some(self.scheme.clone());
@@ -239,6 +261,7 @@ impl XRoadClient {
         *request.method_mut() = method;
         *request.uri_mut() = Uri::from_parts(parts).map_err(|e| XRoadFailure::Request(e.into()))?;
         *request.headers_mut() = sent;
+        let _ = departure.0.set(capture_connection(&mut request));
         self.head(request, progress).await
     }
 

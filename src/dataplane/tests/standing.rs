@@ -31,7 +31,7 @@ fn replica(stage: &Stage) -> (DataPlane, Arc<Database>) {
         counters: stage.plane.0.counters.clone(),
         signer: Arc::clone(&stage.plane.0.signer),
         former_keys: Vec::new(),
-        registry: Registry::built_in(),
+        registry: registry(),
         consents: None,
         pseudonym_key: "a key of tests".into(),
         clock: stage.clock.clone(),
@@ -85,4 +85,55 @@ async fn no_call_is_made_while_nobody_can_tell_how_its_transfer_stands() {
     assert!(stage.backend.arrived().is_empty());
     database.say(1, 0);
     assert_eq!(answered(&plane, &token).await.0, 201);
+}
+
+/// How many connections to this port wait to be answered.
+fn connecting(port: u16) -> usize {
+    let wanted = format!(":{port:04X} 02 ");
+    std::fs::read_to_string("/proc/net/tcp").unwrap().lines().filter(|line| line.contains(&wanted)).count()
+}
+
+async fn until_connecting(port: u16, number: usize) {
+    let limit = tokio::time::Instant::now() + Duration::from_secs(20);
+    while connecting(port) < number {
+        assert!(tokio::time::Instant::now() < limit, "nobody waits for a connection");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_waits_for_a_connection_does_not_leave_after_its_transfer_was_suspended() {
+    let stage = Stage::set().await;
+    let token = stage.start(json!([])).await;
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(0).unwrap();
+    let address = listener.local_addr().unwrap();
+    // Nobody accepts: the queue is full as soon as one connection waits in vain.
+    let filling: Vec<_> = (0..4).map(|_| tokio::spawn(tokio::net::TcpStream::connect(address))).collect();
+    until_connecting(address.port(), 1).await;
+    let before = connecting(address.port());
+
+    let plane = stage.afresh(&format!("http://{address}"));
+    let process = transfer("urn:uuid:0193", TransferState::Started, 1, 1);
+    plane.changed(&process);
+    let calling = plane.clone();
+    let call = tokio::spawn(async move { calling.provide(request(&token, "/a")).await.into_parts() });
+    until_connecting(address.port(), before + 1).await;
+    plane.changed(&transfer("urn:uuid:0193", TransferState::Suspended, 1, 2));
+    filling.iter().for_each(tokio::task::JoinHandle::abort);
+    let accepting = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut first = [0; 4];
+            if matches!(tokio::io::AsyncReadExt::read(&mut stream, &mut first).await, Ok(4)) {
+                return String::from_utf8_lossy(&first).into_owned();
+            }
+        }
+        String::new()
+    });
+    let (head, body) = call.await.unwrap();
+    let answer = Answer { status: head.status, headers: head.headers, body: body.collect().await.unwrap().to_bytes() };
+    assert_eq!((answer.status.as_u16(), answer.code()), (403, "transfer.suspended".to_owned()));
+    assert!(!accepting.is_finished(), "the call left");
+    accepting.abort();
 }
