@@ -17,8 +17,8 @@ const MOST_TERMS: usize = 1_000;
 /// How many definitions may stand on one another.
 const DEEPEST: usize = 16;
 
-/// Properties and keywords whose meaning a document may not change.
-const FIXED: [&str; 24] = [
+/// Properties that decide something: a document may not change their meaning.
+pub(super) const DECIDING: [&str; 23] = [
     "action",
     "and",
     "andSequence",
@@ -31,7 +31,6 @@ const FIXED: [&str; 24] = [
     "inheritFrom",
     "leftOperand",
     "obligation",
-    "odrl",
     "operator",
     "or",
     "permission",
@@ -226,8 +225,11 @@ impl Reading<'_> {
 
     fn define(&mut self, at: &str, name: String, iri: String) {
         let meant = odrl_name(&name).unwrap_or(&name);
-        let own = if meant == "odrl" { "" } else { meant };
-        if FIXED.contains(&meant) && odrl_name(&iri) != Some(own) {
+        let own = match meant {
+            "odrl" => Some(""),
+            deciding => DECIDING.contains(&deciding).then_some(deciding),
+        };
+        if own.is_some() && odrl_name(&iri) != own {
             let reason = format!("the context gives {name} another meaning than ODRL's");
             self.refuse(at, "context.redefines", reason);
         } else if !BUILT_IN.contains(&name.as_str()) {

@@ -5,31 +5,8 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::Reader;
+use super::context::DECIDING;
 use super::terms::Terms;
-
-/// Properties that decide something; a name that is nearly one of them would be taken for an annotation and passed over.
-const DECIDING: [&str; 20] = [
-    "action",
-    "andSequence",
-    "assignee",
-    "assigner",
-    "conflict",
-    "consequence",
-    "constraint",
-    "duty",
-    "inheritFrom",
-    "leftOperand",
-    "obligation",
-    "operator",
-    "permission",
-    "profile",
-    "prohibition",
-    "refinement",
-    "remedy",
-    "rightOperand",
-    "target",
-    "xone",
-];
 
 /// How many properties one object may have.
 const MOST_PROPERTIES: usize = 256;
@@ -177,7 +154,7 @@ impl Reader<'_> {
     }
 }
 
-/// The deciding property that a name is but for its case, its number or one letter.
+/// The deciding property that a name is but for its case, its number or one letter: it would be passed over as an annotation.
 fn nearly(name: &str) -> Option<&'static str> {
     if DECIDING.contains(&name) {
         return None;
