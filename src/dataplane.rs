@@ -33,7 +33,6 @@ use crate::net::trace::Traceparent;
 use crate::policy::{Commons, Registry};
 use crate::xroad::body::BoxError;
 use crate::xroad::client::{XRoadClient, XRoadResponse};
-use crate::xroad::failure::{CallError, XRoadFailure};
 
 mod account;
 mod assets;
@@ -308,7 +307,7 @@ impl DataPlane {
         match forward::call(plane, &live, start, request).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => {
-                if never_arrived(&error) {
+                if error.never_arrived() {
                     exchange.never_arrived();
                 }
                 let objection = sent.objection(&error, settings.largest_request);
@@ -320,14 +319,6 @@ impl DataPlane {
             }
         }
     }
-}
-
-/// Whether a call failed before the security server had any of it.
-const fn never_arrived(error: &CallError) -> bool {
-    matches!(
-        error,
-        CallError::Failure(XRoadFailure::Unreachable(_) | XRoadFailure::ConnectTimeout | XRoadFailure::Tls(_))
-    )
 }
 
 impl Inner {

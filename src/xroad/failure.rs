@@ -5,6 +5,7 @@ use std::io;
 
 use http::{Method, StatusCode};
 use hyper_util::client::legacy;
+use rustls::AlertDescription;
 
 use super::body::RequestBodyEnded;
 use super::connect::ConnectTimeout;
@@ -30,7 +31,7 @@ pub enum XRoadFailure {
     /// The connection took too long.
     #[error("the security server did not take the connection in time")]
     ConnectTimeout,
-    /// TLS failed: a certificate is not the expected one, on either side.
+    /// TLS failed: a certificate is not the expected one, on either side. Of ours the server may say so when the call is on its way.
     #[error("no TLS with the security server: its certificate, or ours, is not the expected one")]
     Tls(#[source] legacy::Error),
     /// No answer in time.
@@ -90,6 +91,17 @@ impl CallError {
             Self::Failure(_) => None,
         }
     }
+
+    /// Whether it is certain that the security server had nothing of the call: there never was a connection for it.
+    #[must_use]
+    pub fn never_arrived(&self) -> bool {
+        match self {
+            Self::Fault(_) => false,
+            Self::Failure(XRoadFailure::Unreachable(_) | XRoadFailure::ConnectTimeout) => true,
+            Self::Failure(XRoadFailure::Tls(error)) => error.is_connect(),
+            Self::Failure(_) => false,
+        }
+    }
 }
 
 impl XRoadFailure {
@@ -136,22 +148,44 @@ impl XRoadFailure {
             Self::ConnectTimeout
         } else if caused_by::<RequestBodyEnded>(&error) {
             Self::RequestBody(error)
-        } else if caused_by::<rustls::Error>(&error) {
-            Self::Tls(error)
-        } else if error.is_connect() {
-            Self::Unreachable(error)
         } else {
-            Self::Broken(error)
+            match (error.is_connect(), cause::<rustls::Error>(&error)) {
+                (true, Some(_)) => Self::Tls(error),
+                (true, None) => Self::Unreachable(error),
+                // With TLS 1.3 the server refuses our certificate when we hold the connection for made already.
+                (false, Some(rustls::Error::AlertReceived(alert))) if is_of_certificates(*alert) => Self::Tls(error),
+                (false, _) => Self::Broken(error),
+            }
         }
     }
 }
 
-/// Whether an error of this type stands anywhere behind another; an `io::Error` hides what it wraps from `source`.
+/// Whether an alert says that a certificate is missing or not the expected one.
+const fn is_of_certificates(alert: AlertDescription) -> bool {
+    use AlertDescription as A;
+    matches!(
+        alert,
+        A::NoCertificate
+            | A::BadCertificate
+            | A::UnsupportedCertificate
+            | A::CertificateRevoked
+            | A::CertificateExpired
+            | A::CertificateUnknown
+            | A::CertificateRequired
+            | A::UnknownCA
+    )
+}
+
 fn caused_by<E: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
+    cause::<E>(error).is_some()
+}
+
+/// The error of this type anywhere behind another; an `io::Error` hides what it wraps from `source`.
+fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     let mut next = Some(error);
     while let Some(error) = next {
-        if error.is::<E>() {
-            return true;
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
         }
         let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         next = match wrapped {
@@ -159,5 +193,5 @@ fn caused_by<E: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
             None => error.source(),
         };
     }
-    false
+    None
 }

@@ -230,7 +230,7 @@ async fn a_silent_server_ends_the_call_and_a_silent_body_the_answer() {
 async fn a_server_that_is_not_there_is_unreachable() {
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let error = failure_of(&client(&format!("http://{port}"), None, Limits::default()), get("/a")).await;
-    assert_eq!((error.status(), error.code()), (502, "xroad.server-unreachable"));
+    assert_eq!((error.status(), error.code(), error.never_arrived()), (502, "xroad.server-unreachable", true));
 }
 
 #[tokio::test]
@@ -330,8 +330,11 @@ fn an_address_must_be_plain_and_https_must_say_what_it_trusts() {
     assert!(matches!(new("https://h:8443"), Err(XRoadSetupError::NoTrust(_))));
 }
 
-/// A TLS server that asks for this client certificate, if any is given.
-async fn tls_server(own: &CertifiedKey<rcgen::KeyPair>, asked: Option<&CertifiedKey<rcgen::KeyPair>>) -> String {
+/// Takes TLS connections, and asks for this client certificate, if any is given.
+fn acceptor(
+    own: &CertifiedKey<rcgen::KeyPair>,
+    asked: Option<&CertifiedKey<rcgen::KeyPair>>,
+) -> tokio_rustls::TlsAcceptor {
     let key = PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder =
@@ -346,7 +349,12 @@ async fn tls_server(own: &CertifiedKey<rcgen::KeyPair>, asked: Option<&Certified
         }
     };
     let config = builder.with_single_cert(vec![own.cert.der().clone()], key).unwrap();
-    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    tokio_rustls::TlsAcceptor::from(Arc::new(config))
+}
+
+/// A TLS server that answers, and asks for this client certificate, if any is given.
+async fn tls_server(own: &CertifiedKey<rcgen::KeyPair>, asked: Option<&CertifiedKey<rcgen::KeyPair>>) -> String {
+    let acceptor = acceptor(own, asked);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -374,8 +382,30 @@ async fn https_takes_the_pinned_certificate_whatever_its_name_and_no_other() {
     assert!(trusting(Trust::Unchecked).call(get("/a")).await.is_ok());
     let wrong = Trust::from_pem(other.cert.pem().as_bytes()).unwrap();
     let error = failure_of(&trusting(wrong), get("/a")).await;
-    assert_eq!((error.status(), error.code()), (502, "xroad.tls"));
+    assert_eq!((error.status(), error.code(), error.never_arrived()), (502, "xroad.tls", true));
     assert!(Trust::from_pem(b"nothing").is_err());
+}
+
+#[tokio::test]
+async fn tls_that_fails_once_the_call_is_sent_is_a_broken_connection_and_the_call_may_have_arrived() {
+    let own = certificate("localhost");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let acceptor = acceptor(&own, None);
+    let reading = tokio::spawn(async move {
+        let mut tls = acceptor.accept(listener.accept().await.unwrap().0).await.unwrap();
+        let mut head = vec![0; 4096];
+        let read = tls.read(&mut head).await.unwrap();
+        // A record that nobody can decipher.
+        let (mut socket, _) = tls.into_inner();
+        socket.write_all(&[&b"\x17\x03\x03\x00\x20"[..], &[7; 32]].concat()).await.unwrap();
+        (head[..read].starts_with(b"GET "), socket)
+    });
+    let trust = Trust::from_pem(own.cert.pem().as_bytes()).unwrap();
+    let tls = Some(Tls { trust, certificate: None });
+    let error = failure_of(&client(&format!("https://localhost:{port}"), tls, Limits::default()), get("/a")).await;
+    assert_eq!((error.status(), error.code()), (502, "xroad.connection-broken"));
+    assert!(reading.await.unwrap().0 && !error.never_arrived());
 }
 
 #[tokio::test]
@@ -389,5 +419,7 @@ async fn https_with_a_client_certificate_shows_it() {
     let with = client(&address, Some(Tls { trust: trust(), certificate: Some(certificate) }), Limits::default());
     assert!(with.call(get("/a")).await.is_ok());
     let without = client(&address, Some(Tls { trust: trust(), certificate: None }), Limits::default());
-    assert_eq!(failure_of(&without, get("/a")).await.code(), "xroad.tls");
+    let error = failure_of(&without, get("/a")).await;
+    // As TLS 1.3 has it, the server says so when the call is on its way already.
+    assert_eq!((error.code(), error.never_arrived()), ("xroad.tls", false));
 }
