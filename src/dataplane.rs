@@ -37,6 +37,7 @@ use crate::xroad::client::{XRoadClient, XRoadResponse};
 mod account;
 mod assets;
 mod capacity;
+mod charset;
 mod consent;
 mod contract;
 mod counters;

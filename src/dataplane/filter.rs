@@ -6,6 +6,7 @@ use http::header::{self, HeaderName};
 use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
 
+use super::charset;
 use super::refusal::Refusal;
 use crate::policy::FieldPath;
 use crate::xroad::body::{ResponseBody, ResponseBodyError};
@@ -186,12 +187,9 @@ fn form(headers: &HeaderMap) -> Result<Form, Withheld> {
     }
     let several = headers.get_all(header::CONTENT_TYPE).iter().count() != 1;
     let told = text(header::CONTENT_TYPE).unwrap_or_else(|| "no media type".to_owned());
-    let mut parts = told.split(';').map(|part| part.trim().to_ascii_lowercase());
-    let essence = parts.next().unwrap_or_default();
-    let utf8 = parts.filter_map(|part| part.strip_prefix("charset=").map(str::to_owned));
-    let utf8 = utf8.map(|charset| charset.trim_matches('"').to_owned()).all(|charset| charset == "utf-8");
+    let essence = told.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match essence.as_str() {
-        _ if several || !utf8 => Err(Withheld::MediaType(told)),
+        _ if several || !charset::is_utf8(&told) => Err(Withheld::MediaType(told)),
         "application/json" | "text/json" => Ok(Form::Json),
         "application/xml" | "text/xml" => Ok(Form::Xml),
         other if other.ends_with("+json") => Ok(Form::Json),

@@ -14,8 +14,8 @@ use http::{HeaderMap, HeaderName, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 
-use super::DataPlaneSettings;
 use super::refusal::Refusal;
+use super::{DataPlaneSettings, charset};
 use crate::policy::{Compiled, Fact, Place, Source, read_json};
 use crate::xroad::body::BoxError;
 
@@ -114,13 +114,13 @@ fn header(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, Refu
     Ok(Some(text.trim().to_owned()))
 }
 
-/// Whether the service will read the body as JSON, as it stands on the wire.
+/// Whether the service will read the body as JSON in UTF-8, as it stands on the wire.
 fn is_json(headers: &HeaderMap) -> bool {
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     let (Some(Ok(media)), None) = (types.next().map(|value| value.to_str()), types.next()) else { return false };
     let essence = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let json = essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
-    json && !headers.contains_key(CONTENT_ENCODING)
+    json && charset::is_utf8(media) && !headers.contains_key(CONTENT_ENCODING)
 }
 
 /// JSON in which no key is repeated: the service might read the other one.
@@ -259,5 +259,9 @@ mod tests {
         assert!(!is("content-type", "text/xml", None) && !is("accept", "application/json", None));
         assert!(!is("content-type", "application/json", Some(CONTENT_ENCODING)));
         assert!(!is("content-type", "application/json", Some(CONTENT_TYPE)));
+        assert!(
+            !is("content-type", "application/json; charset=utf-7", None),
+            "it may read other characters than we do"
+        );
     }
 }
