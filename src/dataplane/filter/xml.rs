@@ -155,27 +155,85 @@ fn declared_encoding(text: &str) -> Option<&str> {
     after.get(1..)?.split(quote).next()
 }
 
-/// Whether begin tags outnumber end tags by more than this anywhere: before parsing, which goes down with every level.
+/// Whether begin tags outnumber end tags by more than this anywhere: before parsing, which goes down with every level. Looks at each
+/// byte once, and no further than the parser will come.
 fn deeper_than(text: &str, most: usize) -> bool {
     const PASSED_OVER: [(&str, &str); 3] = [("<!--", "-->"), ("<![CDATA[", "]]>"), ("<?", "?>")];
     let (mut depth, mut rest) = (0_usize, text);
     while let Some(tag) = rest.find('<').and_then(|at| rest.get(at..)) {
-        if let Some((_, end)) = PASSED_OVER.iter().find(|(begin, _)| tag.starts_with(begin)) {
-            let Some((_, after)) = tag.split_once(end) else { return false };
+        let passed_over = PASSED_OVER.iter().find_map(|(begin, end)| Some((tag.strip_prefix(begin)?, end)));
+        if let Some((inner, end)) = passed_over {
+            let Some((_, after)) = inner.split_once(end) else { return false };
             rest = after;
             continue;
         }
-        let inner = tag.get(1..).unwrap_or_default();
+        let Some((inner, after)) = tag.get(1..).and_then(split_tag) else { return false };
         if inner.starts_with('/') {
             depth = depth.saturating_sub(1);
         } else {
-            let closed = inner.split('>').next().unwrap_or_default().ends_with('/');
-            depth += usize::from(!closed);
+            depth += usize::from(!inner.ends_with('/'));
         }
         if depth > most {
             return true;
         }
-        rest = inner;
+        rest = after;
     }
     false
+}
+
+/// What stands in a tag, and what comes after it: its `>` is the first one outside of quotes. `None` for a tag without an end, or with a
+/// `<` in it, at which the parser gives up.
+fn split_tag(text: &str) -> Option<(&str, &str)> {
+    let mut quoted = None;
+    for (at, byte) in text.bytes().enumerate() {
+        match (byte, quoted) {
+            (b'<', _) => return None,
+            (b'>', None) => return text.get(..at).zip(text.get(at + 1..)),
+            (b'"' | b'\'', None) => quoted = Some(byte),
+            (_, Some(quote)) if byte == quote => quoted = None,
+            _ => {}
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn elements_are_counted_as_the_parser_will_meet_them() {
+        let nested = |begin: &str, times: usize| format!("{}{}", begin.repeat(times), "</a>".repeat(times));
+        for begin in [
+            "<a>",
+            "<a x='/'>",
+            "<a x=\"/>\">",
+            "<a\n>",
+            "<!-- </a> --><a>",
+            "<?pi </a> ?><a>",
+            "<![CDATA[</a>]]><a>",
+            "<a><!--></a>-->",
+        ] {
+            assert!(!deeper_than(&nested(begin, 200), 200), "{begin}");
+            assert!(deeper_than(&nested(begin, 201), 200), "{begin}");
+        }
+        for beside in ["<a/>", "<a x='>'/>", "<a></a>", "<!-- <a> -->"] {
+            assert!(!deeper_than(&format!("<r>{}</r>", beside.repeat(300)), 2), "{beside}");
+        }
+    }
+
+    #[test]
+    fn text_that_is_no_xml_is_looked_through_once() {
+        let begun = Instant::now();
+        for piece in ["<", "<</", "</", "<a ", "<a x='", "<!--", "<?", "<![CDATA[", "<a x=\"'\" "] {
+            let text = piece.repeat(1024 * 1024 / piece.len());
+            for end in ["", ">", "/", "/>", "'/>"] {
+                assert!(filter(&format!("{text}{end}"), &[], None).is_err(), "{piece}…{end}");
+            }
+        }
+        let took = begun.elapsed();
+        assert!(took < Duration::from_secs(5), "{took:?}");
+    }
 }
