@@ -105,8 +105,8 @@ pub struct DataPlaneSettings {
     pub rate: Option<Rate>,
     /// How many calls may be under way at once.
     pub most_calls: usize,
-    /// How many of them under one transfer.
-    pub most_calls_of_transfer: usize,
+    /// How many of them of one consumer, whatever its transfers.
+    pub most_calls_of_consumer: usize,
 }
 
 impl Default for DataPlaneSettings {
@@ -115,7 +115,11 @@ impl Default for DataPlaneSettings {
             token_life: Duration::from_secs(3600),
             tokens: 100_000,
             largest_request: 64 * 1024 * 1024,
-            slowest_request: Slowest { pause: Duration::from_secs(30), per_second: 1024 },
+            slowest_request: Slowest {
+                pause: Duration::from_secs(30),
+                per_second: 1024,
+                in_all: Duration::from_secs(600),
+            },
             largest_inspected: 256 * 1024,
             largest_filtered: 1024 * 1024,
             inspection: Duration::from_secs(10),
@@ -123,7 +127,7 @@ impl Default for DataPlaneSettings {
             patience: Duration::from_millis(20),
             rate: None,
             most_calls: 1024,
-            most_calls_of_transfer: 256,
+            most_calls_of_consumer: 256,
         }
     }
 }
@@ -189,7 +193,7 @@ impl DataPlane {
         keys.extend(surroundings.former_keys);
         let longest_life = i64::try_from(settings.token_life.as_secs()).unwrap_or(i64::MAX);
         let tokens = Cache::builder().max_capacity(settings.tokens).time_to_live(settings.token_life).build();
-        let (live, places) = (LiveIndex::new(settings.most_calls_of_transfer), capacity::places(settings.most_calls));
+        let (live, places) = (LiveIndex::new(settings.most_calls_of_consumer), capacity::places(settings.most_calls));
         Self(Arc::new(Inner {
             settings,
             assets: surroundings.assets,

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::config;
-use crate::dataplane::{DataPlaneSettings, Rate};
+use crate::dataplane::{DataPlaneSettings, Rate, Slowest};
 use crate::engine::{OnViolation, Planes};
 use crate::model::agreement::Agreement;
 use crate::model::message::{DataAddress, Reasons};
@@ -12,16 +12,18 @@ use crate::model::process::Process;
 
 /// `[data-plane]` as the data plane wants it.
 pub(super) fn settings(configured: &config::DataPlane) -> DataPlaneSettings {
+    let usual = DataPlaneSettings::default();
     let places = |most: u32| usize::try_from(most).unwrap_or(usize::MAX);
     DataPlaneSettings {
         token_life: configured.token_lifetime(),
         largest_request: configured.max_request_bytes,
+        slowest_request: Slowest { in_all: configured.request_limit(), ..usual.slowest_request },
         largest_inspected: places(u32::try_from(configured.max_inspected_bytes).unwrap_or(u32::MAX)),
         largest_filtered: places(u32::try_from(configured.max_filtered_bytes).unwrap_or(u32::MAX)),
         rate: configured.rate.map(|rate| Rate { per_second: rate.per_second, burst: rate.burst }),
         most_calls: places(configured.max_concurrent_calls),
-        most_calls_of_transfer: places(configured.max_concurrent_calls_per_transfer),
-        ..DataPlaneSettings::default()
+        most_calls_of_consumer: places(configured.max_concurrent_calls_per_transfer),
+        ..usual
     }
 }
 

@@ -154,19 +154,22 @@ pub struct DataPlane {
     /// Calls under way at once, all transfers together; beyond it callers get 503.
     #[schemars(range(min = 1))]
     pub max_concurrent_calls: u32,
-    /// Calls under way at once under one transfer; beyond it the consumer gets 429.
+    /// Calls under way at once of one consumer, under all of its transfers together; beyond it the consumer gets 429.
     #[schemars(range(min = 1))]
     pub max_concurrent_calls_per_transfer: u32,
     /// Largest body of a call, bytes.
     #[schemars(range(min = 1))]
     pub max_request_bytes: u64,
+    /// How long the body of a call may take in all, seconds; beyond it the consumer gets 408.
+    #[schemars(range(min = 1))]
+    pub max_request_seconds: u64,
     /// Up to how many bytes of a call's body are read for values that a policy asks for, bytes; in a larger one they are not known.
     #[schemars(range(min = 1))]
     pub max_inspected_bytes: u64,
     /// Largest answer of which an agreement releases only some fields, bytes; a larger one is not released.
     #[schemars(range(min = 1))]
     pub max_filtered_bytes: u64,
-    /// How often calls may come under one transfer, whatever its policy says; beyond it the consumer gets 429. No bound when absent.
+    /// How often calls may come under one agreement, whatever its policy says; beyond it the consumer gets 429. No bound when absent.
     pub rate: Option<CallRate>,
 }
 
@@ -189,6 +192,7 @@ impl Default for DataPlane {
             max_concurrent_calls: 1024,
             max_concurrent_calls_per_transfer: 256,
             max_request_bytes: 64 * 1024 * 1024,
+            max_request_seconds: 600,
             max_inspected_bytes: 256 * 1024,
             max_filtered_bytes: 1024 * 1024,
             rate: None,
@@ -201,6 +205,12 @@ impl DataPlane {
     #[must_use]
     pub const fn token_lifetime(&self) -> Duration {
         Duration::from_secs(self.token_lifetime_seconds)
+    }
+
+    /// [`DataPlane::max_request_seconds`] as a duration.
+    #[must_use]
+    pub const fn request_limit(&self) -> Duration {
+        Duration::from_secs(self.max_request_seconds)
     }
 }
 

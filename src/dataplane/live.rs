@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::assets::{AssetError, Assets};
-use super::capacity;
+use super::capacity::Consumers;
 use super::contract::Contract;
 use super::refusal::Refusal;
 use crate::model::ids::{AgreementId, DatasetId, ParticipantId, Pid};
@@ -38,7 +38,7 @@ pub(super) struct Live {
     pub(super) news: AtomicU64,
     /// The number of the news that was heard of from other replicas.
     heard: AtomicI64,
-    /// Places for calls under way.
+    /// The consumer's places for calls under way.
     pub(super) places: Arc<Semaphore>,
     standing: RwLock<Standing>,
 }
@@ -52,7 +52,7 @@ struct Standing {
 
 impl Live {
     /// A transfer as provided; `None` when it is not ours to provide, has no agreement, or its participant is not served here.
-    fn new(process: &Process, assets: &dyn Assets, most_calls: usize) -> Option<Self> {
+    fn new(process: &Process, assets: &dyn Assets, consumers: &Consumers) -> Option<Self> {
         let (Role::Provider, Some(agreement), Some(standing)) =
             (process.role, process.agreement.clone(), standing_of(process))
         else {
@@ -76,7 +76,7 @@ impl Live {
             contract: OnceCell::new(),
             news: AtomicU64::new(0),
             heard: AtomicI64::new(i64::MIN),
-            places: capacity::places(most_calls),
+            places: consumers.places_of(&process.counterparty),
             standing: RwLock::new(standing),
         })
     }
@@ -153,15 +153,15 @@ impl Standing {
 
 /// All transfers that we provide.
 pub(super) struct LiveIndex {
-    most_calls: usize,
+    consumers: Consumers,
     known: RwLock<HashMap<Pid, Arc<Live>>>,
     ended: Mutex<VecDeque<Pid>>,
 }
 
 impl LiveIndex {
-    /// An empty index; each transfer will have so many calls under way at most.
-    pub(super) fn new(most_calls: usize) -> Self {
-        Self { most_calls, known: RwLock::default(), ended: Mutex::default() }
+    /// An empty index; each consumer will have so many calls under way at most.
+    pub(super) fn new(most_calls_of_consumer: usize) -> Self {
+        Self { consumers: Consumers::new(most_calls_of_consumer), known: RwLock::default(), ended: Mutex::default() }
     }
 
     pub(super) fn get(&self, pid: &Pid) -> Option<Arc<Live>> {
@@ -178,7 +178,7 @@ impl LiveIndex {
         let live = match self.get(&process.pid) {
             Some(live) => live,
             None => {
-                let fresh = Arc::new(Live::new(process, assets, self.most_calls).ok_or_else(gone)?);
+                let fresh = Arc::new(Live::new(process, assets, &self.consumers).ok_or_else(gone)?);
                 let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
                 Arc::clone(known.entry(process.pid.clone()).or_insert(fresh))
             }

@@ -54,6 +54,8 @@ pub struct Slowest {
     pub pause: Duration,
     /// With how many bytes a second it has to come in the long run. Time in which nobody takes them does not count.
     pub per_second: u32,
+    /// How long it may take in all, whoever is waited for.
+    pub in_all: Duration,
 }
 
 impl Slowest {
@@ -79,6 +81,7 @@ enum Ended {
     Whole(BodyDigest),
     TooLarge,
     TooSlow,
+    TooLong(Duration),
 }
 
 impl SentBody {
@@ -95,6 +98,7 @@ impl SentBody {
         let refusal = match (self.0.ended.get(), error) {
             (Some(Ended::TooLarge), _) => too_large(largest),
             (Some(Ended::TooSlow), _) => too_slow(),
+            (Some(Ended::TooLong(limit)), _) => too_long(*limit),
             (_, CallError::Failure(XRoadFailure::NoAnswer)) if self.0.awaited.load(Ordering::Acquire) => too_slow(),
             (_, CallError::Failure(XRoadFailure::RequestBody(_))) => super::forward::failed(error),
             _ => return None,
@@ -159,6 +163,13 @@ pub(super) fn too_large(largest: u64) -> Refusal {
 
 fn too_slow() -> Refusal {
     let sentence = "the body of the request did not come in time, or came too slowly; send it faster";
+    Refusal::new(http::StatusCode::REQUEST_TIMEOUT, "request.too-slow", sentence)
+}
+
+fn too_long(limit: Duration) -> Refusal {
+    let limit = limit.as_secs_f32();
+    let sentence =
+        format!("the body of the request took longer than {limit} s in all; send a smaller one, or send it faster");
     Refusal::new(http::StatusCode::REQUEST_TIMEOUT, "request.too-slow", sentence)
 }
 

@@ -190,6 +190,25 @@ impl Stage {
         address.authorization.unwrap()
     }
 
+    /// A started transfer of another consumer; its token.
+    async fn start_for(&self, consumer: &str) -> String {
+        let mut agreement = self.shelf.agreements.lock().unwrap().values().next().unwrap().clone();
+        agreement.id = format!("agreement of {consumer}").as_str().into();
+        agreement.counterparty = consumer.into();
+        agreement.policy["assignee"] = json!(consumer);
+        self.shelf.agreements.lock().unwrap().insert(agreement.id.clone(), agreement.clone());
+        let of_it = |state, starts, version| Process {
+            counterparty: consumer.into(),
+            agreement: Some(agreement.id.clone()),
+            ..transfer("urn:uuid:0195", state, starts, version)
+        };
+        let address = self.plane.open(&of_it(TransferState::Requested, 0, 0), &agreement, 1).await.unwrap();
+        let started = of_it(TransferState::Started, 1, 1);
+        self.shelf.transfers.lock().unwrap().insert(started.pid.clone(), started.clone());
+        self.plane.changed(&started);
+        address.authorization.unwrap()
+    }
+
     fn change(&self, state: TransferState, starts: u32, version: i64) {
         let process = transfer("urn:uuid:0193", state, starts, version);
         self.shelf.transfers.lock().unwrap().insert(process.pid.clone(), process.clone());

@@ -21,6 +21,8 @@ pub(super) struct Digested<B> {
     largest: u64,
     sent: SentBody,
     slowest: Slowest,
+    /// When the first of it was asked for, or soon will be.
+    begun: Instant,
     /// For how long the consumer was waited for in all.
     waited: Duration,
     /// Since when it is waited for now.
@@ -33,20 +35,37 @@ pub(super) struct Digested<B> {
 #[derive(Debug, thiserror::Error)]
 enum CutOff {
     #[error("the body of the request is larger than {0} bytes")]
-    TooLarge(u64),
+    Large(u64),
     #[error("the body of the request came too slowly")]
-    TooSlow,
+    Slow,
+    #[error("the body of the request took longer than {} s", .0.as_secs_f32())]
+    Long(Duration),
 }
 
 impl<B> Digested<B> {
     pub(super) fn new(body: B, largest: u64, slowest: Slowest, sent: SentBody) -> Self {
-        let (waited, since, timer) = (Duration::ZERO, None, None);
-        Self { body, sha256: Sha256::new(), size: 0, largest, sent, slowest, waited, since, timer }
+        let (begun, waited, since, timer) = (Instant::now(), Duration::ZERO, None, None);
+        Self { body, sha256: Sha256::new(), size: 0, largest, sent, slowest, begun, waited, since, timer }
     }
 
     fn ended(&mut self) {
         let sha256 = Digest(std::mem::take(&mut self.sha256).finalize().into());
         self.sent.ended(Ended::Whole(BodyDigest { sha256, size: self.size }));
+    }
+
+    fn cut_off(&self, why: CutOff) -> BoxError {
+        self.sent.ended(match why {
+            CutOff::Large(_) => Ended::TooLarge,
+            CutOff::Slow => Ended::TooSlow,
+            CutOff::Long(limit) => Ended::TooLong(limit),
+        });
+        why.into()
+    }
+
+    /// Why it is cut off, if its time is over.
+    fn too_long(&self) -> Option<CutOff> {
+        let limit = self.slowest.in_all;
+        (self.begun.elapsed() >= limit).then_some(CutOff::Long(limit))
     }
 
     /// Whether the consumer has been waited for long enough.
@@ -55,7 +74,8 @@ impl<B> Digested<B> {
             self.since = Some(Instant::now());
             self.sent.awaited(true);
             let left = self.slowest.allows(self.size).saturating_sub(self.waited);
-            let until = Instant::now() + left.min(self.slowest.pause);
+            let left_in_all = self.slowest.in_all.saturating_sub(self.begun.elapsed());
+            let until = Instant::now() + left.min(self.slowest.pause).min(left_in_all);
             match &mut self.timer {
                 Some(timer) => timer.as_mut().reset(until),
                 None => self.timer = Some(Box::pin(tokio::time::sleep_until(until))),
@@ -85,8 +105,8 @@ where
         let this = self.get_mut();
         let Poll::Ready(polled) = Pin::new(&mut this.body).poll_frame(cx) else {
             ready!(this.poll_late(cx));
-            this.sent.ended(Ended::TooSlow);
-            return Poll::Ready(Some(Err(CutOff::TooSlow.into())));
+            let why = this.too_long().unwrap_or(CutOff::Slow);
+            return Poll::Ready(Some(Err(this.cut_off(why))));
         };
         this.came();
         let frame = match polled {
@@ -101,11 +121,12 @@ where
             this.sha256.update(data);
             this.size += data.len() as u64;
             if this.size > this.largest {
-                this.sent.ended(Ended::TooLarge);
-                return Poll::Ready(Some(Err(CutOff::TooLarge(this.largest).into())));
+                return Poll::Ready(Some(Err(this.cut_off(CutOff::Large(this.largest)))));
             }
             if this.body.is_end_stream() {
                 this.ended();
+            } else if let Some(why) = this.too_long() {
+                return Poll::Ready(Some(Err(this.cut_off(why))));
             }
         }
         Poll::Ready(Some(Ok(frame)))
@@ -126,7 +147,8 @@ mod tests {
 
     use super::*;
 
-    const SLOWEST: Slowest = Slowest { pause: Duration::from_millis(100), per_second: 1000 };
+    const SLOWEST: Slowest =
+        Slowest { pause: Duration::from_millis(100), per_second: 1000, in_all: Duration::from_secs(600) };
 
     /// Pieces of such a size, one every so many milliseconds.
     fn every(
@@ -143,6 +165,21 @@ mod tests {
         });
         let sent = SentBody::default();
         (Digested::new(Box::pin(StreamBody::new(pieces)), u64::MAX, SLOWEST, sent.clone()), sent)
+    }
+
+    #[tokio::test]
+    async fn a_body_that_takes_too_long_in_all_is_cut_off_however_fast_it_comes() {
+        let in_all = Duration::from_millis(100);
+        for (millis, count) in [(5, 2000), (u64::from(u32::MAX), 1)] {
+            let (mut body, sent) = every(millis, count, 10_000);
+            body.slowest = Slowest { in_all, pause: Duration::from_secs(60), ..SLOWEST };
+            let error = body.collect().await.unwrap_err();
+            assert_eq!(error.to_string(), "the body of the request took longer than 0.1 s");
+            assert!(matches!(sent.0.ended.get(), Some(Ended::TooLong(limit)) if *limit == in_all));
+        }
+        let (mut body, sent) = every(1, 3, 1);
+        body.slowest.in_all = Duration::MAX;
+        assert!(body.collect().await.is_ok() && sent.digest().is_some());
     }
 
     #[tokio::test]

@@ -166,7 +166,7 @@ async fn a_body_that_is_too_large_is_refused() {
 
 #[tokio::test]
 async fn a_body_that_does_not_come_is_the_consumers_failure() {
-    let slowest_request = Slowest { pause: std::time::Duration::from_millis(50), per_second: 1 };
+    let slowest_request = Slowest { pause: Duration::from_millis(50), ..DataPlaneSettings::default().slowest_request };
     let stage = Stage::with(DataPlaneSettings { slowest_request, ..DataPlaneSettings::default() }).await;
     let token = stage.start(json!([])).await;
     let first = Ok::<_, std::io::Error>(http_body::Frame::data(Bytes::from("1")));
@@ -292,7 +292,7 @@ async fn nothing_is_released_when_evidence_cannot_be_kept() {
 #[tokio::test]
 async fn calls_beyond_the_places_are_sent_away_until_one_is_free() {
     for (settings, status, code) in [
-        (DataPlaneSettings { most_calls_of_transfer: 1, ..DataPlaneSettings::default() }, 429, "transfer.busy"),
+        (DataPlaneSettings { most_calls_of_consumer: 1, ..DataPlaneSettings::default() }, 429, "consumer.busy"),
         (DataPlaneSettings { most_calls: 1, ..DataPlaneSettings::default() }, 503, "plane.busy"),
     ] {
         let stage = Stage::with(settings).await;
@@ -312,4 +312,23 @@ async fn calls_beyond_the_places_are_sent_away_until_one_is_free() {
         assert_eq!(streaming.into_body().collect().await.unwrap().to_bytes().len(), 100_000);
         assert_eq!(stage.get(&token, "/a").await.status, StatusCode::CREATED, "the place is free again");
     }
+}
+
+#[tokio::test]
+async fn a_consumer_has_so_many_places_whatever_its_transfers_and_leaves_the_rest_to_others() {
+    let stage = Stage::with(DataPlaneSettings { most_calls_of_consumer: 1, ..DataPlaneSettings::default() }).await;
+    let token = stage.start(json!([])).await;
+    let second = stage.start_another().await;
+    let stranger = stage.start_for("did:web:another-consumer").await;
+    let source = stage.backend.stream();
+    source.send(Ok(http_body::Frame::data(Bytes::from(vec![b'x'; 100_000])))).await.unwrap();
+    let streaming = stage.plane.provide(request(&token, "/stream")).await;
+
+    let answer = stage.send(other_request(&second, "/a")).await;
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (429, "consumer.busy"));
+    let call = Request::builder().uri("/provider/data/0195/a").header(header::AUTHORIZATION, &stranger);
+    assert_eq!(stage.send(call.body(Full::default()).unwrap()).await.status, StatusCode::CREATED);
+
+    drop((source, streaming));
+    assert_eq!(stage.send(other_request(&second, "/a")).await.status, StatusCode::CREATED, "the place is free again");
 }
