@@ -2,10 +2,12 @@
 //! durable before an answer, or its end, is released.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use futures_util::future::try_join_all;
+use futures_util::future::{BoxFuture, try_join_all};
 use tokio::runtime::Handle;
 
 use super::counters::{Counter, CounterError, Counters};
@@ -109,27 +111,16 @@ pub(super) struct Metered {
 
 #[derive(Default)]
 struct Running {
-    calls: HashMap<u64, Stretch>,
+    /// Since when each call runs, but for what was put on its way to the counter already.
+    calls: HashMap<u64, Instant>,
     next: u64,
-    /// On its way to the counter, in milliseconds.
-    charging: u64,
+    /// On its way to the counter, or in memory alone because it could not be kept, in milliseconds.
+    unkept: u64,
     beats: bool,
 }
 
-/// Time of a call that is not in the counter yet.
-#[derive(Clone, Copy)]
-enum Stretch {
-    Since(Instant),
-    Ended(u64),
-}
-
-impl Stretch {
-    fn millis(self) -> u64 {
-        match self {
-            Self::Since(begun) => u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-            Self::Ended(millis) => millis,
-        }
-    }
+fn millis_since(begun: Instant) -> u64 {
+    u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Metered {
@@ -146,8 +137,8 @@ impl Metered {
     /// The time taken up to now, in milliseconds. For a moment a stretch may count twice, never not at all.
     pub(super) fn spent(&self) -> u64 {
         let running = self.running();
-        let under_way = running.calls.values().map(|stretch| stretch.millis());
-        under_way.fold(self.counter.used().saturating_add(running.charging), u64::saturating_add)
+        let under_way = running.calls.values().map(|begun| millis_since(*begun));
+        under_way.fold(self.counter.used().saturating_add(running.unkept), u64::saturating_add)
     }
 
     /// Begins to meter a call.
@@ -155,7 +146,7 @@ impl Metered {
         let mut running = self.running();
         let call = running.next;
         running.next += 1;
-        running.calls.insert(call, Stretch::Since(Instant::now()));
+        running.calls.insert(call, Instant::now());
         if !std::mem::replace(&mut running.beats, true) {
             tokio::spawn(beat(Arc::clone(self)));
         }
@@ -168,32 +159,40 @@ impl Metered {
     }
 
     /// Puts what calls under way took up to now, one of them or all, into the counter.
-    async fn charge(&self, call: Option<u64>) -> Result<(), CounterError> {
-        let amount = {
-            let mut running = self.running();
-            let mut amount = 0_u64;
-            for (_, stretch) in running.calls.iter_mut().filter(|(id, _)| call.is_none_or(|call| call == **id)) {
-                if let Stretch::Since(begun) = stretch {
-                    let millis = Stretch::Since(*begun).millis();
-                    *begun += Duration::from_millis(millis);
-                    amount = amount.saturating_add(millis);
-                }
-            }
-            running.charging = running.charging.saturating_add(amount);
-            amount
-        };
-        let kept = self.counter.add(amount).await;
-        if kept.is_ok() {
-            let mut running = self.running();
-            running.charging = running.charging.saturating_sub(amount);
+    fn charge(self: &Arc<Self>, call: Option<u64>) -> Keeping {
+        let mut running = self.running();
+        let mut amount = 0_u64;
+        for (_, begun) in running.calls.iter_mut().filter(|(id, _)| call.is_none_or(|call| call == **id)) {
+            let millis = millis_since(*begun);
+            *begun += Duration::from_millis(millis);
+            amount = amount.saturating_add(millis);
         }
-        kept
+        self.keep(running, amount)
+    }
+
+    /// Ends a call; `None` when it has ended already.
+    fn end(self: &Arc<Self>, call: u64) -> Option<Keeping> {
+        let mut running = self.running();
+        let took = millis_since(running.calls.remove(&call)?);
+        Some(self.keep(running, took))
+    }
+
+    fn keep(self: &Arc<Self>, mut running: MutexGuard<'_, Running>, amount: u64) -> Keeping {
+        running.unkept = running.unkept.saturating_add(amount);
+        drop(running);
+        let metered = Arc::clone(self);
+        Keeping(Some(Box::pin(async move {
+            metered.counter.add(amount).await?;
+            let mut running = metered.running();
+            running.unkept = running.unkept.saturating_sub(amount);
+            Ok(())
+        })))
     }
 
     /// Whether calls are under way; where none are, the beat ends.
     fn beats_on(&self) -> bool {
         let mut running = self.running();
-        running.beats = running.calls.values().any(|stretch| matches!(stretch, Stretch::Since(_)));
+        running.beats = !running.calls.is_empty();
         running.beats
     }
 }
@@ -205,9 +204,40 @@ async fn beat(metered: Arc<Metered>) {
         if !metered.beats_on() {
             return;
         }
-        if let Err(error) = metered.charge(None).await {
-            tracing::error!(%error, "metered time could not be made durable; it is kept in memory");
+        or_told(metered.charge(None)).await;
+    }
+}
+
+/// Time on its way to the counter. Whoever ceases to wait for it does not stop it: half done, it would count twice for good.
+#[must_use]
+struct Keeping(Option<BoxFuture<'static, Result<(), CounterError>>>);
+
+impl Future for Keeping {
+    type Output = Result<(), CounterError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let kept = match &mut self.0 {
+            Some(keeping) => ready!(keeping.as_mut().poll(cx)),
+            None => Ok(()),
+        };
+        self.0 = None;
+        Poll::Ready(kept)
+    }
+}
+
+impl Drop for Keeping {
+    fn drop(&mut self) {
+        if let (Some(keeping), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            // Without its guard, which would begin anew where the runtime ends.
+            runtime.spawn(or_told(keeping));
         }
+    }
+}
+
+/// Where nobody can be refused anything for it, the operator is told of a failure.
+async fn or_told(keeping: impl Future<Output = Result<(), CounterError>>) {
+    if let Err(error) = keeping.await {
+        tracing::error!(%error, "metered time could not be made durable; it is kept in memory");
     }
 }
 
@@ -225,44 +255,22 @@ impl Metering {
     }
 
     /// Ends it; what it took is durable then.
-    pub(super) async fn end(mut self) -> Result<(), CounterError> {
-        let (metered, call) = (Arc::clone(&self.metered), self.call);
-        let took = self.stop();
-        keep(&metered, call, took).await
+    pub(super) async fn end(self) -> Result<(), CounterError> {
+        match self.metered.end(self.call) {
+            Some(keeping) => keeping.await,
+            None => Ok(()),
+        }
     }
 
     /// The call was never made: what it took does not count.
     pub(super) fn cancel(self) {
         self.metered.running().calls.remove(&self.call);
     }
-
-    /// Stops the clock; `None` when it stands already.
-    fn stop(&mut self) -> Option<u64> {
-        let mut running = self.metered.running();
-        let stretch = running.calls.get_mut(&self.call)?;
-        let Stretch::Since(_) = stretch else { return None };
-        let took = stretch.millis();
-        *stretch = Stretch::Ended(took);
-        Some(took)
-    }
-}
-
-async fn keep(metered: &Metered, call: u64, took: Option<u64>) -> Result<(), CounterError> {
-    let Some(took) = took else { return Ok(()) };
-    metered.counter.add(took).await?;
-    metered.running().calls.remove(&call);
-    Ok(())
 }
 
 impl Drop for Metering {
     fn drop(&mut self) {
-        let (Some(took), Ok(runtime)) = (self.stop(), Handle::try_current()) else { return };
-        let (metered, call) = (Arc::clone(&self.metered), self.call);
-        runtime.spawn(async move {
-            if let Err(error) = keep(&metered, call, Some(took)).await {
-                tracing::error!(%error, "metered time could not be made durable; it is kept in memory");
-            }
-        });
+        drop(self.metered.end(self.call));
     }
 }
 
@@ -347,6 +355,17 @@ mod tests {
         }
     }
 
+    /// Returns when the counter has all of the time, once.
+    async fn all_kept(metered: &Metered) {
+        let kept = async {
+            while metered.spent() != metered.counter.used() {
+                tokio::task::yield_now().await;
+            }
+        };
+        let kept = tokio::time::timeout(Duration::from_secs(5), kept).await;
+        assert!(kept.is_ok(), "{} of {} for good", metered.counter.used(), metered.spent());
+    }
+
     #[tokio::test]
     async fn time_metered_grows_while_calls_run_and_is_kept_when_they_end() {
         let directory = tempfile::tempdir().unwrap();
@@ -365,13 +384,51 @@ mod tests {
         calls.next().unwrap().end().await.unwrap();
         calls.next().unwrap().cancel();
         drop(calls);
-        while !metered.running().calls.is_empty() {
-            tokio::task::yield_now().await;
-        }
+        all_kept(&metered).await;
         let spent = metered.spent();
-        assert_eq!(spent, metered.counter.used());
         assert!(spent >= 20, "{spent}");
         let after = Counters::open(directory.path()).await.unwrap();
         assert_eq!(Metered::of(&after, &agreement).await.unwrap().spent(), spent);
+    }
+
+    #[tokio::test]
+    async fn time_counts_once_though_the_consumer_goes_away_while_it_is_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let counters = Counters::open(directory.path()).await.unwrap();
+        let agreement = agreement(&json!({}), false);
+        let metered = Metered::of(&counters, &agreement).await.unwrap();
+        let call = metered.begin();
+        while metered.spent() < 20 {
+            tokio::task::yield_now().await;
+        }
+        // Both are given up when the counter has the time and the disk does not.
+        let mut charging = Box::pin(call.charge());
+        assert!(futures_util::poll!(&mut charging).is_pending());
+        drop(charging);
+        let mut ending = Box::pin(call.end());
+        assert!(futures_util::poll!(&mut ending).is_pending());
+        drop(ending);
+        all_kept(&metered).await;
+        assert!(metered.running().calls.is_empty(), "nothing is left of the call");
+        let after = Counters::open(directory.path()).await.unwrap();
+        assert_eq!(Metered::of(&after, &agreement).await.unwrap().spent(), metered.spent());
+    }
+
+    #[tokio::test]
+    async fn time_that_cannot_be_kept_counts_once_and_leaves_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let counters = Counters::open(directory.path()).await.unwrap();
+        let metered = Metered::of(&counters, &agreement(&json!({}), false)).await.unwrap();
+        let database = format!("sqlite://{}", directory.path().join("counters.db").display());
+        let database = sqlx::SqlitePool::connect(&database).await.unwrap();
+        sqlx::query("DROP TABLE counter").execute(&database).await.unwrap();
+        let call = metered.begin();
+        while metered.spent() < 20 {
+            tokio::task::yield_now().await;
+        }
+        assert!(call.charge().await.is_err() && call.end().await.is_err());
+        assert_eq!((metered.counter.used(), metered.running().calls.len()), (0, 0));
+        let spent = metered.spent();
+        assert!(spent >= 20 && spent == metered.spent(), "{spent}");
     }
 }
