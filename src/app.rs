@@ -181,7 +181,9 @@ pub async fn build(config: Config, public: SocketAddr) -> Result<Rooms> {
     };
     let surroundings = Surroundings { peers: Arc::new(client.clone()), offers: Arc::new(catalog.clone()), planes };
     let automation = Automation::new(automation(&config));
-    let engine = Engine::new(store.clone(), surroundings, automation, clock.clone(), Pace::default());
+    let open_transfers = config.data_plane.max_open_transfers_per_consumer.into();
+    let pace = Pace { open_transfers, ..Pace::default() };
+    let engine = Engine::new(store.clone(), surroundings, automation, clock.clone(), pace);
     crate::management::show_credentials(&trust, &catalog, &engine).await?;
     engine.reopen_transfers().await?;
     offering::import_agreements(&config, &engine, &clock).await?;

@@ -298,6 +298,8 @@ pub struct Pace {
     pub longest_retry: Duration,
     /// After how many failures a message is given up.
     pub attempts: u32,
+    /// How many transfers that have not ended any one consumer may have here; each takes memory until it ends.
+    pub open_transfers: u64,
 }
 
 impl Default for Pace {
@@ -309,6 +311,7 @@ impl Default for Pace {
             first_retry: Duration::from_millis(200),
             longest_retry: Duration::from_secs(60),
             attempts: 200,
+            open_transfers: 1000,
         }
     }
 }

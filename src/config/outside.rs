@@ -157,6 +157,9 @@ pub struct DataPlane {
     /// Calls under way at once of one consumer, under all of its transfers together; beyond it the consumer gets 429.
     #[schemars(range(min = 1))]
     pub max_concurrent_calls_per_transfer: u32,
+    /// Transfers of one consumer that have not ended; beyond it a request for another is refused.
+    #[schemars(range(min = 1))]
+    pub max_open_transfers_per_consumer: u32,
     /// Largest body of a call, bytes.
     #[schemars(range(min = 1))]
     pub max_request_bytes: u64,
@@ -191,6 +194,7 @@ impl Default for DataPlane {
             token_lifetime_seconds: 3600,
             max_concurrent_calls: 1024,
             max_concurrent_calls_per_transfer: 256,
+            max_open_transfers_per_consumer: 1000,
             max_request_bytes: 64 * 1024 * 1024,
             max_request_seconds: 600,
             max_inspected_bytes: 256 * 1024,

@@ -5,13 +5,13 @@ use super::transition::enter;
 use super::{Engine, EngineError, Inbound, NOT_YET, PolicyRefusal, detached};
 use crate::env::new_pid;
 use crate::model::agreement::Agreement;
-use crate::model::ids::Pid;
+use crate::model::ids::{ParticipantId, Pid};
 use crate::model::message::{TransferBody, TransferMessage};
 use crate::model::negotiation::Role;
 use crate::model::process::{Process, ProcessDetail, ProcessKind, ProcessState};
 use crate::model::transfer::{TransferEvent, TransferState, step};
 use crate::policy::Reported;
-use crate::store::{Transition, Waiting};
+use crate::store::{Transition, Tx, Waiting};
 
 impl Engine {
     /// Applies a transfer message from a peer; the process as it then stands is committed and the data plane knows it.
@@ -62,6 +62,7 @@ impl Engine {
         if let Some(known) = tx.process_of_peer(kind, &participant, role, &caller, &consumer_pid).await? {
             return Ok(known);
         }
+        self.check_room(&mut tx, &caller).await?;
         let now = self.0.clock.now();
         let mut process = Process {
             pid: new_pid(),
@@ -110,6 +111,20 @@ impl Engine {
             ));
         }
         Ok(())
+    }
+
+    /// Whether the consumer may have one more transfer.
+    async fn check_room(&self, tx: &mut Tx, consumer: &ParticipantId) -> Result<(), EngineError> {
+        let most = self.0.pace.open_transfers;
+        if tx.open_transfers_of(consumer).await? < most {
+            return Ok(());
+        }
+        Err(EngineError::refused(
+            "transfer.too-many",
+            format!(
+                "you have {most} transfers here that have not ended, as many as you may; complete or terminate one before asking for another"
+            ),
+        ))
     }
 
     async fn follow_transfer(&self, pid: &Pid, inbound: Inbound<TransferMessage>) -> Result<Process, EngineError> {

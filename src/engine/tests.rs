@@ -13,6 +13,7 @@ use crate::model::time::Timestamp;
 use crate::model::transfer::TransferState;
 
 mod obligations;
+mod too_many;
 mod unwilling;
 
 const PROVIDER: &str = "did:web:provider";
@@ -200,7 +201,7 @@ impl World {
             offers: Arc::new(OneOffer),
             planes: Arc::clone(&told) as Arc<dyn Planes>,
         };
-        let pace = Pace { first_retry: Duration::from_millis(1), ..Pace::default() };
+        let pace = Pace { first_retry: Duration::from_millis(1), open_transfers: 2, ..Pace::default() };
         let engine = Engine::new(store.clone(), surroundings, Automation::new(rules), Clock::system(), pace);
         line.ends.lock().unwrap().insert(name.to_owned(), engine.clone());
         let stop = tokio_util::sync::CancellationToken::new();

@@ -187,6 +187,20 @@ impl Tx {
         query.fetch_optional(&mut self.transaction).await?.as_ref().map(read_process).transpose()
     }
 
+    /// How many transfers a consumer has that are provided here and have not ended, whoever of us provides them. Who asks is the only
+    /// one who takes on more until the end of the transaction.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn open_transfers_of(&mut self, consumer: &ParticipantId) -> Result<u64, StoreError> {
+        self.lock(&["transfers of", consumer.as_str()]).await?;
+        let sql = "SELECT COUNT(*) FROM process WHERE counterparty = $1 AND kind = 'transfer' AND role = 'provider' \
+                   AND state IN ('REQUESTED', 'STARTED', 'SUSPENDED')";
+        let row = query(sql).bind(consumer.as_str()).fetch_optional(&mut self.transaction).await?;
+        let number: i64 = row.map(|row| row.try_get(0)).transpose()?.unwrap_or_default();
+        Ok(u64::try_from(number).unwrap_or_default())
+    }
+
     /// Writes a new process, with the message that begins it where that is ours.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use crate::model::message::{NegotiationBody, NegotiationMessage, OutboundMessage
 use crate::model::negotiation::{NegotiationState, Role};
 use crate::model::process::{Process, ProcessDetail, ProcessKind, ProcessState};
 use crate::model::time::Timestamp;
+use crate::model::transfer::TransferState as S;
 use postgres_server::Cluster;
 
 mod obligations;
@@ -219,6 +220,35 @@ async fn a_first_message_that_comes_again_finds_its_process() {
             .await
             .unwrap();
         assert_eq!(found, Some(p));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn open_transfers_are_counted_for_each_consumer() {
+    on_both(async |store| {
+        let of = |pid: &str, consumer: &str, role, state: S| Process {
+            state: ProcessState::Transfer(state),
+            counterparty: consumer.into(),
+            role,
+            ..process(pid)
+        };
+        let mut tx = store.begin().await.unwrap();
+        for transfer in [
+            of("a", "x", Role::Provider, S::Requested),
+            of("b", "x", Role::Provider, S::Started),
+            of("c", "x", Role::Provider, S::Suspended),
+            of("d", "x", Role::Provider, S::Completed),
+            of("e", "x", Role::Provider, S::Terminated),
+            of("f", "x", Role::Consumer, S::Started),
+            of("g", "y", Role::Provider, S::Started),
+            Process { counterparty: "x".into(), ..process("h") },
+        ] {
+            tx.insert_process(&transfer, &requested()).await.unwrap();
+        }
+        for (consumer, number) in [("x", 3), ("y", 1), ("z", 0)] {
+            assert_eq!(tx.open_transfers_of(&consumer.into()).await.unwrap(), number, "{consumer}");
+        }
     })
     .await;
 }
