@@ -40,7 +40,7 @@ pub(super) struct Live {
     heard: AtomicI64,
     /// The consumer's places for calls under way.
     pub(super) places: Arc<Semaphore>,
-    standing: RwLock<Standing>,
+    standing: Arc<RwLock<Standing>>,
 }
 
 #[derive(Clone, Copy)]
@@ -77,8 +77,26 @@ impl Live {
             news: AtomicU64::new(0),
             heard: AtomicI64::new(i64::MIN),
             places: consumers.places_of(&process.counterparty),
-            standing: RwLock::new(standing),
+            standing: Arc::new(RwLock::new(standing)),
         })
+    }
+
+    /// The same transfer with nothing loaded.
+    fn bare(&self) -> Self {
+        Self {
+            transfer: self.transfer.clone(),
+            participant: self.participant.clone(),
+            counterparty: self.counterparty.clone(),
+            agreement: self.agreement.clone(),
+            dataset: self.dataset.clone(),
+            endpoint: self.endpoint.clone(),
+            prefix: self.prefix.clone(),
+            contract: OnceCell::new(),
+            news: AtomicU64::new(0),
+            heard: AtomicI64::new(i64::MIN),
+            places: Arc::clone(&self.places),
+            standing: Arc::clone(&self.standing),
+        }
     }
 
     /// Whether calls with a token of the `start`-th start may pass now.
@@ -184,6 +202,7 @@ impl LiveIndex {
             }
         };
         if live.update(news).is_final() {
+            self.let_go(&live);
             self.forget_oldest(&process.pid);
         }
         Ok(live)
@@ -204,6 +223,12 @@ impl LiveIndex {
         for live in known.values() {
             live.news.fetch_add(1, Ordering::Release);
         }
+    }
+
+    /// Of a transfer that has ended only its refusal is needed. Calls on their way end with what they began with.
+    fn let_go(&self, live: &Live) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.insert(live.transfer.clone(), Arc::new(live.bare()));
     }
 
     fn forget_oldest(&self, pid: &Pid) {

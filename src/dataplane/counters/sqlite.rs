@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use serde_json::json;
@@ -21,7 +21,10 @@ const LARGEST_GROUP: usize = 1024;
 pub(super) struct Counters(Arc<Inner>);
 
 struct Inner {
-    known: RwLock<HashMap<String, Arc<Counter>>>,
+    /// Those that anybody holds, or that wait to be kept: what is let go is in the database as it was last.
+    known: RwLock<HashMap<String, Weak<Counter>>>,
+    /// Held while one is read, so that nobody changes it and lets it go between its reading and its being known.
+    reading: tokio::sync::Mutex<()>,
     pool: SqlitePool,
     jobs: mpsc::Sender<Job>,
 }
@@ -51,22 +54,34 @@ impl Counters {
         sqlx::migrate!("src/dataplane/counters/sqlite/migrations").run(&pool).await.map_err(sqlx::Error::from)?;
         let (jobs, queue) = mpsc::channel(QUEUE);
         tokio::spawn(keep(pool.clone(), queue));
-        Ok(Self(Arc::new(Inner { known: RwLock::default(), pool, jobs })))
+        Ok(Self(Arc::new(Inner { known: RwLock::default(), reading: tokio::sync::Mutex::default(), pool, jobs })))
     }
 
     /// The counter of that name, as durably kept; 0 when it was never used.
     pub(super) async fn counter(&self, key: &str) -> Result<Arc<Counter>, CounterError> {
-        if let Some(counter) = self.0.known.read().unwrap_or_else(PoisonError::into_inner).get(key) {
-            return Ok(Arc::clone(counter));
+        if let Some(counter) = self.0.known(key) {
+            return Ok(counter);
+        }
+        let _reading = self.0.reading.lock().await;
+        if let Some(counter) = self.0.known(key) {
+            return Ok(counter);
         }
         let sql = "SELECT used FROM counter WHERE key = $1";
         let kept: Option<i64> = sqlx::query_scalar(sql).bind(key).fetch_optional(&self.0.pool).await?;
         let used = u64::try_from(kept.unwrap_or_default()).unwrap_or_default();
         let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
-        let counter = known.entry(key.to_owned()).or_insert_with(|| {
-            Arc::new(Counter { key: key.to_owned(), used: AtomicU64::new(used), jobs: self.0.jobs.clone() })
-        });
-        Ok(Arc::clone(counter))
+        if known.len() == known.capacity() {
+            known.retain(|_, counter| counter.strong_count() > 0);
+        }
+        let counter = Arc::new(Counter { key: key.to_owned(), used: AtomicU64::new(used), jobs: self.0.jobs.clone() });
+        known.insert(key.to_owned(), Arc::downgrade(&counter));
+        Ok(counter)
+    }
+}
+
+impl Inner {
+    fn known(&self, key: &str) -> Option<Arc<Counter>> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).get(key).and_then(Weak::upgrade)
     }
 }
 
@@ -183,6 +198,22 @@ mod tests {
         assert_eq!(counter.used(), 1);
         drop(reserving);
         assert_eq!(counter.used(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_counter_that_nobody_holds_is_let_go_and_found_again_as_it_was() {
+        let directory = tempfile::tempdir().unwrap();
+        let counters = Counters::open(directory.path()).await.unwrap();
+        for turn in 0..200_u64 {
+            let name = turn.to_string();
+            let (of_turn, of_all) = tokio::try_join!(counters.counter(&name), counters.counter("all")).unwrap();
+            assert_eq!((of_turn.used(), of_all.used()), (0, turn));
+            of_turn.add(1).await.unwrap();
+            assert!(of_all.reserve(turn).await.unwrap().is_some());
+        }
+        assert!(counters.0.known.read().unwrap().len() < 20);
+        let (one, other) = tokio::try_join!(counters.counter("7"), counters.counter("7")).unwrap();
+        assert!(Arc::ptr_eq(&one, &other) && one.used() == 1, "whoever asks has the same one");
     }
 
     #[tokio::test]

@@ -332,3 +332,20 @@ async fn a_consumer_has_so_many_places_whatever_its_transfers_and_leaves_the_res
     drop((source, streaming));
     assert_eq!(stage.send(other_request(&second, "/a")).await.status, StatusCode::CREATED, "the place is free again");
 }
+
+#[tokio::test]
+async fn a_transfer_that_has_ended_keeps_its_refusal_and_lets_go_of_the_rest() {
+    let stage = Stage::set().await;
+    let token = stage.start(json!([])).await;
+    assert_eq!(stage.get(&token, "/a").await.status, StatusCode::CREATED);
+    let loaded = || stage.plane.0.live.get(&"urn:uuid:0193".into()).unwrap().contract.get().is_some();
+    assert!(loaded());
+    stage.change(TransferState::Suspended, 1, 2);
+    assert!(loaded(), "it may be started again");
+    stage.change(TransferState::Completed, 1, 3);
+    assert!(!loaded());
+    assert_eq!(stage.get(&token, "/a").await.code(), "transfer.completed");
+    stage.change(TransferState::Started, 1, 1);
+    assert_eq!(stage.get(&token, "/a").await.code(), "transfer.completed", "late news brings nothing back");
+    assert!(!loaded());
+}
