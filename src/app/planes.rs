@@ -22,7 +22,7 @@ pub(super) fn settings(configured: &config::DataPlane) -> DataPlaneSettings {
         largest_filtered: places(u32::try_from(configured.max_filtered_bytes).unwrap_or(u32::MAX)),
         rate: configured.rate.map(|rate| Rate { per_second: rate.per_second, burst: rate.burst }),
         most_calls: places(configured.max_concurrent_calls),
-        most_calls_of_consumer: places(configured.max_concurrent_calls_per_transfer),
+        most_calls_of_consumer: places(configured.max_concurrent_calls_per_consumer),
         ..usual
     }
 }

@@ -68,7 +68,7 @@ fn positive(config: &Config, findings: &mut Findings<'_>) {
         ("outbound.max-response-bytes", outbound.max_response_bytes),
         ("data-plane.token-lifetime-seconds", plane.token_lifetime_seconds),
         ("data-plane.max-concurrent-calls", plane.max_concurrent_calls.into()),
-        ("data-plane.max-concurrent-calls-per-transfer", plane.max_concurrent_calls_per_transfer.into()),
+        ("data-plane.max-concurrent-calls-per-consumer", plane.max_concurrent_calls_per_consumer.into()),
         ("data-plane.max-open-transfers-per-consumer", plane.max_open_transfers_per_consumer.into()),
         ("data-plane.max-request-bytes", plane.max_request_bytes),
         ("data-plane.max-request-seconds", plane.max_request_seconds),

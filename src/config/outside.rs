@@ -156,7 +156,7 @@ pub struct DataPlane {
     pub max_concurrent_calls: u32,
     /// Calls under way at once of one consumer, under all of its transfers together; beyond it the consumer gets 429.
     #[schemars(range(min = 1))]
-    pub max_concurrent_calls_per_transfer: u32,
+    pub max_concurrent_calls_per_consumer: u32,
     /// Transfers of one consumer that have not ended; beyond it a request for another is refused.
     #[schemars(range(min = 1))]
     pub max_open_transfers_per_consumer: u32,
@@ -193,7 +193,7 @@ impl Default for DataPlane {
         Self {
             token_lifetime_seconds: 3600,
             max_concurrent_calls: 1024,
-            max_concurrent_calls_per_transfer: 256,
+            max_concurrent_calls_per_consumer: 256,
             max_open_transfers_per_consumer: 1000,
             max_request_bytes: 64 * 1024 * 1024,
             max_request_seconds: 600,
