@@ -8,7 +8,7 @@ use super::publish::PublishedPolicy;
 use super::snapshot::{DatasetView, OfferView, Offered, Shelf, Snapshot};
 use crate::model::ids::{DatasetId, ParticipantId};
 use crate::model::time::Timestamp;
-use crate::policy::{History, Phase, Reported, World};
+use crate::policy::{Fact, History, Phase, Reported, World};
 
 /// The catalogue of one participant as one caller may see it, as it stood when it was asked for.
 pub struct Sight {
@@ -126,6 +126,9 @@ fn never_permits(policy: &PublishedPolicy, mut world: World) -> bool {
     false
 }
 
+/// What is told of the groups of a consumer's client.
+const GROUPS: [&str; 2] = ["xroad:globalGroupMember", "xroad:localGroupMember"];
+
 /// What a consumer declares with each call.
 const BY_CALLS: [&str; 1] = ["purpose"];
 
@@ -144,6 +147,7 @@ pub(super) fn world(
         assignee: Some(caller.to_string()),
         told_later: BY_CALLS.map(Cow::Borrowed).to_vec(),
         history: Some(History::nothing_yet()),
+        groups_told: true,
         ..World::default()
     };
     for attestation in &*snapshot.attestations {
@@ -152,6 +156,9 @@ pub(super) fn world(
     if let Some(credentials) = snapshot.credentials.get(caller) {
         credentials.tell(&mut world);
     }
+    // Who is told to be in some groups is in no others, nor in a collection that is none of them.
+    let groups = GROUPS.into_iter().filter_map(|operand| world.facts.get(operand)).flat_map(Fact::values);
+    world.member_of = groups.map(|group| (caller.to_string(), group.clone())).collect();
     world.know("recipient", caller.as_str());
     let shelf = snapshot.shelves.get(participant);
     if let Some(client) = shelf.and_then(|shelf| shelf.publisher.client_for(caller)) {

@@ -8,7 +8,7 @@ use super::compile::{Alternative, Atom, Compiled, CompiledRule, Slot, Terms, Tol
 use super::facts::{Fact, FactTable, Known, Values};
 use super::shown::by_credentials;
 use super::truth::Mask;
-use super::value::instant;
+use super::value::{Right, instant};
 use super::vocabulary::{Kind, Operator, canonical};
 use super::world::{self, Phase, Way, World, reachable};
 use crate::model::time::Timestamp;
@@ -42,7 +42,7 @@ pub struct Rest {
     pub(super) done: Box<[Done]>,
     /// When the agreement was made, for dates relative to it.
     pub(super) agreed: Option<Timestamp>,
-    /// For each comparison by taxonomy: the terms that satisfy it; `None` where no taxonomy is known.
+    /// For each comparison by taxonomy: how terms stand to it.
     pub(super) kin: Box<[Option<Kin>]>,
     /// What was asked: action, target, assigner, assignee.
     pub(super) asked: [Option<String>; 4],
@@ -70,12 +70,20 @@ impl DerefMut for Background {
     }
 }
 
-/// The terms that stand to right operands as an operator wants.
-#[derive(Clone, Debug)]
+/// How terms stand to the right operands of a comparison by taxonomy.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Kin {
-    pub(super) terms: HashSet<Box<str>>,
-    /// Whether a taxonomy tells of every one of the right operands, so that there are no other terms.
-    pub(super) of_all: bool,
+    /// Those that stand to one of them as the operator wants.
+    terms: HashSet<Box<str>>,
+    /// Those that do not: each is told of together with every right operand, and stands elsewhere.
+    others: HashSet<Box<str>>,
+}
+
+impl Kin {
+    /// Whether a term stands to one of the right operands as the operator wants; of what is told nowhere that is not known.
+    pub(super) fn holds(&self, term: &str) -> Option<bool> {
+        self.terms.contains(term).then_some(true).or_else(|| self.others.contains(term).then_some(false))
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -135,12 +143,12 @@ impl Compiled {
                 Some(amount) => facts.push_as(at, text, amount),
                 None => facts.push(at, &self.candidates, text),
             });
-            if slot.kind == Kind::FieldPath || (slot.from == Told::Groups && world.recorded) {
+            if slot.kind == Kind::FieldPath || (slot.from == Told::Groups && world.groups_told) {
                 facts.declare(at, Known::Among);
             }
-        } else if slot.from == Told::Groups && !world.recorded && !world.member_of.is_empty() {
-            facts.begin(at, Known::Among);
-            groups(world).iter().for_each(|group| facts.push(at, &self.candidates, group));
+        } else if let (Told::Groups, false, Some((known, groups))) = (slot.from, world.groups_told, groups(world)) {
+            facts.begin(at, known);
+            groups.iter().for_each(|group| facts.push(at, &self.candidates, group));
         } else if let Some(values) = by_credentials(world, &slot.name) {
             facts.begin(at, Known::Values);
             values.iter().for_each(|text| facts.push(at, &self.candidates, text));
@@ -156,12 +164,18 @@ impl Compiled {
         own.unwrap_or_else(|| name.to_owned())
     }
 
-    /// Whether something is, or belongs to, one of those named, whichever of them is written with a prefix.
-    fn is_one_of(&self, id: &str, named: &[Box<str>], world: &World) -> bool {
+    /// Whether something is, or belongs to, what an alternative names, whichever of them is written with a prefix. Of a collection that
+    /// is not known where the memberships tell neither of it nor of who or what may belong to it.
+    fn is_one_of(&self, id: &str, alternative: &Alternative, world: &World) -> Mask {
+        let named = self.named(alternative);
         let is = |one: &str| named.iter().any(|name| **name == *one || **name == *self.expand(one));
-        let full = self.expand(id);
-        let reached = [id, full.as_str()].map(|id| reachable(&world.member_of, id, Way::Up));
-        reached.iter().flatten().any(|one| is(one))
+        let ids = [id, &self.expand(id)];
+        let reached = ids.map(|id| reachable(&world.member_of, id, Way::Up));
+        if reached.iter().flatten().any(|one| is(one)) {
+            return Mask::TRUE;
+        }
+        let tells = |(member, collection): &(String, String)| ids.contains(&member.as_str()) || is(collection);
+        Mask::known((!alternative.collection || world.member_of.iter().any(tells)).then_some(false))
     }
 
     fn resolve(&self, rule: &CompiledRule, world: &World, laid: &mut Background) {
@@ -182,7 +196,7 @@ impl Compiled {
                     alternative,
                     match asked {
                         _ if self.named(alternative).is_empty() => Mask::TRUE,
-                        Some(id) => Mask::of(self.is_one_of(id, self.named(alternative), world)),
+                        Some(id) => self.is_one_of(id, alternative, world),
                         None => Mask::UNKNOWN,
                     },
                 );
@@ -214,42 +228,49 @@ fn tells(later: &str, operand: &str) -> bool {
     operand == later || (later == "ovc:" && operand.starts_with(later))
 }
 
-/// The groups and collections that the client, or else the assignee, belongs to.
-fn groups(world: &World) -> Vec<&str> {
-    let clients = world.facts.get("xroad:clientId").into_iter().flat_map(world::Fact::values);
-    let members = clients.map(String::as_str).chain(world.assignee.as_deref());
+/// The groups and collections that the client, or else the assignee, belongs to: all of them where the memberships tell of the client,
+/// and, of a client that they do not tell of, those of the assignee. `None` where they tell of neither.
+fn groups(world: &World) -> Option<(Known, Vec<&str>)> {
+    let clients = world.facts.get("xroad:clientId").into_iter().flat_map(world::Fact::values).map(String::as_str);
+    let tells = |name: &str| world.member_of.iter().any(|(member, _)| member == name);
+    let told: Vec<&str> = clients.clone().chain(world.assignee.as_deref()).filter(|one| tells(one)).collect();
+    let known = if clients.into_iter().all(tells) { Known::Among } else { Known::AmongOthers };
     let mut groups: Vec<&str> =
-        members.flat_map(|member| reachable(&world.member_of, member, Way::Up).into_iter().skip(1)).collect();
+        told.iter().flat_map(|member| reachable(&world.member_of, member, Way::Up).into_iter().skip(1)).collect();
     groups.sort_unstable();
     groups.dedup();
-    groups
+    (!told.is_empty()).then_some((known, groups))
 }
 
-/// The terms that stand to one of the right operands as the operator wants; `None` where no taxonomy tells of any.
+/// How terms stand to the right operands of a comparison by taxonomy.
 fn kin(world: &World, atom: &Atom) -> Option<Kin> {
-    if !matches!(atom.operator, Operator::IsA | Operator::IsPartOf | Operator::HasPart) {
-        return None;
-    }
-    let each = atom.right.iter().map(|right| satisfying(world, atom.operator, &right.text, right.iri.as_deref()));
-    let known: Vec<HashSet<Box<str>>> = each.flatten().collect();
-    let of_all = known.len() == atom.right.len();
-    (!known.is_empty()).then(|| Kin { terms: known.into_iter().flatten().collect(), of_all })
-}
-
-/// The terms that stand to `required` as the operator wants; none are known without a taxonomy.
-fn satisfying(world: &World, operator: Operator, required: &str, iri: Option<&str>) -> Option<HashSet<Box<str>>> {
-    let way = match operator {
+    let way = match atom.operator {
         Operator::IsA | Operator::IsPartOf => Way::Down,
         Operator::HasPart => Way::Up,
         _ => return None,
     };
-    let names = || std::iter::once(required).chain(iri);
-    let members: HashSet<&str> = names().flat_map(|name| reachable(&world.member_of, name, way)).collect();
-    if world.broader.is_empty() && members.len() == names().count() {
-        return None;
+    let tables = [&world.broader, &world.member_of];
+    let names = |right: &'_ Right| std::iter::once(right.text.clone()).chain(right.iri.clone());
+    let (mut terms, mut others): (HashSet<Box<str>>, Option<HashSet<&str>>) = (HashSet::new(), None);
+    for right in &atom.right {
+        let mut told: HashSet<&str> = HashSet::new();
+        for (name, edges) in names(right).flat_map(|name| tables.map(|edges| (name.clone(), edges))) {
+            terms.extend(reachable(edges, &name, way).into_iter().map(Into::into));
+            told.extend(told_with(edges, &name));
+        }
+        // What stands elsewhere must do so as to each of them.
+        others = Some(others.map_or_else(|| told.clone(), |others| &others & &told));
     }
-    let terms = names().flat_map(|name| reachable(&world.broader, name, way));
-    Some(members.into_iter().chain(terms).map(Into::into).collect())
+    let others = others.unwrap_or_default().into_iter().filter(|term| !terms.contains(*term)).map(Into::into).collect();
+    Some(Kin { terms, others })
+}
+
+/// All that edges tell of, if they tell of this: there each has its place, and where it has none it does not belong. That something
+/// stands under itself tells nothing.
+fn told_with<'a>(edges: &'a [(String, String)], name: &str) -> Vec<&'a str> {
+    let telling = edges.iter().filter(|(narrower, broader)| narrower != broader);
+    let told: Vec<&str> = telling.flat_map(|(narrower, broader)| [narrower.as_str(), broader.as_str()]).collect();
+    if told.contains(&name) { told } else { Vec::new() }
 }
 
 #[cfg(test)]

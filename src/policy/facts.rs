@@ -44,6 +44,8 @@ pub(super) enum Known {
     Ambiguous,
     /// All that there is of a set, such as the groups of the client: `eq` asks whether one is among them.
     Among,
+    /// Some of such a set.
+    AmongOthers,
 }
 
 /// A value, typed; its text stands with the others.

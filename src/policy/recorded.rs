@@ -12,7 +12,7 @@ impl World {
     #[must_use]
     pub fn as_recorded(mut self, exchange: &Exchange<'_>) -> Self {
         self.facts.retain(|operand, _| operand == "edc:contractAgreement");
-        self.recorded = true;
+        self.groups_told = true;
         self.of_exchange(exchange)
     }
 

@@ -186,8 +186,9 @@ pub struct World {
     pub broader: Vec<(String, String)>,
     /// What came before, for sequences; `None` where nobody knows.
     pub history: Option<History>,
-    /// Whether its facts are the record of a decision: groups are those that the decision saw, not those of the memberships now.
-    pub recorded: bool,
+    /// Whether its facts tell all groups of the client, as the operator's word does and the record of a decision: none are looked for
+    /// among the memberships, and `eq` asks whether a group is among them.
+    pub groups_told: bool,
 }
 
 impl World {

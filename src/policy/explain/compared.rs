@@ -53,11 +53,11 @@ fn unusual<'m>(
     if !open {
         return None;
     }
-    let untold = eval.sheet.background().kin.get(at).and_then(Option::as_ref).is_none_or(|kin| !kin.of_all);
+    let untold = || eval.sheet.seen(atom.slot).any(|value| eval.placed(at, atom, &value) == Mask::UNKNOWN);
     let by_taxonomy = matches!(atom.operator, Operator::IsA | Operator::IsPartOf | Operator::HasPart);
     let of_one = !matches!(atom.operator, Operator::IsAnyOf | Operator::IsAllOf | Operator::IsNoneOf);
     let several = atom.right.len() > 1 || eval.sheet.seen(atom.slot).count() > 1;
-    if by_taxonomy && untold {
+    if by_taxonomy && untold() {
         Some(Message::NoTaxonomy { operand, operator, required, seen })
     } else if of_one && several {
         Some(Message::Several { operand, operator, required, seen })

@@ -74,8 +74,17 @@ impl<'a> Reasons<'a> {
 
     fn obligations(&mut self) {
         for duty in &self.eval.policy.obligations {
-            if self.eval.violates(duty) {
-                self.missed(duty);
+            if !self.eval.violates(duty) {
+                continue;
+            }
+            let before = self.found.len();
+            self.missed(duty);
+            if self.eval.concerns(duty) != Mask::TRUE && !duty.elsewhere {
+                if let Some(entry) = self.found.get_mut(before) {
+                    let reason = self.language.say(Message::MayBeViolated { action: &duty.doing() });
+                    (entry.state, entry.reason) = (Truth::Unknown, reason);
+                }
+                self.unknown_aspects(duty);
             }
         }
     }
@@ -163,22 +172,29 @@ impl<'a> Reasons<'a> {
         barring.into_iter().map(|(one, _)| one).collect()
     }
 
-    /// Parts of the request that would have to be known to say that the rule is not about it.
+    /// What would have to be known of the request, or of who and what it is about, to say that the rule is not about it.
     fn unknown_aspects(&mut self, rule: &CompiledRule) {
         for ((name, alternatives), asked) in rule.aspects().into_iter().zip(&self.eval.sheet.background().asked) {
-            if asked.is_none() && self.eval.aspect(alternatives).truth() == Truth::Unknown {
-                let entry = entry(
-                    self.language,
-                    &rule.clause,
-                    Truth::Unknown,
-                    name,
-                    "eq",
-                    &names(self.eval.policy, alternatives),
-                    None,
-                );
-                self.found.push(entry);
+            let open: Vec<&Alternative> =
+                alternatives.iter().filter(|one| self.eval.named(one) == Mask::UNKNOWN).collect();
+            if !open.is_empty() && self.eval.aspect(alternatives).truth() == Truth::Unknown {
+                self.unknown_aspect(rule, name, &open, asked.as_deref());
             }
         }
+    }
+
+    /// That it is not known whether the request is about any of these.
+    fn unknown_aspect(&mut self, rule: &CompiledRule, name: &str, open: &[&Alternative], asked: Option<&str>) {
+        let required = names(self.eval.policy, open.iter().copied());
+        let operator = if asked.is_some() { "isPartOf" } else { "eq" };
+        let entry = entry(self.language, &rule.clause, Truth::Unknown, name, operator, &required, asked);
+        self.found.push(match asked {
+            Some(member) => {
+                let message = Message::Membership { member, collection: &required };
+                said(self.language, entry, message, Message::Remedy(Remedy::of(name)))
+            }
+            None => entry,
+        });
     }
 
     fn no_permission(&mut self) {
@@ -203,14 +219,20 @@ impl<'a> Reasons<'a> {
                 continue;
             }
             let named: Vec<&Alternative> = alternatives.iter().filter(|one| !self.eval.named(one).fails()).collect();
-            if named.iter().any(|one| self.eval.named(one).lets()) {
-                // It is named, but its refinements do not hold.
-                named.iter().for_each(|one| self.collect_all(&one.refinements, |mask| !mask.lets()));
-            } else {
-                let state = if named.is_empty() { Truth::False } else { Truth::Unknown };
+            if named.is_empty() {
                 let operator = if name == "action" { "isA" } else { "eq" };
-                let required = names(self.eval.policy, alternatives);
-                self.found.push(entry(self.language, &rule.clause, state, name, operator, &required, asked.as_deref()));
+                let required = names(self.eval.policy, alternatives.iter());
+                let entry =
+                    entry(self.language, &rule.clause, Truth::False, name, operator, &required, asked.as_deref());
+                self.found.push(entry);
+                continue;
+            }
+            let (sure, open): (Vec<&Alternative>, Vec<&Alternative>) =
+                named.into_iter().partition(|one| self.eval.named(one).lets());
+            // It is named, but its refinements do not hold.
+            sure.iter().for_each(|one| self.collect_all(&one.refinements, |mask| !mask.lets()));
+            if !open.is_empty() {
+                self.unknown_aspect(rule, name, &open, asked.as_deref());
             }
         }
         if self.eval.names(rule).fails() {
@@ -300,6 +322,6 @@ fn missed(language: Language, duty: &CompiledRule, seen: Option<&str>) -> Becaus
     said(language, entry, Message::Violated { action: &action }, Message::Heal { action: &action, then: &then })
 }
 
-fn names(policy: &Compiled, alternatives: &[Alternative]) -> String {
-    alternatives.iter().flat_map(|one| policy.named(one).iter().map(AsRef::as_ref)).collect::<Vec<&str>>().join(", ")
+fn names<'c>(policy: &Compiled, alternatives: impl Iterator<Item = &'c Alternative>) -> String {
+    alternatives.flat_map(|one| policy.named(one).iter().map(AsRef::as_ref)).collect::<Vec<&str>>().join(", ")
 }

@@ -18,6 +18,8 @@ pub(crate) enum Message<'a> {
     Several { operand: &'a str, operator: &'a str, required: &'a str, seen: &'a str },
     /// A comparison by a taxonomy that nobody told.
     NoTaxonomy { operand: &'a str, operator: &'a str, required: &'a str, seen: &'a str },
+    /// Whether somebody or something belongs to a collection is told nowhere.
+    Membership { member: &'a str, collection: &'a str },
     /// How a comparison came out of an operand that is known to have no value.
     NoValue { operand: &'a str, operator: &'a str, required: &'a str, state: Truth },
     /// A right operand that the left operand can never have.
@@ -281,6 +283,7 @@ mod tests {
             (Message::PermittedAction { action: "<action>" }, &["<action>"]),
             (several, all_four),
             (no_taxonomy, all_four),
+            (Message::Membership { member: "<member>", collection: "<collection>" }, &["<member>", "<collection>"]),
             (no_value(Truth::True), &["<operand>", "<operator>", "<required>"]),
             (no_value(Truth::False), &["<operand>", "<operator>", "<required>"]),
             (no_value(Truth::Unknown), &["<operand>", "<operator>", "<required>"]),

@@ -124,7 +124,7 @@ fn told(eval: &mut Eval<'_>, language: Language, rule: &CompiledRule, kind: &'st
         "permission" => eval.permission(rule),
         "prohibition" => eval.rule(rule),
         "obligation" if eval.violates(rule) => {
-            if rule.elsewhere || !eval.unknown_calling(rule).is_empty() {
+            if rule.elsewhere || eval.concerns(rule) != Mask::TRUE || !eval.unknown_calling(rule).is_empty() {
                 Mask::UNKNOWN
             } else {
                 Mask::FALSE

@@ -29,7 +29,7 @@ impl Eval<'_> {
         let Some((all, fact)) = self.sheet.fact(probe.slot as usize) else { return Mask::UNKNOWN };
         match fact.known {
             Known::Among | Known::Values => tested(&probe.test, all, fact).unwrap_or_else(|| self.whole(at)),
-            Known::Ambiguous => self.whole(at),
+            Known::Ambiguous | Known::AmongOthers => self.whole(at),
             open => self.open(open, probe.exchange_only),
         }
     }
@@ -52,6 +52,7 @@ impl Eval<'_> {
         }
         match fact.known {
             Known::Among => groups(atom, all.seen(fact)),
+            Known::AmongOthers => among_others(atom, groups(atom, all.seen(fact))),
             Known::Values if matches!(atom.operator, Operator::IsA | Operator::IsPartOf | Operator::HasPart) => {
                 self.by_taxonomy(at, atom, all.seen(fact))
             }
@@ -112,19 +113,21 @@ impl Eval<'_> {
         if has_part && atom.right.len() != 1 {
             return Mask::UNKNOWN;
         }
-        let kin = self.sheet.background().kin.get(at).and_then(Option::as_ref);
-        let below = |value: Seen<'s>| match kin {
-            _ if atom.right.iter().any(|right| right.equals(&value) == Some(true)) => Mask::TRUE,
-            Some(kin) if kin.terms.contains(value.text) => Mask::TRUE,
-            Some(kin) if kin.of_all => Mask::FALSE,
-            _ => Mask::UNKNOWN,
-        };
-        let mut all = seen.map(below);
+        let mut all = seen.map(|value| self.placed(at, atom, &value));
         let Some(first) = all.next() else { return Mask::UNKNOWN };
         if has_part {
             return all.fold(first, Mask::or);
         }
         if all.all(|other| other == first) { first } else { Mask::UNKNOWN }
+    }
+
+    /// The same of one value.
+    pub(in crate::policy) fn placed(&self, at: usize, atom: &Atom, value: &Seen<'_>) -> Mask {
+        if atom.right.iter().any(|right| right.equals(value) == Some(true)) {
+            return Mask::TRUE;
+        }
+        let kin = self.sheet.background().kin.get(at).and_then(Option::as_ref);
+        Mask::known(kin.and_then(|kin| kin.holds(value.text)))
     }
 }
 
@@ -149,6 +152,16 @@ fn ambiguous(atom: &Atom, plainly: Mask) -> Mask {
     match plainly {
         Mask::FALSE if excludes => Mask::FALSE,
         Mask::FALSE if atom.asked => Mask::FALSE,
+        Mask::TRUE if !excludes => Mask::TRUE,
+        _ => Mask::UNKNOWN,
+    }
+}
+
+/// The truth where there may be more than is known of: that one is there is certain, that none is there is not.
+fn among_others(atom: &Atom, of_these: Mask) -> Mask {
+    let excludes = matches!(atom.operator, Operator::Neq | Operator::IsNoneOf);
+    match of_these {
+        Mask::FALSE if excludes => Mask::FALSE,
         Mask::TRUE if !excludes => Mask::TRUE,
         _ => Mask::UNKNOWN,
     }

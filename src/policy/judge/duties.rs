@@ -26,10 +26,14 @@ impl<'a> Eval<'a> {
         }
     }
 
+    /// Whether a party to this request has to do it.
+    pub(in crate::policy) fn concerns(&mut self, duty: &CompiledRule) -> Mask {
+        self.aspect(&duty.assignees).and(self.aspect(&duty.assigners))
+    }
+
     /// Whether an obligation can no longer be fulfilled, or may be such.
     pub(in crate::policy) fn violates(&mut self, duty: &CompiledRule) -> bool {
-        let concerns = self.aspect(&duty.assignees).and(self.aspect(&duty.assigners));
-        if !concerns.bars() {
+        if !self.concerns(duty).bars() {
             return false;
         }
         duty.elsewhere || (!self.fulfilled(duty) && self.is_violated(duty) && !self.is_healed(duty))

@@ -301,12 +301,15 @@ fn taxonomy(operator: &str, value: &str, wanted: &str, world: &Value, same: bool
     let (from, to) = if operator == "hasPart" { (wanted, value) } else { (value, wanted) };
     let broader = climbs(from, to, &world["broader"], "narrower", "broader");
     let member = climbs(from, to, &world["memberOf"], "member", "collection");
-    let known = world["broader"].as_array().is_some_and(|edges| !edges.is_empty());
-    let memberships = world["memberOf"].as_array().into_iter().flatten();
-    let side = if operator == "hasPart" { "member" } else { "collection" };
-    // That something belongs to itself says nothing about others.
-    let mentioned = memberships.into_iter().any(|edge| edge[side] == *wanted && edge["member"] != edge["collection"]);
-    (known || mentioned).then_some(broader || member)
+    // That something stands under itself says nothing about others.
+    let tells = |edges: &Value, low: &str, high: &str, name: &str| {
+        let mut edges = edges.as_array().into_iter().flatten().filter(|edge| edge[low] != edge[high]);
+        edges.any(|edge| edge[low] == *name || edge[high] == *name)
+    };
+    let of_both = [("broader", "narrower", "broader"), ("memberOf", "member", "collection")]
+        .iter()
+        .any(|(edges, low, high)| [value, wanted].iter().all(|name| tells(&world[*edges], low, high, name)));
+    if broader || member { Some(true) } else { of_both.then_some(false) }
 }
 
 fn performed(clause: &str, uid: Option<&str>, world: &Value) -> Vec<i64> {

@@ -57,10 +57,7 @@ fn a_reason_says_what_leaves_a_comparison_open() {
         "a prohibition may apply: purpose is x, y; with several values it cannot be told whether that is eq m"
     );
     let taxonomy = of(atom("purpose", "isA", json!("m")), json!({"purpose": "x"}));
-    assert_eq!(
-        taxonomy,
-        "a prohibition may apply: purpose is x; without a taxonomy it cannot be told whether that is isA m"
-    );
+    assert_eq!(taxonomy, "a prohibition may apply: purpose is x; no taxonomy tells whether that is isA m");
     let unknown = of(atom("purpose", "eq", json!("m")), json!({}));
     assert_eq!(unknown, "a prohibition may apply: purpose is not known, so it cannot be shown to be eq m");
 }

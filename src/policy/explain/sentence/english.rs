@@ -20,7 +20,10 @@ pub(super) fn say(message: Message<'_>) -> String {
             format!("{operand} is {seen}; with several values it cannot be told whether that is {operator} {required}")
         }
         Message::NoTaxonomy { operand, operator, required, seen } => {
-            format!("{operand} is {seen}; without a taxonomy it cannot be told whether that is {operator} {required}")
+            format!("{operand} is {seen}; no taxonomy tells whether that is {operator} {required}")
+        }
+        Message::Membership { member, collection } => {
+            format!("whether {member} belongs to {collection} is not known")
         }
         Message::NoValue { operand, operator, required, state } => match state {
             Truth::True => format!("{operand} has no value, which is {operator} {required}"),

@@ -20,7 +20,10 @@ pub(super) fn say(message: Message<'_>) -> String {
             format!("{operand} on {seen}; mitme väärtuse korral ei saa öelda, kas see on {operator} {required}")
         }
         Message::NoTaxonomy { operand, operator, required, seen } => {
-            format!("{operand} on {seen}; taksonoomiata ei saa öelda, kas see on {operator} {required}")
+            format!("{operand} on {seen}; ükski taksonoomia ei ütle, kas see on {operator} {required}")
+        }
+        Message::Membership { member, collection } => {
+            format!("ei ole teada, kas {member} kuulub kogumisse {collection}")
         }
         Message::NoValue { operand, operator, required, state } => match state {
             Truth::True => format!("{operand} väärtus puudub, mis on {operator} {required}"),

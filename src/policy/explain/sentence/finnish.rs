@@ -20,7 +20,10 @@ pub(super) fn say(message: Message<'_>) -> String {
             format!("{operand} on {seen}; kun arvoja on useita, ei voi sanoa, onko se {operator} {required}")
         }
         Message::NoTaxonomy { operand, operator, required, seen } => {
-            format!("{operand} on {seen}; ilman luokitusta ei voi sanoa, onko se {operator} {required}")
+            format!("{operand} on {seen}; mikään luokitus ei kerro, onko se {operator} {required}")
+        }
+        Message::Membership { member, collection } => {
+            format!("ei tiedetä, kuuluuko {member} kokoelmaan {collection}")
         }
         Message::NoValue { operand, operator, required, state } => match state {
             Truth::True => format!("operandilla {operand} ei ole arvoa, mikä on {operator} {required}"),

@@ -22,7 +22,10 @@ pub(super) fn say(message: Message<'_>) -> String {
             )
         }
         Message::NoTaxonomy { operand, operator, required, seen } => {
-            format!("{operand} er {seen}; án flokkunarkerfis verður ekki sagt hvort það sé {operator} {required}")
+            format!("{operand} er {seen}; ekkert flokkunarkerfi segir hvort það sé {operator} {required}")
+        }
+        Message::Membership { member, collection } => {
+            format!("ekki er vitað hvort {member} tilheyrir safninu {collection}")
         }
         Message::NoValue { operand, operator, required, state } => match state {
             Truth::True => format!("{operand} hefur ekkert gildi, sem er {operator} {required}"),

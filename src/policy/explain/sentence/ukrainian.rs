@@ -24,7 +24,10 @@ pub(super) fn say(message: Message<'_>) -> String {
             )
         }
         Message::NoTaxonomy { operand, operator, required, seen } => {
-            format!("{operand} має значення {seen}; без таксономії не можна сказати, чи воно {operator} {required}")
+            format!("{operand} має значення {seen}; жодна таксономія не каже, чи воно {operator} {required}")
+        }
+        Message::Membership { member, collection } => {
+            format!("невідомо, чи належить {member} до сукупності {collection}")
         }
         Message::NoValue { operand, operator, required, state } => match state {
             Truth::True => format!("значення {operand} відсутнє, що відповідає {operator} {required}"),
