@@ -86,14 +86,26 @@ impl Compiled {
         let done = &sheet.background().done;
         let performed = done.iter().flat_map(|done| done.at.iter().copied());
         let infringed = done.iter().flat_map(|done| done.infringed.iter().copied());
-        let since = infringed.flat_map(|at| self.moments(Some(at)));
-        let compared = self.moments(sheet.background().agreed).chain(performed).chain(since);
+        // That of what follows from a delay is counted from the end of the time for the duty.
+        let agreed = sheet.background().agreed;
+        let duties = self.permissions.iter().flat_map(|rule| &rule.duties).chain(&self.obligations);
+        let mut over = Vec::new();
+        duties.for_each(|duty| self.ends_of_time(duty, agreed, &mut over));
+        let since = infringed.clone().chain(over).flat_map(|at| self.moments(Some(at)));
+        let compared = self.moments(agreed).chain(performed).chain(infringed).chain(since);
         let mut changes: Vec<Timestamp> =
             compared.map(Timestamp::whole).flat_map(|at| [at, at.plus_millis(1)]).collect();
         changes.retain(|at| *at > sheet.now && at.has_date());
         changes.sort_unstable();
         changes.dedup();
         changes
+    }
+
+    /// The ends of the time for a duty, and for all that follows from it.
+    fn ends_of_time(&self, duty: &CompiledRule, since: Option<Timestamp>, found: &mut Vec<Timestamp>) {
+        let over = self.deadline(duty, since);
+        found.extend(over.filter(|_| !duty.consequences.is_empty()));
+        duty.consequences.iter().for_each(|next| self.ends_of_time(next, over.or(since), found));
     }
 
     fn refuses_for_good(&self, sheet: &mut Sheet<'_>, later: &[Timestamp]) -> Option<Decision> {
@@ -129,7 +141,7 @@ impl Compiled {
             uid: rule.uid.as_deref().map(str::to_owned),
             actions: rule.does.iter().map(ToString::to_string).collect(),
             until: if rule.keeps { eval.first_moment(rule) } else { None },
-            healed: eval.infringements(rule).iter().copied().filter(|at| eval.is_remedied(rule, *at)).collect(),
+            healed: eval.infringements(rule).filter(|at| eval.is_remedied(rule, *at)).collect(),
         };
         rules.map(told).collect()
     }
@@ -154,21 +166,23 @@ impl Standings<'_> {
         }
         // Also of what was made good by them.
         let was_late = !self.eval.fulfilled(rule) && self.eval.is_violated(rule);
+        let after = self.eval.after_delay(rule);
+        let before = std::mem::replace(&mut self.eval, after);
         for (next, duty) in rule.consequences.iter().zip(consequences) {
             self.stand(next, duty, Some(rule.clause.to_string()), was_late);
         }
+        self.eval = before;
     }
 
     /// What makes infringements of a rule good, whether or not there are any.
     fn make_amends(&mut self, rule: &CompiledRule) {
-        let all = self.eval.infringements(rule);
-        let open: Vec<Timestamp> = all.iter().copied().filter(|at| !self.eval.is_remedied(rule, *at)).collect();
-        let earliest = if open.is_empty() { all.iter().min() } else { open.iter().min() };
-        let amends = self.eval.policy.amends(rule, earliest.copied());
+        let (all, open) = (self.eval.infringements(rule), self.eval.open_infringements(rule));
+        let earliest = open.iter().copied().min().or(all.clone().min());
+        let amends = self.eval.policy.amends(rule, earliest);
         for (next, duty) in rule.amends().iter().zip(amends) {
             let standing = self.eval.standing_since(next, &open);
             let follows = Some(rule.clause.to_string());
-            self.found.push(DutyOutlook { duty, standing, follows, called_for: !all.is_empty() });
+            self.found.push(DutyOutlook { duty, standing, follows, called_for: earliest.is_some() });
         }
     }
 }

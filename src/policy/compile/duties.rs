@@ -212,6 +212,8 @@ impl Terms {
 type Choose = fn(std::vec::IntoIter<Timestamp>) -> Option<Timestamp>;
 
 fn described(policy: &Compiled, duty: &CompiledRule, timing: Option<DutyTiming>, agreed: Option<Timestamp>) -> DutyUse {
+    // What follows from a delay is counted from the end of the time for the duty.
+    let late = policy.deadline(duty, agreed).or(agreed);
     DutyUse {
         clause: duty.clause.to_string(),
         uid: duty.uid.as_deref().map(str::to_owned),
@@ -221,6 +223,6 @@ fn described(policy: &Compiled, duty: &CompiledRule, timing: Option<DutyTiming>,
         not_before: policy.not_before(duty, agreed).filter(|at| at.has_date()),
         keeps: duty.keeps,
         by_itself: duty.by_itself,
-        consequences: duty.consequences.iter().map(|next| described(policy, next, None, agreed)).collect(),
+        consequences: duty.consequences.iter().map(|next| described(policy, next, None, late)).collect(),
     }
 }

@@ -94,9 +94,7 @@ impl<'a> Reasons<'a> {
             if !self.eval.stands_infringed(rule) {
                 continue;
             }
-            let all = self.eval.infringements(rule).iter();
-            let open: Vec<String> =
-                all.filter(|at| !self.eval.is_remedied(rule, **at)).map(ToString::to_string).collect();
+            let open: Vec<String> = self.eval.open_infringements(rule).iter().map(ToString::to_string).collect();
             let (action, at) = (rule.doing(), open.join(", "));
             let then = rule.remedies.iter().map(CompiledRule::doing).collect::<Vec<_>>().join(", ");
             let entry =

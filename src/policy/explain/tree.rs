@@ -155,7 +155,8 @@ fn told(eval: &mut Eval<'_>, language: Language, rule: &CompiledRule, kind: &'st
     }
     parts.extend(rule.constraints.iter().map(|node| constraint(eval, language, *node)));
     parts.extend(rule.duties.iter().map(|duty| told(eval, language, duty, "duty")));
-    parts.extend(rule.consequences.iter().map(|duty| told(eval, language, duty, "consequence")));
+    let mut after = eval.after_delay(rule);
+    parts.extend(rule.consequences.iter().map(|duty| told(&mut after, language, duty, "consequence")));
     parts.extend(rule.remedies.iter().map(|duty| told(eval, language, duty, "remedy")));
     let uid = rule.uid.as_deref().map(str::to_owned);
     let duty = duty_state(eval, rule, kind);
@@ -171,8 +172,7 @@ fn told(eval: &mut Eval<'_>, language: Language, rule: &CompiledRule, kind: &'st
 
 /// That a prohibition was infringed, and that was not made good.
 fn infringed(eval: &mut Eval<'_>, language: Language, rule: &CompiledRule) -> Option<String> {
-    let all = eval.infringements(rule).iter().filter(|at| !eval.is_remedied(rule, **at));
-    let at = all.map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let at = eval.open_infringements(rule).iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     (!at.is_empty()).then(|| language.say(Message::Infringed { action: &rule.doing(), at: &at }))
 }
 

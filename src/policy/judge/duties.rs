@@ -47,7 +47,7 @@ impl<'a> Eval<'a> {
     /// Whether it is reported violated or infringed.
     fn is_surely_violated(&self, duty: &CompiledRule) -> bool {
         // A report of delay is not about an infringement that may have come after it.
-        (self.infringed.is_none() && self.reported(duty).1) || !self.infringements(duty).is_empty()
+        (self.infringed.is_none() && self.reported(duty).1) || self.infringements(duty).next().is_some()
     }
 
     /// The conditions of a duty that is late, where whether it was called for is not known.
@@ -76,18 +76,27 @@ impl<'a> Eval<'a> {
         self.sheet.background().done.get(duty.index).map_or((&[], false), |done| (done.at.as_slice(), done.violated))
     }
 
-    /// When a prohibition, or a duty to keep something up, was infringed.
-    pub(in crate::policy) fn infringements(&self, rule: &CompiledRule) -> &'a [Timestamp] {
-        self.sheet.background().done.get(rule.index).map_or(&[], |done| done.infringed.as_slice())
+    /// When a prohibition, or a duty to keep something up, was infringed up to now.
+    pub(in crate::policy) fn infringements(
+        &self,
+        rule: &CompiledRule,
+    ) -> impl Iterator<Item = Timestamp> + Clone + use<'a> {
+        let (done, now) = (self.sheet.background().done.get(rule.index), self.now);
+        done.into_iter().flat_map(|done| done.infringed.iter().copied()).filter(move |at| *at <= now)
+    }
+
+    /// Those of them that were not made good.
+    pub(in crate::policy) fn open_infringements(&self, rule: &CompiledRule) -> Vec<Timestamp> {
+        self.infringements(rule).filter(|at| !self.is_remedied(rule, *at)).collect()
     }
 
     /// Whether a prohibition was infringed by a party to this request, and that was not made good (ODRL Information Model 2.2
     /// §2.6.7: all remedies must be fulfilled).
     pub(in crate::policy) fn stands_infringed(&mut self, rule: &CompiledRule) -> bool {
-        let infringed = self.infringements(rule);
-        !infringed.is_empty()
-            && !self.aspect(&rule.assignees).and(self.aspect(&rule.assigners)).fails()
-            && infringed.iter().any(|at| !self.is_remedied(rule, *at))
+        let mut infringed = self.infringements(rule);
+        infringed.clone().next().is_some()
+            && !self.concerns(rule).fails()
+            && infringed.any(|at| !self.is_remedied(rule, at))
     }
 
     /// Whether everything was done that makes an infringement good: all remedies of a prohibition, each in its time, or all that
@@ -122,7 +131,7 @@ impl<'a> Eval<'a> {
 
     /// Done before now, and at a time that its constraints admit; or kept up until its time had come.
     pub(in crate::policy) fn fulfilled(&mut self, duty: &CompiledRule) -> bool {
-        if duty.elsewhere || (duty.keeps && self.infringements(duty).iter().any(|at| !self.is_remedied(duty, *at))) {
+        if duty.elsewhere || (duty.keeps && self.infringements(duty).any(|at| !self.is_remedied(duty, at))) {
             return false;
         }
         let come = duty.keeps && self.first_moment(duty).is_some_and(|from| from <= self.now);
@@ -146,11 +155,31 @@ impl<'a> Eval<'a> {
     /// §2.6.3: both must be done).
     fn is_healed(&self, duty: &CompiledRule) -> bool {
         if duty.keeps {
-            let infringed = self.infringements(duty);
-            return !infringed.is_empty() && infringed.iter().all(|at| self.is_remedied(duty, *at));
+            let mut infringed = self.infringements(duty).peekable();
+            return infringed.peek().is_some() && infringed.all(|at| self.is_remedied(duty, at));
         }
-        let done = |rule: &CompiledRule| !rule.elsewhere && self.reported(rule).0.iter().any(|at| *at < self.now);
-        done(duty) && !duty.consequences.is_empty() && duty.consequences.iter().all(done)
+        let mut after = self.after_delay(duty);
+        self.was_done_late(duty)
+            && !duty.consequences.is_empty()
+            && duty.consequences.iter().all(|next| {
+                after.fulfilled(next) || (!next.elsewhere && after.is_violated(next) && after.is_healed(next))
+            })
+    }
+
+    /// Whether it was done, though late; what was done before its time was not done.
+    fn was_done_late(&self, duty: &CompiledRule) -> bool {
+        let (from, since) = (self.first_moment(duty), self.infringed);
+        let counts = |at: &Timestamp| {
+            *at < self.now && since.is_none_or(|since| *at > since) && from.is_none_or(|from| *at >= from)
+        };
+        !duty.elsewhere && self.reported(duty).0.iter().any(counts)
+    }
+
+    /// Looks at what follows from the delay of a duty, which nobody had to do before: its time is counted from the end of the time for
+    /// the duty, where that is over, and what was done before does not count.
+    pub(in crate::policy) fn after_delay(&self, duty: &CompiledRule) -> Self {
+        let over = self.last_moment(duty).filter(|at| *at <= self.now);
+        Eval { now: self.now, infringed: over.or(self.infringed), ..Eval::quiet(self.policy, self.sheet) }
     }
 
     /// Whether a bound to the time among its constraints has passed.

@@ -47,8 +47,63 @@ fn what_is_done_late_is_healed_by_its_consequence() {
     code(&policy, &done(&[("urn:1", late)]), 1);
     code(&policy, &done(&[("urn:2", late)]), 1);
     code(&policy, &done(&[("urn:1", late), ("urn:2", late)]), 0);
-    // A duty counts when it was performed before now, the consequence also when it came first.
-    code(&policy, &done(&[("urn:1", late), ("urn:2", early)]), 0);
+    // Before the delay nobody had to do what follows from it.
+    code(&policy, &done(&[("urn:1", late), ("urn:2", early)]), 1);
+    // After it, in whatever order.
+    code(&policy, &done(&[("urn:1", late), ("urn:2", "2026-11-11T00:00:00Z")]), 0);
+}
+
+#[test]
+fn what_follows_from_a_delay_is_done_in_its_own_time() {
+    let until = |operator: &str, day: &str| atom("dateTime", operator, json!(format!("{day}T00:00:00Z")));
+    let duty = |own: Value, then: Value| {
+        json!({"uid": "urn:1", "action": "delete", "constraint": own, "consequence": [
+            {"uid": "urn:2", "action": "compensate", "constraint": then}]})
+    };
+    let late = ("urn:1", "2026-11-12T00:00:00Z");
+    let (soon, later) = (("urn:2", "2026-11-13T00:00:00Z"), ("urn:2", "2026-11-19T00:00:00Z"));
+    let own = json!([until("lteq", "2026-11-10")]);
+    let cases = [
+        (json!([until("lteq", "2026-11-15")]), soon, later),
+        (json!([until("gteq", "2026-11-15")]), later, soon),
+        // Counted from the end of the time for the duty, not from the agreement.
+        (json!([atom("elapsedTime", "lteq", json!("P5D"))]), soon, later),
+    ];
+    for (then, good, bad) in cases {
+        let duty = duty(own.clone(), then);
+        let obligation = json!({"permission": [{"action": "use"}], "obligation": [duty]});
+        let condition = json!({"permission": [{"action": "use", "duty": [duty]}]});
+        for policy in [obligation, condition] {
+            let mut known = done(&[late, good]);
+            known["facts"]["edc:contractAgreement"] = json!("2026-10-01T00:00:00Z");
+            code(&policy, &known, 0);
+            known["duties"][1]["performed"] = json!(bad.1);
+            code(&policy, &known, 1);
+        }
+    }
+    // What was done before its time was not done late.
+    let window = json!([until("gteq", "2026-11-08"), until("lteq", "2026-11-10")]);
+    let policy = json!({"permission": [{"action": "use"}], "obligation": [duty(window, json!([]))]});
+    code(&policy, &done(&[late, soon]), 0);
+    code(&policy, &done(&[("urn:1", "2026-11-07T00:00:00Z"), soon]), 1);
+}
+
+#[test]
+fn what_follows_from_a_delay_is_followed_with_its_times_from_then_on() {
+    let policy = json!({"permission": [{"action": "use"}], "obligation": [{"action": "delete",
+        "constraint": [atom("elapsedTime", "lteq", json!("P10D"))], "consequence": [
+            {"action": "compensate", "constraint": [atom("elapsedTime", "lteq", json!("P5D"))]}]}]});
+    let policy = Compiled::read(&policy, &Registry::built_in()).unwrap();
+    let now = |day: &str| {
+        let facts = json!({"edc:contractAgreement": "2026-11-01T00:00:00Z"});
+        let mut world = super::world("transfer", facts);
+        world["now"] = json!(day);
+        policy.outlook(&World::read(&world).unwrap())
+    };
+    let then = now("2026-11-12T00:00:00Z").duties.remove(1);
+    assert_eq!(then.duty.deadline.map(|at| at.to_string()).as_deref(), Some("2026-11-16T00:00:00.000Z"));
+    assert_eq!((then.called_for, then.standing), (true, Standing::Open));
+    assert_eq!(now("2026-11-16T00:00:01Z").duties[1].standing, Standing::Overdue);
 }
 
 #[test]
