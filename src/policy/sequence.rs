@@ -9,11 +9,13 @@ use smallvec::{SmallVec, smallvec};
 use super::Invalid;
 use super::compile::{Compiled, Node, NodeId, Sequence, Step, Taker};
 use super::conflict::{conditions, joint};
-use super::judge::{Eval, Trace};
+use super::judge::Eval;
 use super::sheet::Sheet;
 use super::world::{Fact, History, PastCall, Phase, World};
 use crate::model::odrl::Logic;
 use crate::model::time::Timestamp;
+
+mod moment;
 
 /// When each earlier step of one sequence was taken; nothing for steps that time takes.
 pub(super) type Noted = SmallVec<[Option<Timestamp>; 4]>;
@@ -127,14 +129,8 @@ impl Compiled {
         let mut calls: Vec<&PastCall> = calls.iter().filter(|call| call.at <= world.now).collect();
         calls.sort_by_key(|call| call.at);
         let mut progress = Progress { began: calls.first().map(|call| call.at), ..Progress::none(self) };
-        let mut trace = Trace::default();
-        for call in calls {
-            let mut sheet = self.sheet(&call.world(world));
-            sheet.recall(progress.clone());
-            let done = self.judge(&sheet, &mut trace).permit;
-            for step in self.steps(&sheet).into_iter().filter(|step| done || !step.by_act) {
-                progress.note(step, call.at);
-            }
+        for calls in calls.chunk_by(|one, other| one.at == other.at) {
+            moment::pass(self, world, calls, &mut progress);
         }
         progress
     }

@@ -40,8 +40,10 @@ impl Sequence {
 impl<'a> Eval<'a> {
     pub(super) fn sequence(&mut self, id: NodeId, parts: &[NodeId]) -> Mask {
         let Some((sequence, noted)) = self.kept(id) else {
-            // The order of past events is not known; what is false now is false in every order.
-            return self.all(parts).and(Mask::UNKNOWN);
+            // Of calls nobody knows, or a time is looked at at which none were kept: what is false then counts as false. In what order
+            // the conditions of a duty came to hold, and parts of what is no rule's own sequence, is kept nowhere.
+            let told = self.looking != Looking::Now || self.terms.sequences.iter().any(|sequence| sequence.node == id);
+            return if told { self.all(parts).and(Mask::UNKNOWN) } else { Mask::UNKNOWN };
         };
         if self.sheet.background().phase != Phase::Exchange {
             return self.may_come(sequence);

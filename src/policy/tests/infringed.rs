@@ -120,6 +120,16 @@ fn an_infringement_by_another_party_refuses_nobody() {
 }
 
 #[test]
+fn what_is_reported_of_the_future_does_not_count_yet() {
+    let policy = prohibiting(paying());
+    code(&policy, &on(20, &[21], &[], &[]), 0);
+    code(&policy, &on(21, &[21], &[], &[]), 1);
+    let compiled = Compiled::read(&policy, &Registry::built_in()).unwrap();
+    let outlook = compiled.outlook(&World::read(&on(20, &[21], &[], &[])).unwrap());
+    assert_eq!((outlook.next, outlook.refusal), (Some(at(&day(21))), None));
+}
+
+#[test]
 fn a_remedy_may_not_have_consequences_of_its_own() {
     let remedy = json!([{"action": "compensate", "consequence": [{"action": "inform"}]}]);
     let invalid = code(&prohibiting(remedy), &world_on(20), 2).invalid;

@@ -116,11 +116,14 @@ fn holds(constraint: &Value, world: &Value, choose: &mut dyn FnMut() -> bool) ->
     let Some((logic, parts)) = parts(constraint) else {
         return if is_deferred(constraint, world) { Some(choose()) } else { compares(constraint, world) };
     };
+    if logic == "andSequence" && parts.len() > 1 && world["unkept"] == true {
+        return None;
+    }
     if logic == "andSequence" && parts.len() > 1 && world["history"].is_array() {
         return sequence(parts, world);
     }
-    // The order of sequences within a choice of exactly one is not kept.
-    let world = &if logic == "xone" { told(world, "history", ()) } else { world.clone() };
+    // The order of sequences within a choice of exactly one, and within a sequence, is not kept.
+    let world = &if matches!(logic, "xone" | "andSequence") { told(world, "unkept", true) } else { world.clone() };
     let parts: Vec<Kleene> = parts.iter().map(|part| holds(part, world, choose)).collect();
     let count = |state: Kleene| parts.iter().filter(|p| **p == state).count();
     match logic {
@@ -144,25 +147,26 @@ fn told(world: &Value, name: &str, value: impl serde::Serialize) -> Value {
     world
 }
 
-/// When a step was taken: by the time, at this moment; or by this call, counted in the order of time.
+/// When a step was taken: by the time, or by a call.
 #[derive(Clone, Copy)]
 enum Moment {
     Time(i64),
-    Call(usize, i64),
+    Call(i64),
 }
 
 /// Every way of taking the steps one after the other is tried, over all moments that there are.
 fn sequence(steps: &[Value], world: &Value) -> Kleene {
     let now = millis(&world["now"]);
     let mut calls: Vec<Value> = world["history"].as_array().unwrap().clone();
-    calls.retain(|call| millis(&call["at"]) <= now);
+    // To a prohibition, what is of the same moment may have come before.
+    calls.retain(|call| millis(&call["at"]) < now + i64::from(world["bars"] == true));
     calls.sort_by_key(|call| millis(&call["at"]));
     let (last, earlier) = steps.split_last().unwrap();
-    let then = told(world, "history", ());
-    if taken(earlier, None, &calls, world) { holds(last, &then, &mut || unreachable!()) } else { Some(false) }
+    let then = told(world, "unkept", true);
+    if taken(earlier, None, &[], &calls, world) { holds(last, &then, &mut || unreachable!()) } else { Some(false) }
 }
 
-fn taken(steps: &[Value], after: Option<Moment>, calls: &[Value], world: &Value) -> bool {
+fn taken(steps: &[Value], after: Option<Moment>, used: &[usize], calls: &[Value], world: &Value) -> bool {
     let Some((step, rest)) = steps.split_first() else { return true };
     let bars = world["bars"] == true;
     let admits = |truth: Kleene| if bars { truth != Some(false) } else { truth == Some(true) };
@@ -171,7 +175,7 @@ fn taken(steps: &[Value], after: Option<Moment>, calls: &[Value], world: &Value)
     if operands.iter().all(|name| name == "dateTime") {
         let begin = calls.first().map(|call| millis(&call["at"])).or(bars.then_some(-62_000_000_000_000));
         let first = match after {
-            Some(Moment::Time(at) | Moment::Call(_, at)) => Some(at + 1),
+            Some(Moment::Time(at) | Moment::Call(at)) => Some(at + 1),
             None => begin,
         };
         let Some(first) = first else { return false };
@@ -181,8 +185,8 @@ fn taken(steps: &[Value], after: Option<Moment>, calls: &[Value], world: &Value)
         moments.extend(later);
         let fitting = moments.into_iter().filter(|at| *at >= first && *at < now);
         return fitting.into_iter().any(|at| {
-            let then = told(&told(world, "history", ()), "now", Timestamp::from_millis(at).to_string());
-            admits(holds(step, &then, &mut || unreachable!())) && taken(rest, Some(Moment::Time(at)), calls, world)
+            let then = told(&told(world, "unkept", true), "now", Timestamp::from_millis(at).to_string());
+            admits(holds(step, &then, &mut || unreachable!())) && taken(rest, Some(Moment::Time(at)), &[], calls, world)
         });
     }
     let by_state = operands.iter().all(|name| name == "dateTime" || name == "xroad:clientId");
@@ -191,17 +195,24 @@ fn taken(steps: &[Value], after: Option<Moment>, calls: &[Value], world: &Value)
         let is_later = match after {
             None => true,
             Some(Moment::Time(time)) => at > time,
-            Some(Moment::Call(before, _)) => number > before,
+            Some(Moment::Call(before)) => at > before || (bars && at == before && !used.contains(&number)),
         };
         let mut then = told(&told(world, "now", &call["at"]), "facts", &call["facts"]);
         for (name, value) in call["request"].as_object().into_iter().flatten() {
             then["request"][name] = value.clone();
         }
-        let done = || permits(&world["policy"], &told(&then, "history", &calls[..number]));
+        // What may have been done takes the steps of a prohibition, what was done in whatever order those of a permission.
+        let before: Vec<&Value> = calls
+            .iter()
+            .enumerate()
+            .filter(|(other, call)| *other != number && millis(&call["at"]) < at + i64::from(!bars))
+            .map(|(_, call)| call)
+            .collect();
+        let done = || permits(&world["policy"], &told(&then, "history", &before));
         is_later
-            && admits(holds(step, &told(&then, "history", ()), &mut || unreachable!()))
+            && admits(holds(step, &told(&then, "unkept", true), &mut || unreachable!()))
             && (by_state || done())
-            && taken(rest, Some(Moment::Call(number, at)), calls, world)
+            && taken(rest, Some(Moment::Call(at)), &[used, &[number]].concat(), calls, world)
     })
 }
 

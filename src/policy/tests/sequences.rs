@@ -106,13 +106,74 @@ fn each_step_is_a_call_of_its_own() {
     let steps = json!({"andSequence": [either, either, path("GET /data")]});
     let policy = json!({"permission": [rule(&path("GET /a")), rule(&path("GET /b")), rule(&steps)]});
     let one = json!([call("2026-11-22T08:00:00Z", "GET /a")]);
-    let two = json!([call("2026-11-22T08:00:00Z", "GET /a"), call("2026-11-22T08:00:00Z", "GET /b")]);
+    let two = json!([call("2026-11-22T08:00:00Z", "GET /a"), call("2026-11-22T08:00:01Z", "GET /b")]);
     let decided = code(&policy, &after(one, data()), 1);
     let missing: Vec<_> = decided.because.iter().filter(|b| b.reason.starts_with("step 2 of 3")).collect();
     assert_eq!(missing.len(), 2, "{decided:?}");
     assert_eq!(missing[0].clause, "/permission/2/constraint/0/andSequence/1/or/0");
     assert_eq!(missing[0].remedy, "take step 2 of 3 of the sequence by a call of its own first, then call again");
     code(&policy, &after(two, data()), 0);
+}
+
+#[test]
+fn of_the_calls_of_one_moment_none_comes_after_another_and_to_a_prohibition_each_may() {
+    let steps = json!({"andSequence": [path("GET /a"), path("GET /c"), path("GET /b")]});
+    let free = json!({"or": [path("GET /a"), path("GET /c")]});
+    let permitting = json!({"permission": [rule(&free), rule(&steps)]});
+    let barring = json!({"conflict": "prohibit", "permission": [{"action": "use"}], "prohibition": [rule(&steps)]});
+    let (first, second) = ("2026-11-22T01:00:00Z", "2026-11-22T01:00:01Z");
+    let b = json!({"xroad:datapath": "GET /b"});
+    for calls in [[call(first, "GET /a"), call(first, "GET /c")], [call(first, "GET /c"), call(first, "GET /a")]] {
+        code(&permitting, &after(json!(calls), b.clone()), 1);
+        code(&barring, &after(json!(calls), b.clone()), 1);
+    }
+    let in_order = json!([call(second, "GET /c"), call(first, "GET /a")]);
+    code(&permitting, &after(in_order.clone(), b.clone()), 0);
+    code(&barring, &after(in_order, b.clone()), 1);
+    // One call is one step, whatever else it could be.
+    let twice = json!({"andSequence": [free, path("GET /a"), path("GET /b")]});
+    let barring_twice =
+        json!({"conflict": "prohibit", "permission": [{"action": "use"}], "prohibition": [rule(&twice)]});
+    code(&barring_twice, &after(json!([call(first, "GET /a")]), b.clone()), 0);
+    for other in ["GET /a", "GET /c"] {
+        code(&barring_twice, &after(json!([call(first, "GET /a"), call(first, other)]), b.clone()), 1);
+    }
+    code(&barring_twice, &after(json!([call(first, "GET /c"), call(first, "GET /c")]), b), 0);
+    // What is of this very moment is not earlier than it.
+    let now = json!([call("2026-11-23T10:00:00Z", "GET /terms")]);
+    code(&terms_before_data(), &after(now, data()), 1);
+}
+
+#[test]
+fn a_call_that_another_of_its_moment_may_have_barred_was_not_surely_done() {
+    let bars = rule(&json!({"andSequence": [path("GET /x"), path("GET /terms")]}));
+    let mut policy = terms_before_data();
+    policy["conflict"] = json!("prohibit");
+    policy["prohibition"] = json!([bars]);
+    policy["permission"].as_array_mut().unwrap().push(rule(&path("GET /x")));
+    let at = "2026-11-22T01:00:00Z";
+    code(&policy, &after(json!([call(at, "GET /terms")]), data()), 0);
+    code(&policy, &after(json!([call(at, "GET /terms"), call(at, "GET /x")]), data()), 1);
+    code(&policy, &after(json!([call(at, "GET /terms"), call("2026-11-22T02:00:00Z", "GET /x")]), data()), 0);
+}
+
+#[test]
+fn in_what_order_the_conditions_of_a_duty_came_to_hold_is_not_known() {
+    let steps = json!({"andSequence": [path("GET /a"), path("GET /b")]});
+    let late = atom("dateTime", "lteq", json!("2026-11-20"));
+    let condition = json!({"permission": [{"action": "use", "duty": [{"action": "inform", "constraint": [steps]}]}]});
+    let obligation = json!({"permission": [{"action": "use"}],
+        "obligation": [{"action": "inform", "constraint": [steps, late]}]});
+    let before = json!([call("2026-11-22T01:00:00Z", "GET /a")]);
+    for (policy, clause) in [(condition, "/permission/0/duty/0"), (obligation, "/obligation/0")] {
+        for now in ["GET /b", "GET /c"] {
+            let refused = code(&policy, &after(before.clone(), json!({"xroad:datapath": now})), 1);
+            assert_eq!((&*refused.because[0].clause, refused.because[0].state), (clause, Truth::Unknown));
+        }
+        let mut done = after(before.clone(), json!({"xroad:datapath": "GET /b"}));
+        done["duties"] = json!([{"id": clause, "performed": "2026-11-19T01:00:00Z"}]);
+        code(&policy, &done, 0);
+    }
 }
 
 #[test]
