@@ -293,6 +293,7 @@ impl<'a> Compiler<'a> {
         let (name, operand, right) = self.right(atomic, operand, conversion.as_ref(), &required)?;
         Some(Atom {
             slot: self.slot(&name, &operand, unit),
+            operand: atomic.left.as_str().into(),
             clause: atomic.clause.as_str().into(),
             uid: atomic.uid.as_deref().map(Into::into),
             operator,

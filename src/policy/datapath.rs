@@ -152,6 +152,11 @@ impl Segment {
     }
 }
 
+/// Whether this is a method and a path, whatever the path may mean.
+pub(crate) fn is_call(text: &str) -> bool {
+    split(text.trim_ascii()).is_some()
+}
+
 /// Whether the path of a call can be matched at all.
 #[cfg(test)]
 fn is_plain(call: &str) -> bool {

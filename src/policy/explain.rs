@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::compile::{Alternative, Atom, Compiled, CompiledRule};
+use super::compile::{Alternative, Atom, Compiled, CompiledRule, Told};
 use super::judge::{Eval, Trace, Verdict};
 use super::sheet::Sheet;
 use super::truth::{Mask, Truth};
-use super::vocabulary::Assurance;
+use super::vocabulary::{Assurance, SINCE_AGREEMENT};
 use super::world::World;
 
 mod compared;
@@ -151,7 +151,12 @@ impl Eval<'_> {
     pub(super) fn observed(&self, atom: &Atom) -> Option<String> {
         let slot = self.policy.slots.get(atom.slot)?;
         let mut shown = String::new();
-        if let Some(seen) = self.told_by_time(slot.from).or_else(|| self.delay(atom)) {
+        let by_time = self.told_by_time(slot.from).and_then(|seen| {
+            // A date relative to the agreement is compared with the time, as a date is.
+            let is_date = slot.from == Told::Agreement && *atom.operand != *SINCE_AGREEMENT;
+            if is_date { self.told_by_time(Told::Now) } else { Some(seen) }
+        });
+        if let Some(seen) = by_time.or_else(|| self.delay(atom)) {
             seen.show(&mut shown);
             return Some(shown);
         }

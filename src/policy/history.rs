@@ -79,6 +79,8 @@ impl History<'_> {
             let (clauses, healed) = match ground {
                 Ground::Permission(_) => continue,
                 Ground::Prohibition => self.prohibited(sheet),
+                // What nothing permits infringes the prohibitions that are about it, whatever would have won.
+                Ground::NoPermission if self.is_barred(sheet) => self.prohibited(sheet),
                 Ground::NoPermission => self.not_permitted(sheet),
                 Ground::Obligation | Ground::Infringement | Ground::Offer | Ground::Parent => (Vec::new(), false),
             };
@@ -89,6 +91,11 @@ impl History<'_> {
             found.push(Infringement { act: None, clauses: vec![duty.clause.to_string()], healed });
         }
         found
+    }
+
+    fn is_barred(&self, sheet: &Sheet<'_>) -> bool {
+        let mut eval = Eval::quiet(self.policy, sheet);
+        self.policy.prohibitions.iter().any(|rule| eval.rule(rule).bars())
     }
 
     fn prohibited(&self, sheet: &Sheet<'_>) -> (Vec<String>, bool) {

@@ -90,7 +90,8 @@ impl Compiled {
             barred |= eval.rule(rule).bars();
         }
         match permission {
-            _ if barred && (terms.conflict != Conflict::Permissions || permission.is_none()) => Ground::Prohibition,
+            // Where permissions win, it is for want of one that a request is refused, whatever is prohibited.
+            _ if barred && terms.conflict != Conflict::Permissions => Ground::Prohibition,
             Some(rule) => Ground::Permission(rule),
             None => Ground::NoPermission,
         }

@@ -68,7 +68,7 @@ impl Compiled {
     pub fn review(&self) -> Review {
         let held = self.atoms.iter().filter_map(|atom| {
             let slot = self.slots.get(atom.slot)?;
-            Some(Held { clause: atom.clause.to_string(), operand: slot.name.to_string(), assurance: slot.assurance })
+            Some(Held { clause: atom.clause.to_string(), operand: atom.operand.to_string(), assurance: slot.assurance })
         });
         let constraints: Vec<Held> = held.collect();
         let mut warnings = self.never_applying();

@@ -71,6 +71,8 @@ pub(crate) struct Atom {
     pub(crate) clause: Box<str>,
     pub(crate) uid: Option<Box<str>>,
     pub(crate) slot: usize,
+    /// The left operand as the policy has it; a date relative to the agreement is compared as something else.
+    pub(crate) operand: Box<str>,
     pub(crate) operator: Operator,
     /// Empty when the right operand is only referred to.
     pub(crate) right: Box<[Right]>,

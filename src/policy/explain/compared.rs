@@ -2,6 +2,7 @@
 
 use super::{Because, Message, entry, source};
 use crate::policy::compile::Atom;
+use crate::policy::datapath::is_call;
 use crate::policy::explain::Language;
 use crate::policy::judge::Eval;
 use crate::policy::truth::{Mask, Truth};
@@ -11,7 +12,7 @@ use crate::policy::vocabulary::Operator;
 /// What is said of a comparison.
 pub(super) fn compared(language: Language, eval: &Eval<'_>, at: usize, atom: &Atom, mask: Mask) -> Because {
     let slot = eval.policy.slots.get(atom.slot);
-    let (operand, assurance) = slot.map_or(("", None), |slot| (&*slot.name, Some(slot.assurance)));
+    let (operand, assurance) = (&*atom.operand, slot.map(|slot| slot.assurance));
     let required = match &atom.unit {
         Some(unit) => format!("{} {unit}", atom.required),
         None => atom.required.to_string(),
@@ -44,7 +45,8 @@ fn unusual<'m>(
         return Some(Message::Unreadable { operand, required: &right.text });
     }
     if let Some(seen) = eval.sheet.seen(atom.slot).find(|seen| seen.typed == Typed::Call { plain: false }) {
-        return Some(Message::Ambiguous { path: seen.text });
+        let path = seen.text;
+        return Some(if is_call(path) { Message::Ambiguous { path } } else { Message::NoCall { path } });
     }
     let seen = observed?;
     if seen.is_empty() && eval.sheet.seen(atom.slot).next().is_none() {

@@ -99,7 +99,7 @@ impl<'a> Holding<'a> {
         HeldClause {
             clause: &atom.clause,
             state: mask.truth(),
-            operand: self.policy.slots.get(atom.slot).map_or("", |slot| &*slot.name),
+            operand: &atom.operand,
             operator: atom.operator.as_str(),
             required: Cow::Borrowed(&*atom.required),
             observed: self.eval.observed(atom).map(Cow::Owned),

@@ -78,10 +78,11 @@ impl<'a> Reasons<'a> {
                 continue;
             }
             let before = self.found.len();
-            self.missed(duty);
+            let action = duty.doing();
+            self.missed(duty, Message::Violated { action: &action });
             if self.eval.concerns(duty) != Mask::TRUE && !duty.elsewhere {
                 if let Some(entry) = self.found.get_mut(before) {
-                    let reason = self.language.say(Message::MayBeViolated { action: &duty.doing() });
+                    let reason = self.language.say(Message::MayBeViolated { action: &action });
                     (entry.state, entry.reason) = (Truth::Unknown, reason);
                 }
                 self.unknown_aspects(duty);
@@ -105,14 +106,14 @@ impl<'a> Reasons<'a> {
     }
 
     /// A duty that was not fulfilled in time, with the conditions that leave open whether it had to be.
-    fn missed(&mut self, duty: &CompiledRule) {
+    fn missed(&mut self, duty: &CompiledRule, late: Message<'_>) {
         if duty.elsewhere {
             let id = duty.uid.as_deref().unwrap_or_default();
             self.found.push(elsewhere(self.language, &duty.clause, "duty", id));
             return;
         }
         let seen = self.eval.performances(duty);
-        let entry = missed(self.language, duty, seen.as_deref());
+        let entry = missed(self.language, duty, late, seen.as_deref());
         let open = self.eval.unknown_calling(duty);
         if open.is_empty() {
             self.found.push(entry);
@@ -243,7 +244,7 @@ impl<'a> Reasons<'a> {
             let state = self.eval.duty(duty);
             let seen = self.eval.performances(duty);
             if !state.lets() && (duty.elsewhere || self.eval.is_violated(duty)) {
-                self.missed(duty);
+                self.missed(duty, Message::Late { action: &duty.doing() });
             } else if !state.lets() {
                 let action = duty.doing();
                 let entry = entry(self.language, &duty.clause, state.truth(), "duty", "eq", &action, seen.as_deref());
@@ -310,14 +311,14 @@ impl<'a> Reasons<'a> {
 }
 
 /// What is said of a duty that was not fulfilled in time.
-fn missed(language: Language, duty: &CompiledRule, seen: Option<&str>) -> Because {
+fn missed(language: Language, duty: &CompiledRule, late: Message<'_>, seen: Option<&str>) -> Because {
     let action = duty.doing();
     let then = duty.consequences.iter().map(CompiledRule::doing).collect::<Vec<_>>().join(", ");
     let entry = entry(language, &duty.clause, Truth::False, "duty", "eq", &action, seen);
     if duty.keeps {
         return said(language, entry, Message::NotKept { action: &action }, Message::Amend { then: &then });
     }
-    said(language, entry, Message::Violated { action: &action }, Message::Heal { action: &action, then: &then })
+    said(language, entry, late, Message::Heal { action: &action, then: &then })
 }
 
 fn names<'c>(policy: &Compiled, alternatives: impl Iterator<Item = &'c Alternative>) -> String {

@@ -2,6 +2,7 @@
 //! of ODRL and stand as they are.
 
 use super::Truth;
+use crate::policy::vocabulary::SINCE_AGREEMENT;
 
 mod english;
 mod estonian;
@@ -28,6 +29,8 @@ pub(crate) enum Message<'a> {
     Elsewhere { id: &'a str },
     /// A path that may mean two things.
     Ambiguous { path: &'a str },
+    /// What should be a call, and is none.
+    NoCall { path: &'a str },
     /// A right operand is elsewhere.
     Referenced { reference: &'a str },
     /// Each part of a sequence may hold, but when each came to hold is not known.
@@ -50,6 +53,8 @@ pub(crate) enum Message<'a> {
     ProhibitedAction { action: &'a str },
     /// A duty has not been done.
     Unfulfilled { action: &'a str },
+    /// A duty of a permission was not fulfilled in time.
+    Late { action: &'a str },
     /// An obligation was not met in time.
     Violated { action: &'a str },
     /// A duty was performed before that counts.
@@ -128,7 +133,7 @@ impl Remedy {
             "count" => Self::NewAgreement,
             "meteredTime" => Self::TimeUsedUp,
             "timeInterval" | "xroad:callsPerMinute" => Self::Slower,
-            "dateTime" | "edc:inForceDate" | "edc:sinceAgreement" => Self::OtherTime,
+            "dateTime" | "edc:inForceDate" | SINCE_AGREEMENT => Self::OtherTime,
             "xroad:datapath" => Self::OtherPath,
             "xroad:consent" => Self::Consent,
             "purpose" => Self::Purpose,
@@ -272,6 +277,7 @@ mod tests {
             (compared(Truth::False, Some("<seen>")), &["<operand>", "<operator>", "<required>", "<seen>"]),
             (compared(Truth::False, None), &["<operand>", "<operator>", "<required>"]),
             (Message::Ambiguous { path: "<path>" }, &["<path>"]),
+            (Message::NoCall { path: "<path>" }, &["<path>"]),
             (Message::Referenced { reference: "<reference>" }, &["<reference>"]),
             (Message::Sequence, &[]),
             (missing, &["3", "7", "<operand>", "<operator>", "<required>"]),
@@ -293,6 +299,7 @@ mod tests {
             (Message::Calling { action: "<action>", comparison: "<comparison>" }, &["<action>", "<comparison>"]),
             (Message::ProhibitedAction { action: "<action>" }, &["<action>"]),
             (Message::Unfulfilled { action: "<action>" }, &["<action>"]),
+            (Message::Late { action: "<action>" }, &["<action>"]),
             (Message::Violated { action: "<action>" }, &["<action>"]),
             (Message::Early { action: "<action>", from: "<from>" }, &["<action>", "<from>"]),
             (Message::Due { action: "<action>", until: None }, &["<action>"]),

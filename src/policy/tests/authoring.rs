@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::*;
+use super::set;
 
 fn world(facts: Value) -> String {
     json!({"now": "2026-11-24T10:00:00Z", "phase": "exchange", "request": {"action": "use"}, "facts": facts})
@@ -52,6 +53,42 @@ fn a_duty_left_to_do_is_part_of_what_would_permit() {
     let policy = json!({"@type": "Set", "permission": [{"action": "use", "duty": [{"action": "obtainConsent"}]}]});
     let refused = decided(&policy, json!({}));
     assert_eq!(refused.residual[0].reason, "would permit if the duty to obtainConsent were fulfilled");
+}
+
+#[test]
+fn nothing_is_promised_that_would_not_permit() {
+    let residual = |policy: &Value, facts: Value| -> Vec<String> {
+        decided(policy, facts).residual.into_iter().map(|left| left.reason).collect()
+    };
+    let count = |operator: &str, right: Value| atom("count", operator, right);
+    let never = set(json!([count("lteq", json!(5)), count("gt", json!(7))]));
+    assert!(residual(&never, json!({"count": 9})).is_empty());
+    let abc = count("lteq", json!("abc"));
+    assert!(residual(&set(json!([abc])), json!({"count": 3})).is_empty());
+    let either = set(json!([{"or": [abc, count("lteq", json!(2))]}]));
+    assert_eq!(residual(&either, json!({"count": 3})), ["would permit if count were at most 2"]);
+    let late = |then: Value| {
+        json!({"permission": [{"action": "use", "duty": [{"action": "inform", "consequence": then,
+            "constraint": [atom("dateTime", "lteq", json!("2026-01-01"))]}]}]})
+    };
+    assert!(residual(&late(json!([])), json!({})).is_empty());
+    assert_eq!(
+        residual(&late(json!([{"action": "compensate"}])), json!({})),
+        ["would permit if the duty to inform and what follows from its delay, compensate, were fulfilled"]
+    );
+    let dangling = json!({"permission": [{"action": "use", "duty": [{"@id": "urn:r"}]}]});
+    assert_eq!(residual(&dangling, json!({})), ["would permit if what urn:r says were known"]);
+}
+
+#[test]
+fn where_permissions_win_a_refusal_tells_why_none_permits() {
+    let policy = json!({"conflict": "perm", "prohibition": [{"action": "use"}],
+        "permission": [{"action": "use", "constraint": [atom("spatial", "eq", json!("FI"))]}]});
+    let refused = decided(&policy, json!({"spatial": "SE"}));
+    assert_eq!(refused.because.len(), 1);
+    assert_eq!((&*refused.because[0].clause, refused.because[0].state), ("/permission/0/constraint/0", Truth::False));
+    assert_eq!(refused.residual[0].reason, "would permit if spatial were FI");
+    assert_eq!(decided(&policy, json!({"spatial": "FI"})).decision, "permit");
 }
 
 #[test]

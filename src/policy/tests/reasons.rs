@@ -105,6 +105,41 @@ fn reasons_read_as_sentences() {
 }
 
 #[test]
+fn a_reason_is_true_of_what_it_is_about() {
+    let path = permission(&json!({"constraint": [atom("xroad:datapath", "eq", json!("GET /**"))]}));
+    for (called, reason) in [
+        ("GET a", "GET a is not a method with a path, so what it calls is not known"),
+        ("GET", "GET is not a method with a path, so what it calls is not known"),
+        ("GET /a\\b", "the path GET /a\\b has dot segments, backslashes or an encoding that may mean two things"),
+    ] {
+        assert_eq!(code(&path, &exchange(json!({"xroad:datapath": called})), 1).because[0].reason, reason);
+    }
+    let late = json!([atom("dateTime", "lteq", json!("2026-01-01"))]);
+    let duty = permission(&json!({"duty": [{"action": "inform", "constraint": late}]}));
+    assert_eq!(code(&duty, &exchange(json!({})), 1).because[0].reason, "the duty to inform was not fulfilled in time");
+    let mut offer = permission(&json!({}));
+    offer["@type"] = json!("Offer");
+    let refused = code(&offer, &exchange(json!({})), 1);
+    assert_eq!(refused.because[0].reason, "an offer permits no transfer and no exchange; that takes an agreement");
+}
+
+#[test]
+fn a_date_relative_to_the_agreement_is_told_as_it_is_written() {
+    let policy = permission(&json!({"constraint": [
+        atom("edc:inForceDate", "lteq", json!("contractAgreement+10d"))]}));
+    let on = |agreed: &str, expected: u8| code(&policy, &exchange(json!({"edc:contractAgreement": agreed})), expected);
+    let refused = on("2026-11-01T00:00:00Z", 1);
+    let why = &refused.because[0];
+    assert_eq!((&*why.operand, &*why.required), ("edc:inForceDate", "contractAgreement+10d"));
+    assert_eq!(why.reason, "edc:inForceDate is 2026-11-23T10:00:00.000Z, which is not lteq contractAgreement+10d");
+    assert_eq!(refused.residual[0].reason, "would permit if edc:inForceDate were at most contractAgreement+10d");
+    assert_eq!(on("2026-11-20T00:00:00Z", 0).because[0].operand, "edc:inForceDate");
+    // When the agreement was made is not known: neither is whether the date is within it.
+    let unknown = code(&policy, &exchange(json!({})), 1);
+    assert_eq!((unknown.because[0].state, &unknown.because[0].observed), (Truth::Unknown, &None));
+}
+
+#[test]
 fn a_review_warns_of_lists_that_are_compared_as_one_and_of_stars_that_are_characters() {
     let policy = permission(&json!({"constraint": [
         atom("purpose", "eq", json!(["a", "b"])), atom("spatial", "neq", json!(["FI", "EE"])), atom("purpose", "isAnyOf", json!(["a", "b"])),

@@ -35,8 +35,9 @@ pub(super) fn say(message: Message<'_>) -> String {
         }
         Message::Elsewhere { id } => format!("{id} is described nowhere in the policy, so what it says is not known"),
         Message::Ambiguous { path } => {
-            format!("the path {path} has dot segments or encoded characters and may mean two things")
+            format!("the path {path} has dot segments, backslashes or an encoding that may mean two things")
         }
+        Message::NoCall { path } => format!("{path} is not a method with a path, so what it calls is not known"),
         Message::Referenced { reference } => {
             format!("the value to compare with stands at {reference} and is not known")
         }
@@ -56,6 +57,7 @@ pub(super) fn say(message: Message<'_>) -> String {
         Message::PermittedAction { action } => format!("{action} is permitted"),
         Message::ProhibitedAction { action } => format!("{action} is prohibited"),
         Message::Unfulfilled { action } => format!("the duty to {action} is not fulfilled"),
+        Message::Late { action } => format!("the duty to {action} was not fulfilled in time"),
         Message::Violated { action } => format!("the obligation to {action} was not fulfilled in time"),
         Message::Early { action, from } => {
             format!("the obligation to {action} was performed before {from}, which does not count")
@@ -80,14 +82,12 @@ pub(super) fn say(message: Message<'_>) -> String {
             format!("the prohibition on {action} was infringed on {at}, and that was not made good")
         }
         Message::MayBeViolated { action } => {
-            format!(
-                "the obligation to {action} may not have been fulfilled in time: whether it was called for is not known"
-            )
+            format!("the duty to {action} may not have been fulfilled in time: whether it was called for is not known")
         }
         Message::Calling { action, comparison } => {
-            format!("whether the obligation to {action} was called for is not known: {comparison}")
+            format!("whether the duty to {action} was called for is not known: {comparison}")
         }
-        Message::Offer => "an offer permits nothing; only an agreement does".to_owned(),
+        Message::Offer => "an offer permits no transfer and no exchange; that takes an agreement".to_owned(),
         Message::Parent { id } => format!("the policy inherits from {id}, whose rules are not known"),
         Message::NoPermission => "the policy has no permission, and what is not permitted is refused".to_owned(),
         Message::Withheld { clause, operand, state } => match (clause.starts_with("/prohibition"), state) {

@@ -39,7 +39,12 @@ pub(super) fn say(message: Message<'_>) -> String {
         }
         Message::Elsewhere { id } => format!("{id} ei ole poliitikas kirjeldatud, seega ei ole selle sisu teada"),
         Message::Ambiguous { path } => {
-            format!("tee {path} sisaldab punktisegmente või kodeeritud märke ja seda saab mõista kahel viisil")
+            format!(
+                "tee {path} sisaldab punktisegmente, kurakaldkriipse või kodeeringut, mida saab mõista kahel viisil"
+            )
+        }
+        Message::NoCall { path } => {
+            format!("{path} ei ole meetod koos teega, seega ei ole teada, mida sellega kutsutakse")
         }
         Message::Referenced { reference } => format!("võrdlusväärtus asub aadressil {reference} ja ei ole teada"),
         Message::Sequence => "ei ole teada, mis järjekorras tingimused täitusid".to_owned(),
@@ -58,6 +63,7 @@ pub(super) fn say(message: Message<'_>) -> String {
         Message::PermittedAction { action } => format!("tegevus {action} on lubatud"),
         Message::ProhibitedAction { action } => format!("tegevus {action} on keelatud"),
         Message::Unfulfilled { action } => format!("kohustus {action} ei ole täidetud"),
+        Message::Late { action } => format!("kohustus {action} jäi tähtajaks täitmata"),
         Message::Violated { action } => format!("kohustust {action} ei täidetud õigel ajal"),
         Message::Early { action, from } => {
             format!("kohustus {action} täideti enne {from} ja see ei lähe arvesse")
@@ -85,7 +91,7 @@ pub(super) fn say(message: Message<'_>) -> String {
         Message::Calling { action, comparison } => {
             format!("ei ole teada, kas kohustus {action} kehtis: {comparison}")
         }
-        Message::Offer => "pakkumus ei luba midagi; loa annab ainult leping".to_owned(),
+        Message::Offer => "pakkumus ei luba edastust ega andmevahetust; selleks on vaja lepingut".to_owned(),
         Message::Parent { id } => format!("poliitika tugineb poliitikale {id}, mille reeglid ei ole teada"),
         Message::NoPermission => "poliitikas ei ole ühtegi luba ja mis ei ole lubatud, sellest keeldutakse".to_owned(),
         Message::Withheld { clause, operand, state } => match (clause.starts_with("/prohibition"), state) {

@@ -39,8 +39,9 @@ pub(super) fn say(message: Message<'_>) -> String {
             format!("kohdetta {id} ei ole kuvattu käytännössä, joten sen sisältö ei ole tiedossa")
         }
         Message::Ambiguous { path } => format!(
-            "polku {path} sisältää pistesegmenttejä tai koodattuja merkkejä, ja sen voi ymmärtää kahdella tavalla"
+            "polku {path} sisältää pistesegmenttejä, kenoviivoja tai koodauksen, jonka voi ymmärtää kahdella tavalla"
         ),
+        Message::NoCall { path } => format!("{path} ei ole metodi ja polku, joten ei tiedetä, mitä sillä kutsutaan"),
         Message::Referenced { reference } => format!("verrattava arvo on osoitteessa {reference} eikä se ole tiedossa"),
         Message::Sequence => "ei ole tiedossa, missä järjestyksessä ehdot täyttyivät".to_owned(),
         Message::StepMissing { step, of, operand, operator, required } => {
@@ -58,6 +59,7 @@ pub(super) fn say(message: Message<'_>) -> String {
         Message::PermittedAction { action } => format!("toiminto {action} on sallittu"),
         Message::ProhibitedAction { action } => format!("toiminto {action} on kielletty"),
         Message::Unfulfilled { action } => format!("velvollisuutta {action} ei ole täytetty"),
+        Message::Late { action } => format!("velvollisuus {action} jäi täyttämättä määräajassa"),
         Message::Violated { action } => format!("velvollisuutta {action} ei täytetty ajoissa"),
         Message::Early { action, from } => {
             format!("velvollisuus {action} täytettiin ennen ajankohtaa {from}, eikä sitä oteta huomioon")
@@ -87,7 +89,7 @@ pub(super) fn say(message: Message<'_>) -> String {
         Message::Calling { action, comparison } => {
             format!("ei ole tiedossa, oliko velvollisuus {action} voimassa: {comparison}")
         }
-        Message::Offer => "tarjous ei salli mitään; vain sopimus sallii".to_owned(),
+        Message::Offer => "tarjous ei salli siirtoa eikä tiedonvaihtoa; siihen tarvitaan sopimus".to_owned(),
         Message::Parent { id } => format!("käytäntö perustuu käytäntöön {id}, jonka sääntöjä ei tunneta"),
         Message::NoPermission => "käytännössä ei ole yhtään lupaa, ja mikä ei ole sallittua, se evätään".to_owned(),
         Message::Withheld { clause, operand, state } => match (clause.starts_with("/prohibition"), state) {

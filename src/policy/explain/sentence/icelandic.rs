@@ -39,8 +39,9 @@ pub(super) fn say(message: Message<'_>) -> String {
         }
         Message::Elsewhere { id } => format!("{id} er hvergi lýst í stefnunni, svo innihaldið er ekki þekkt"),
         Message::Ambiguous { path } => {
-            format!("slóðin {path} inniheldur punktahluta eða kóðaða stafi og má skilja á tvo vegu")
+            format!("slóðin {path} inniheldur punktahluta, bakstrik eða kóðun sem má skilja á tvo vegu")
         }
+        Message::NoCall { path } => format!("{path} er ekki aðferð með slóð, svo ekki er vitað á hvað er kallað"),
         Message::Referenced { reference } => format!("samanburðargildið er að finna á {reference} og er ekki þekkt"),
         Message::Sequence => "ekki er vitað í hvaða röð skilyrðin voru uppfyllt".to_owned(),
         Message::StepMissing { step, of, operand, operator, required } => {
@@ -58,6 +59,7 @@ pub(super) fn say(message: Message<'_>) -> String {
         Message::PermittedAction { action } => format!("aðgerðin {action} er heimiluð"),
         Message::ProhibitedAction { action } => format!("aðgerðin {action} er bönnuð"),
         Message::Unfulfilled { action } => format!("skyldan {action} hefur ekki verið uppfyllt"),
+        Message::Late { action } => format!("skyldan {action} var ekki uppfyllt innan tímamarka"),
         Message::Violated { action } => format!("skyldan {action} var ekki uppfyllt á réttum tíma"),
         Message::Early { action, from } => {
             format!("skyldan {action} var uppfyllt fyrir {from} og það telst ekki með")
@@ -87,7 +89,7 @@ pub(super) fn say(message: Message<'_>) -> String {
         Message::Calling { action, comparison } => {
             format!("ekki er vitað hvort skyldan {action} átti við: {comparison}")
         }
-        Message::Offer => "tilboð heimilar ekkert; aðeins samningur veitir heimild".to_owned(),
+        Message::Offer => "tilboð heimilar hvorki flutning né gagnaskipti; til þess þarf samning".to_owned(),
         Message::Parent { id } => format!("stefnan erfir reglur frá {id} og þær eru ekki þekktar"),
         Message::NoPermission => "stefnan veitir enga heimild og því sem ekki er heimilað er hafnað".to_owned(),
         Message::Withheld { clause, operand, state } => match (clause.starts_with("/prohibition"), state) {

@@ -41,8 +41,11 @@ pub(super) fn say(message: Message<'_>) -> String {
         }
         Message::Elsewhere { id } => format!("{id} ніде в політиці не описано, тому його зміст невідомий"),
         Message::Ambiguous { path } => {
-            format!("шлях {path} містить крапкові сегменти або закодовані символи, і його можна зрозуміти двояко")
+            format!(
+                "шлях {path} містить крапкові сегменти, зворотні скісні риски або кодування, яке можна зрозуміти двояко"
+            )
         }
+        Message::NoCall { path } => format!("{path} не є методом зі шляхом, тому невідомо, що викликається"),
         Message::Referenced { reference } => {
             format!("значення для порівняння міститься за адресою {reference} і невідоме")
         }
@@ -62,6 +65,7 @@ pub(super) fn say(message: Message<'_>) -> String {
         Message::PermittedAction { action } => format!("дію {action} дозволено"),
         Message::ProhibitedAction { action } => format!("дію {action} заборонено"),
         Message::Unfulfilled { action } => format!("обов’язок {action} не виконано"),
+        Message::Late { action } => format!("обов’язок {action} залишився невиконаним у встановлений час"),
         Message::Violated { action } => format!("обов’язок {action} не було виконано вчасно"),
         Message::Early { action, from } => {
             format!("обов’язок {action} виконано раніше за {from}, і це не зараховується")
@@ -91,7 +95,9 @@ pub(super) fn say(message: Message<'_>) -> String {
         Message::Calling { action, comparison } => {
             format!("невідомо, чи діяв обов’язок {action}: {comparison}")
         }
-        Message::Offer => "пропозиція нічого не дозволяє; дозвіл надає лише угода".to_owned(),
+        Message::Offer => {
+            "пропозиція не дозволяє ні передавання, ні обміну даними; для цього потрібна угода".to_owned()
+        }
         Message::Parent { id } => format!("політика успадковує правила від {id}, а вони невідомі"),
         Message::NoPermission => "у політиці немає жодного дозволу, а все, що не дозволено, відхиляється".to_owned(),
         Message::Withheld { clause, operand, state } => match (clause.starts_with("/prohibition"), state) {
