@@ -92,8 +92,8 @@ impl Moment<'_> {
 /// Gives a step to a call, if need be one that another step had which can have another call.
 fn give(step: usize, takes: &dyn Fn(usize, usize) -> bool, by: &mut [Option<usize>], tried: &mut [bool]) -> bool {
     for call in 0..by.len() {
-        let is_new = tried.get_mut(call).is_some_and(|tried| !std::mem::replace(tried, true));
-        if !is_new || !takes(step, call) {
+        let is_new = takes(step, call) && tried.get_mut(call).is_some_and(|tried| !std::mem::replace(tried, true));
+        if !is_new {
             continue;
         }
         let holder = by.get(call).copied().flatten();

@@ -138,7 +138,14 @@ fn of_the_calls_of_one_moment_none_comes_after_another_and_to_a_prohibition_each
     for other in ["GET /a", "GET /c"] {
         code(&barring_twice, &after(json!([call(first, "GET /a"), call(first, other)]), b.clone()), 1);
     }
-    code(&barring_twice, &after(json!([call(first, "GET /c"), call(first, "GET /c")]), b), 0);
+    code(&barring_twice, &after(json!([call(first, "GET /c"), call(first, "GET /c")]), b.clone()), 0);
+    // The call that can be either step leaves the first one to the call that can only be that.
+    let either = json!({"andSequence": [path("GET /a"), {"or": [path("GET /a"), path("GET /c")]}, path("GET /b")]});
+    let barring_either =
+        json!({"conflict": "prohibit", "permission": [{"action": "use"}], "prohibition": [rule(&either)]});
+    for calls in [["GET /a", "GET /c"], ["GET /c", "GET /a"]] {
+        code(&barring_either, &after(json!(calls.map(|path| call(first, path))), b.clone()), 1);
+    }
     // What is of this very moment is not earlier than it.
     let now = json!([call("2026-11-23T10:00:00Z", "GET /terms")]);
     code(&terms_before_data(), &after(now, data()), 1);
