@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 
 use crate::model::odrl::DutyTiming;
 
-/// Actions that data spaces add or ODRL 2.1 left behind, and those of ODRL, each with the action that it is part of.
+/// Actions that data spaces add or ODRL 2.1 left behind, and those of ODRL, each with the action that it is part of or the same as. Those
+/// that ODRL 2.2 gives neither are part of nothing: whoever may use something may not lend it for that.
 const ACTIONS: [(&str, &str); 72] = [
     ("acceptTracking", "use"),
     ("access", "use"),
-    ("adHocShare", "share"),
+    ("adHocShare", ""),
     ("aggregate", "use"),
     ("annotate", "use"),
     ("anonymize", "use"),
     ("archive", "use"),
-    ("attachPolicy", "use"),
-    ("attachSource", "use"),
+    ("attachPolicy", "cc:Notice"),
+    ("attachSource", "cc:SourceCode"),
     ("attribute", "use"),
     ("cc:Attribution", "use"),
     ("cc:CommercialUse", "use"),
@@ -25,7 +26,7 @@ const ACTIONS: [(&str, &str); 72] = [
     ("cc:ShareAlike", "use"),
     ("cc:Sharing", "use"),
     ("cc:SourceCode", "use"),
-    ("commercialize", "use"),
+    ("commercialize", "cc:CommercialUse"),
     ("compensate", "use"),
     ("concurrentUse", "use"),
     ("cx-policy:access", "use"),
@@ -37,17 +38,17 @@ const ACTIONS: [(&str, &str); 72] = [
     ("ensureExclusivity", "use"),
     ("execute", "use"),
     ("extract", "reproduce"),
-    ("extractChar", "extract"),
-    ("extractPage", "extract"),
-    ("extractWord", "extract"),
+    ("extractChar", ""),
+    ("extractPage", ""),
+    ("extractWord", ""),
     ("give", "transfer"),
     ("grantUse", "use"),
     ("include", "use"),
     ("index", "use"),
     ("inform", "use"),
     ("install", "use"),
-    ("lease", "use"),
-    ("lend", "use"),
+    ("lease", ""),
+    ("lend", ""),
     ("log", "use"),
     ("modify", "use"),
     ("move", "use"),
@@ -55,17 +56,17 @@ const ACTIONS: [(&str, &str); 72] = [
     ("obtainConsent", "use"),
     ("play", "use"),
     ("present", "use"),
-    ("preview", "use"),
+    ("preview", ""),
     ("print", "use"),
     ("pseudonymise", "use"),
     ("read", "use"),
     ("reproduce", "use"),
     ("retain", "use"),
     ("reviewPolicy", "use"),
-    ("secondaryUse", "use"),
+    ("secondaryUse", ""),
     ("sell", "transfer"),
-    ("share", "distribute"),
-    ("shareAlike", "use"),
+    ("share", "cc:Sharing"),
+    ("shareAlike", "cc:ShareAlike"),
     ("stream", "use"),
     ("synchronize", "use"),
     ("textToSpeech", "use"),
@@ -162,6 +163,19 @@ mod tests {
         assert!(actions.included("sell", "transfer"));
         assert!(!actions.included("use", "read"));
         assert!(!actions.included("sell", "use"));
+    }
+
+    #[test]
+    fn what_odrl_puts_under_nothing_is_part_of_nothing() {
+        let actions = Actions::built_in();
+        let apart =
+            ["adHocShare", "extractChar", "extractPage", "extractWord", "lease", "lend", "preview", "secondaryUse"];
+        for (name, parent) in ACTIONS {
+            let is_root = ["use", "transfer"].contains(&name) || apart.contains(&name);
+            assert_eq!(parent.is_empty(), is_root, "{name}");
+        }
+        assert!(!actions.included("lend", "use"));
+        assert!(actions.included("commercialize", "cc:CommercialUse") && actions.included("share", "use"));
     }
 
     #[test]
