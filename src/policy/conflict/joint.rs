@@ -67,10 +67,10 @@ fn alternatives<'a>(policy: &'a Compiled, nodes: &[NodeId], reading: Reading) ->
 fn of_node(policy: &Compiled, id: NodeId, reading: Reading) -> Option<Vec<Choice<'_>>> {
     match (policy.nodes.get(id.0)?, reading) {
         (Node::Atom(at), Reading::AsIs) => by_moments(Cow::Borrowed(policy.atoms.get(*at)?)),
-        (Node::Atom(at), Reading::Negated) => match opposite(policy.atoms.get(*at)?) {
-            Some(atom) => by_moments(Cow::Owned(atom)),
-            None => Some(vec![Vec::new()]),
-        },
+        (Node::Atom(at), Reading::Negated) => {
+            let each = opposites(policy.atoms.get(*at)?).into_iter();
+            one_of(each.map(|other| other.map_or_else(|| Some(vec![Vec::new()]), by_moments)))
+        }
         (Node::Elsewhere { .. }, _) => Some(vec![Vec::new()]),
         (Node::Logical { logic: Logic::AndSequence, parts, .. }, Reading::AsIs) => {
             let mut choices = alternatives(policy, parts, reading)?;
@@ -179,9 +179,16 @@ fn by_moments(atom: Cow<'_, Atom>) -> Option<Vec<Choice<'_>>> {
     }
 }
 
-/// The comparison that holds when this one does not; only order and equality of one value have one.
-fn opposite(atom: &Atom) -> Option<Atom> {
-    Some(Atom { operator: atom.operator.opposite()?, ..atom.clone() })
+/// The comparisons of which one holds when this one does not; for some there is none that could be named.
+fn opposites(atom: &Atom) -> Vec<Option<Cow<'_, Atom>>> {
+    let with = |operator, right: &[Right]| Some(Cow::Owned(Atom { operator, right: right.into(), ..atom.clone() }));
+    match atom.operator {
+        // One of them is missing.
+        Operator::IsAllOf if !atom.right.is_empty() => {
+            atom.right.chunks(1).map(|right| with(Operator::IsNoneOf, right)).collect()
+        }
+        operator => vec![operator.opposite().and_then(|operator| with(operator, &atom.right))],
+    }
 }
 
 /// Whether one state of the world may satisfy all of these comparisons.
@@ -241,9 +248,8 @@ fn possible(slot: &Slot, atoms: &[&Atom]) -> bool {
         return paths_meet(atoms);
     }
     // Several values at a time can satisfy what one value cannot.
-    let all_of = atoms.iter().any(|atom| atom.operator == Operator::IsAllOf);
     let exact = atoms.iter().any(|atom| atom.operator == Operator::Eq || atom.operator.is_order());
-    if all_of && !slot.single && !exact {
+    if !slot.single && !exact {
         return members_meet(atoms);
     }
     let candidates = atoms.iter().find(|a| a.operator == Operator::Eq).or_else(|| {

@@ -211,6 +211,16 @@ fn rules_that_overlap_without_a_strategy_or_under_invalid_may_not_be_published()
             false,
         ),
         (limited("purpose", "isAllOf", json!(["a"])), limited("purpose", "isAllOf", json!(["b"])), true),
+        // A purpose may be declared beside another one; a recipient is one.
+        (limited("purpose", "isAnyOf", json!(["a"])), limited("purpose", "isAnyOf", json!(["b"])), true),
+        (limited("purpose", "eq", json!("a")), limited("purpose", "isAnyOf", json!(["b"])), false),
+        (limited("recipient", "isAnyOf", json!(["urn:a"])), limited("recipient", "isAnyOf", json!(["urn:b"])), false),
+        (
+            limited("purpose", "isAllOf", json!(["b", "a"])),
+            json!({"action": "use", "constraint": [{"xone": [
+                atom("purpose", "isAllOf", json!(["a"])), atom("purpose", "isAnyOf", json!(["b"]))]}]}),
+            false,
+        ),
         (limited("purpose", "isA", json!("a")), limited("purpose", "isA", json!("b")), true),
         (limited("count", "lteq", json!(10)), limited("count", "gt", json!(10)), false),
         (limited("count", "lteq", json!(10)), limited("count", "gteq", json!(10)), true),
