@@ -431,3 +431,39 @@ fn what_the_operator_vouches_for_opens_offers_to_those_it_is_said_of_only() {
     let world = catalog.world(Phase::Exchange, &provider(), &consumer());
     assert_eq!(world.facts["recipient"].values(), [consumer().to_string()]);
 }
+
+#[test]
+fn the_groups_that_the_operator_tells_of_are_all_that_a_consumer_has() {
+    let catalog = catalog();
+    let groups = vec!["g".to_owned(), "h".to_owned()].into();
+    catalog.attest(vec![Attestation {
+        counterparty: CONSUMER.into(),
+        facts: vec![("xroad:globalGroupMember".into(), groups)],
+    }]);
+    let permits = |who: &ParticipantId, rule: serde_json::Value, prohibited: bool| {
+        let policy = if prohibited {
+            json!({"conflict": "prohibit", "permission": [{"action": "use"}], "prohibition": [rule]})
+        } else {
+            json!({"permission": [rule]})
+        };
+        let policy = crate::policy::Compiled::read(&policy, catalog.registry()).unwrap();
+        policy.decide(&catalog.world(Phase::Exchange, &provider(), who)).permit
+    };
+    let of = |operator: &str, group: &str| {
+        json!({"action": "use", "constraint": [
+            {"leftOperand": "xroad:globalGroupMember", "operator": operator, "rightOperand": group}]})
+    };
+    let party = |uid: &str| json!({"action": "use", "assignee": {"@type": "PartyCollection", "uid": uid}});
+    for (rule, holds) in [
+        (of("eq", "g"), true),
+        (of("eq", "q"), false),
+        (of("neq", "q"), true),
+        (party("urn:other"), false),
+        (party("h"), true),
+    ] {
+        assert_eq!(permits(&consumer(), rule.clone(), false), holds, "{rule}");
+        assert_eq!(permits(&consumer(), rule.clone(), true), !holds, "{rule}");
+        // Of whom nothing is told, nothing is known.
+        assert!(!permits(&stranger(), rule.clone(), false) && !permits(&stranger(), rule, true));
+    }
+}

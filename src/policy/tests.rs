@@ -7,6 +7,7 @@ use super::*;
 
 mod after;
 mod authoring;
+mod belonging;
 mod bounds;
 mod cedar;
 mod contexts;
