@@ -88,10 +88,16 @@ fn about(rule: &Value, actions: &[(String, Vec<Value>)], world: &Value, choose: 
     });
     let none = all(&each.by_ref().map(|one| one.map(|it| !it)).collect::<Vec<_>>());
     let action = none.map(|it| !it);
-    let party = |name: &str| match (rule.get(name).and_then(Value::as_str), request.get(name).and_then(Value::as_str)) {
-        (None, _) => Some(true),
-        (Some(_), None) => None,
-        (Some(wanted), Some(asked)) => Some(climbs(asked, wanted, &world["memberOf"], "member", "collection")),
+    let party = |name: &str| {
+        let named = rule.get(name).and_then(|named| named.as_str().or_else(|| named["uid"].as_str()));
+        let (Some(wanted), Some(asked)) = (named, request.get(name).and_then(Value::as_str)) else {
+            return named.is_none().then_some(true);
+        };
+        let belongs = climbs(asked, wanted, &world["memberOf"], "member", "collection");
+        let mut edges = world["memberOf"].as_array().into_iter().flatten();
+        let told = edges.any(|edge| edge["member"] == *asked || edge["collection"] == *wanted);
+        let known = belongs || told || rule[name].is_string();
+        known.then_some(belongs)
     };
     all(&[action, party("target"), party("assignee")])
 }

@@ -72,7 +72,13 @@ fn rule() -> impl Strategy<Value = Value> {
         |(action, constraints, target, assignee)| {
             let mut rule = json!({"action": action, "constraint": constraints});
             for (name, value) in target.into_iter().chain(assignee) {
-                rule[name] = value;
+                // Some are said to be collections, of which nobody may tell.
+                let collection = match (value.as_str(), name) {
+                    (Some("urn:all"), "target") => Some("AssetCollection"),
+                    (Some("did:friends"), "assignee") => Some("PartyCollection"),
+                    _ => None,
+                };
+                rule[name] = collection.map_or(value.clone(), |kind| json!({"@type": kind, "uid": value}));
             }
             rule
         },

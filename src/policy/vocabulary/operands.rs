@@ -76,8 +76,17 @@ const XROAD: [(&str, Kind, Told); 7] = [
 
 const COUNTED: [&str; 4] = ["count", "meteredTime", "timeInterval", "xroad:callsPerMinute"];
 
-/// Left operands whose values are more than one at a time only by mistake.
-const SINGLE: [&str; 4] = ["recipient", "version", "xroad:clientId", "xroad:consent"];
+/// Left operands whose values are more than one at a time only by mistake: a use is by one party, in one region.
+const SINGLE: [&str; 8] = [
+    "cx-policy:AffiliatesBpnl",
+    "cx-policy:AffiliatesRegion",
+    "cx-policy:BusinessPartnerNumber",
+    "cx-policy:ManagedLegalEntityBpnl",
+    "recipient",
+    "version",
+    "xroad:clientId",
+    "xroad:consent",
+];
 
 /// The operand that relative dates of EDC are compared with.
 pub(crate) const SINCE_AGREEMENT: &str = "edc:sinceAgreement";
@@ -100,7 +109,8 @@ pub(super) fn built_in() -> BTreeMap<String, Operand> {
         } else {
             Text
         };
-        all.insert(name, Operand { units: Units::None, ..Operand::of(kind) });
+        let single = SINGLE.contains(&name.as_str()) || Operand::of(kind).single;
+        all.insert(name, Operand { units: Units::None, single, ..Operand::of(kind) });
     }
     let claim = Operand { source: Source::Claim(String::new()), assurance: Enforced, ..Operand::text() };
     all.insert("ovc:".to_owned(), claim);
@@ -147,6 +157,13 @@ mod tests {
             assert!(!measured || units != Units::None, "{name}");
             assert!(matches!(kind, Number | Duration | Any) || units == Units::None, "{name}");
         }
+    }
+
+    #[test]
+    fn what_is_single_is_an_operand() {
+        let all = built_in();
+        assert!(SINGLE.iter().all(|name| all.get(*name).is_some_and(|operand| operand.single)));
+        assert!(["purpose", "spatial", "language", "cx-policy:UsagePurpose"].iter().all(|name| !all[*name].single));
     }
 
     #[test]
