@@ -4,6 +4,7 @@ use super::{Because, Message, entry, source};
 use crate::policy::compile::Atom;
 use crate::policy::datapath::is_call;
 use crate::policy::explain::Language;
+use crate::policy::facts::Known;
 use crate::policy::judge::Eval;
 use crate::policy::truth::{Mask, Truth};
 use crate::policy::value::Typed;
@@ -54,6 +55,9 @@ fn unusual<'m>(
     }
     if !open {
         return None;
+    }
+    if eval.sheet.fact(atom.slot).is_some_and(|(_, fact)| fact.known == Known::AmongOthers) {
+        return Some(Message::NotAll { operand, operator, required, seen });
     }
     let untold = || eval.sheet.seen(atom.slot).any(|value| eval.placed(at, atom, &value) == Mask::UNKNOWN);
     let by_taxonomy = matches!(atom.operator, Operator::IsA | Operator::IsPartOf | Operator::HasPart);

@@ -19,6 +19,8 @@ pub(crate) enum Message<'a> {
     Several { operand: &'a str, operator: &'a str, required: &'a str, seen: &'a str },
     /// A comparison by a taxonomy that nobody told.
     NoTaxonomy { operand: &'a str, operator: &'a str, required: &'a str, seen: &'a str },
+    /// A comparison of a set of which only some values are known.
+    NotAll { operand: &'a str, operator: &'a str, required: &'a str, seen: &'a str },
     /// Whether somebody or something belongs to a collection is told nowhere.
     Membership { member: &'a str, collection: &'a str },
     /// How a comparison came out of an operand that is known to have no value.
@@ -256,6 +258,7 @@ mod tests {
         let (operand, operator, required, seen) = ("<operand>", "<operator>", "<required>", "<seen>");
         let all_four: &[&str] = &[operand, operator, required, seen];
         let several = Message::Several { operand, operator, required, seen };
+        let not_all = Message::NotAll { operand, operator, required, seen };
         let no_taxonomy = Message::NoTaxonomy { operand, operator, required, seen };
         let no_value = |state| Message::NoValue { operand, operator, required, state };
         let withheld = |clause, state| Message::Withheld { clause, operand: "<operand>", state };
@@ -289,6 +292,7 @@ mod tests {
             (Message::PermittedAction { action: "<action>" }, &["<action>"]),
             (several, all_four),
             (no_taxonomy, all_four),
+            (not_all, all_four),
             (Message::Membership { member: "<member>", collection: "<collection>" }, &["<member>", "<collection>"]),
             (no_value(Truth::True), &["<operand>", "<operator>", "<required>"]),
             (no_value(Truth::False), &["<operand>", "<operator>", "<required>"]),

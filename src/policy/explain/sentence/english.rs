@@ -22,6 +22,9 @@ pub(super) fn say(message: Message<'_>) -> String {
         Message::NoTaxonomy { operand, operator, required, seen } => {
             format!("{operand} is {seen}; no taxonomy tells whether that is {operator} {required}")
         }
+        Message::NotAll { operand, operator, required, seen } => {
+            format!("{operand} is {seen}, and perhaps more, so it cannot be told whether that is {operator} {required}")
+        }
         Message::Membership { member, collection } => {
             format!("whether {member} belongs to {collection} is not known")
         }

@@ -22,6 +22,11 @@ pub(super) fn say(message: Message<'_>) -> String {
         Message::NoTaxonomy { operand, operator, required, seen } => {
             format!("{operand} on {seen}; ükski taksonoomia ei ütle, kas see on {operator} {required}")
         }
+        Message::NotAll { operand, operator, required, seen } => {
+            format!(
+                "{operand} on {seen} ja võib-olla veel midagi, seega ei saa öelda, kas see on {operator} {required}"
+            )
+        }
         Message::Membership { member, collection } => {
             format!("ei ole teada, kas {member} kuulub kogumisse {collection}")
         }

@@ -22,6 +22,9 @@ pub(super) fn say(message: Message<'_>) -> String {
         Message::NoTaxonomy { operand, operator, required, seen } => {
             format!("{operand} on {seen}; mikään luokitus ei kerro, onko se {operator} {required}")
         }
+        Message::NotAll { operand, operator, required, seen } => {
+            format!("{operand} on {seen} ja ehkä muutakin, joten ei voi sanoa, onko se {operator} {required}")
+        }
         Message::Membership { member, collection } => {
             format!("ei tiedetä, kuuluuko {member} kokoelmaan {collection}")
         }

@@ -24,6 +24,11 @@ pub(super) fn say(message: Message<'_>) -> String {
         Message::NoTaxonomy { operand, operator, required, seen } => {
             format!("{operand} er {seen}; ekkert flokkunarkerfi segir hvort það sé {operator} {required}")
         }
+        Message::NotAll { operand, operator, required, seen } => {
+            format!(
+                "{operand} er {seen} og ef til vill fleira, svo ekki verður sagt hvort það sé {operator} {required}"
+            )
+        }
         Message::Membership { member, collection } => {
             format!("ekki er vitað hvort {member} tilheyrir safninu {collection}")
         }

@@ -26,6 +26,11 @@ pub(super) fn say(message: Message<'_>) -> String {
         Message::NoTaxonomy { operand, operator, required, seen } => {
             format!("{operand} має значення {seen}; жодна таксономія не каже, чи воно {operator} {required}")
         }
+        Message::NotAll { operand, operator, required, seen } => {
+            format!(
+                "{operand} має значення {seen} і, можливо, інші, тому не можна сказати, чи воно {operator} {required}"
+            )
+        }
         Message::Membership { member, collection } => {
             format!("невідомо, чи належить {member} до сукупності {collection}")
         }
