@@ -9,13 +9,13 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::compile::{Compiled, DutyUse};
+use super::compile::{Compiled, CompiledRule, DutyUse};
 use super::fields::FIELDS;
 use super::judge::Trace;
 use super::recorded::{called, is_clause};
 use super::sheet::{Place, Sheet};
 use super::vocabulary::Registry;
-use super::world::{DutyPerformed, Fact, World};
+use super::world::{DutyPerformed, Fact, Infringed, World};
 use super::{Invalid, Policy};
 use crate::model::exchange::{Effect, Exchange, ExchangeId, RecordKind};
 use crate::model::odrl::PolicyKind;
@@ -108,6 +108,8 @@ pub struct Rehearsal {
     agreements: HashMap<Box<str>, Standing>,
     /// By agreement: the actions of each duty that was done, and when.
     done: HashMap<String, Vec<(Vec<String>, Timestamp)>>,
+    /// By agreement: what was infringed.
+    infringed: HashMap<String, Vec<Infringement>>,
     rehearsed: Rehearsed,
     changes: BTreeMap<(String, bool, String), Change>,
 }
@@ -154,6 +156,14 @@ struct Places {
     metered: Option<Place>,
 }
 
+/// What was done against an agreement: what its clause prohibits or asks to be kept up, when it was done, and when made good.
+#[derive(Clone, Debug)]
+struct Infringement {
+    actions: Vec<String>,
+    at: Timestamp,
+    healed: Option<Timestamp>,
+}
+
 /// What goes on under one agreement.
 struct Standing {
     sheet: Sheet<'static>,
@@ -186,6 +196,7 @@ impl Rehearsal {
             places,
             agreements: HashMap::new(),
             done: HashMap::new(),
+            infringed: HashMap::new(),
             rehearsed: Rehearsed::default(),
             changes: BTreeMap::new(),
         })
@@ -195,6 +206,13 @@ impl Rehearsal {
     /// duty of the draft that asks for the same actions.
     pub fn performed(&mut self, agreement: &str, actions: &[String], at: Timestamp) {
         self.done.entry(agreement.to_owned()).or_default().push((actions.to_vec(), at));
+    }
+
+    /// Tells that an agreement was infringed, and when that was made good, if it was. It infringes whatever of the draft prohibits, or asks
+    /// to be kept up, the same actions, as though it had been known at once.
+    pub fn infringed(&mut self, agreement: &str, actions: &[String], at: Timestamp, healed: Option<Timestamp>) {
+        let infringement = Infringement { actions: actions.to_vec(), at, healed };
+        self.infringed.entry(agreement.to_owned()).or_default().push(infringement);
     }
 
     /// Decides one exchange again; exchanges come in the order of time. With `counts_only`, it moves the counters and is not
@@ -250,6 +268,10 @@ impl Rehearsal {
         let done = self.done.get(&*under.agreement).map(Vec::as_slice).unwrap_or_default();
         let duties = self.draft.duties(None).into_iter().chain(self.draft.obligations(None));
         duties.for_each(|duty| perform(duty, done, &mut world));
+        let infringed = self.infringed.get(&*under.agreement).map(Vec::as_slice).unwrap_or_default();
+        let duties = self.draft.permissions.iter().flat_map(|rule| &rule.duties).chain(&self.draft.obligations);
+        let rules = self.draft.prohibitions.iter().chain(duties.filter(|duty| duty.keeps));
+        rules.for_each(|rule| infringe(rule, infringed, done, &mut world));
         let standing = Standing::new(&self.draft, &world, facts);
         self.agreements.insert(under.agreement.clone(), standing);
     }
@@ -268,6 +290,19 @@ fn perform(duty: DutyUse, done: &[(Vec<String>, Timestamp)], world: &mut World) 
     let same = done.iter().filter(|(actions, _)| *actions == duty.actions);
     world.duties.extend(same.map(|(_, at)| DutyPerformed { id: duty.clause.clone(), at: *at }));
     duty.consequences.into_iter().for_each(|next| perform(next, done, world));
+}
+
+/// Puts in when a prohibition of the draft, or a duty to keep something up, was infringed, and when what makes that good was done.
+fn infringe(rule: &CompiledRule, infringed: &[Infringement], done: &[(Vec<String>, Timestamp)], world: &mut World) {
+    let is = |rule: &CompiledRule, actions: &[String]| rule.does.iter().map(|name| &**name).eq(actions);
+    for infringement in infringed.iter().filter(|infringement| is(rule, &infringement.actions)) {
+        world.infringed.push(Infringed { id: rule.clause.to_string(), at: infringement.at });
+        for amends in rule.amends() {
+            let done = done.iter().filter(|(actions, _)| is(amends, actions)).map(|(_, at)| *at);
+            let at = done.chain(infringement.healed);
+            world.duties.extend(at.map(|at| DutyPerformed { id: amends.clause.to_string(), at }));
+        }
+    }
 }
 
 impl Standing {

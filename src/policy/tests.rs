@@ -24,6 +24,7 @@ mod outlook;
 mod properties;
 mod publication;
 mod reasons;
+mod rehearsed;
 mod sequences;
 mod tracking;
 mod units;

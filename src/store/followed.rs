@@ -1,8 +1,11 @@
 //! What is followed of agreements: rows of two tables that are asked for in the same ways.
 
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection as _, PgConnection, SqliteConnection};
+
 use super::processes::read_key;
 use super::sql::{Query, Row, query};
-use super::{StoreError, Tx};
+use super::{Kept, PATIENCE, StoreError, Tx, postgres};
 use crate::model::obligation::AgreementKey;
 
 /// Which of the obligations or infringements are wanted; what is absent does not matter.
@@ -25,9 +28,28 @@ pub(super) struct FollowedTable {
 }
 
 impl FollowedTable {
-    /// All rows, in the order of their ids.
-    pub(super) fn all(&self) -> Query<'static> {
-        query(format!("{} ORDER BY id", self.select()))
+    /// All rows in a store, whether or not a process has it open; none where there is no store.
+    pub(super) async fn on_file(&self, kept: Kept<'_>) -> Result<Vec<Row>, StoreError> {
+        let all = query(format!("{} ORDER BY id", self.select()));
+        match kept {
+            Kept::Directory(directory) => {
+                let file = directory.join("sliproad.db");
+                if !file.exists() {
+                    return Ok(Vec::new());
+                }
+                let options = SqliteConnectOptions::new().filename(file).read_only(true).busy_timeout(PATIENCE);
+                let mut connection = SqliteConnection::connect_with(&options).await?;
+                let rows = all.fetch_all(&mut connection).await?;
+                connection.close().await?;
+                Ok(rows)
+            }
+            Kept::Shared { url, .. } => {
+                let mut connection = PgConnection::connect_with(&postgres::options(url)?).await?;
+                let rows = all.fetch_all(&mut connection).await?;
+                connection.close().await?;
+                Ok(rows)
+            }
+        }
     }
 
     /// The row of this id.

@@ -4,7 +4,7 @@ use super::followed::{FollowedQuery, FollowedTable};
 use super::notices::Notice;
 use super::processes::read_role;
 use super::sql::{Row, query};
-use super::{Store, StoreError, Tx};
+use super::{Kept, Store, StoreError, Tx};
 use crate::model::ids::InfringementId;
 use crate::model::infringement::{Infringement, InfringementState};
 use crate::model::obligation::{AgreementKey, Followed};
@@ -35,6 +35,15 @@ impl Store {
         wanted: FollowedQuery<'_, InfringementState>,
     ) -> Result<Vec<Infringement>, StoreError> {
         let rows = TABLE.page(wanted, InfringementState::as_str).fetch_all(&self.read).await?;
+        rows.iter().map(read_infringement).collect()
+    }
+
+    /// All infringements in a store, whether or not a process has it open; none where there is no store.
+    ///
+    /// # Errors
+    /// As [`Store::infringement`].
+    pub async fn infringements_on_file(kept: Kept<'_>) -> Result<Vec<Infringement>, StoreError> {
+        let rows = TABLE.on_file(kept).await?;
         rows.iter().map(read_infringement).collect()
     }
 

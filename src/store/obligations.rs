@@ -1,13 +1,10 @@
 //! Obligations and their history: one row each, one for each clause of an agreement as a participant keeps it.
 
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Connection as _, PgConnection, SqliteConnection};
-
 use super::followed::{FollowedQuery, FollowedTable};
 use super::notices::Notice;
 use super::processes::read_role;
 use super::sql::{Row, query};
-use super::{Kept, PATIENCE, Store, StoreError, Tx, postgres};
+use super::{Kept, Store, StoreError, Tx};
 use crate::model::ids::ObligationId;
 use crate::model::obligation::{AgreementKey, Obligation, ObligationEntry, ObligationState};
 use crate::model::odrl::DutyTiming;
@@ -43,26 +40,7 @@ impl Store {
     /// # Errors
     /// As [`Store::obligation`].
     pub async fn obligations_on_file(kept: Kept<'_>) -> Result<Vec<Obligation>, StoreError> {
-        let all = TABLE.all();
-        let rows = match kept {
-            Kept::Directory(directory) => {
-                let file = directory.join("sliproad.db");
-                if !file.exists() {
-                    return Ok(Vec::new());
-                }
-                let options = SqliteConnectOptions::new().filename(file).read_only(true).busy_timeout(PATIENCE);
-                let mut connection = SqliteConnection::connect_with(&options).await?;
-                let rows = all.fetch_all(&mut connection).await?;
-                connection.close().await?;
-                rows
-            }
-            Kept::Shared { url, .. } => {
-                let mut connection = PgConnection::connect_with(&postgres::options(url)?).await?;
-                let rows = all.fetch_all(&mut connection).await?;
-                connection.close().await?;
-                rows
-            }
-        };
+        let rows = TABLE.on_file(kept).await?;
         rows.iter().map(read_obligation).collect()
     }
 

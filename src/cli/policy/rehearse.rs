@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::cli::out::{say, shown};
 use crate::config::Config;
 use crate::model::exchange::Exchange;
+use crate::model::infringement::InfringementState;
 use crate::model::time::Timestamp;
 use crate::policy::{Policy, Recordings, Rehearsal, Rehearsed, read_json};
 use crate::store::Store;
@@ -60,6 +61,13 @@ pub(super) async fn run(arguments: &Arguments) -> Result<u8, String> {
     for done in Store::obligations_on_file(crate::app::kept(&config)).await.map_err(|e| e.to_string())? {
         if let Some(at) = done.performed {
             rehearsal.performed(done.agreement.as_str(), &done.actions, at);
+        }
+    }
+    for infringement in Store::infringements_on_file(crate::app::kept(&config)).await.map_err(|e| e.to_string())? {
+        let (agreement, actions) = (infringement.agreement.as_str(), &infringement.actions);
+        let healed = infringement.settled.filter(|_| infringement.state == InfringementState::Healed);
+        if infringement.state != InfringementState::Withdrawn {
+            rehearsal.infringed(agreement, actions, infringement.infringed, healed);
         }
     }
     let known = crate::app::known_of(&config);
