@@ -15,7 +15,7 @@ const MOST_ALTERNATIVES: usize = 256;
 pub(in crate::policy) fn may_hold(policy: &Compiled, groups: &[&[NodeId]]) -> bool {
     let all: Vec<NodeId> = groups.iter().flat_map(|group| group.iter().copied()).collect();
     let Some(choices) = alternatives(policy, &all, Reading::AsIs) else { return true };
-    choices.iter().any(|choice| compatible(policy, choice))
+    choices.iter().any(|choice| compatible(policy, choice, Holding::Surely))
 }
 
 /// Whether the first conditions cannot hold without the second holding too; false where that cannot be told.
@@ -26,7 +26,7 @@ pub(in crate::policy) fn implies(policy: &Compiled, first: &[NodeId], second: &[
         !firsts.iter().any(|one| {
             opposites.iter().any(|other| {
                 let both: Choice<'_> = one.iter().chain(other).cloned().collect();
-                compatible(policy, &both)
+                compatible(policy, &both, Holding::Perhaps)
             })
         })
     })
@@ -37,7 +37,7 @@ pub(in crate::policy) fn implies(policy: &Compiled, first: &[NodeId], second: &[
 pub(in crate::policy) fn implies_one(policy: &Compiled, first: &[NodeId], others: &[Vec<NodeId>]) -> bool {
     let none_of = others.iter().map(|other| alternatives(policy, other, Reading::Negated));
     let ways = together(std::iter::once(alternatives(policy, first, Reading::AsIs)).chain(none_of));
-    ways.is_some_and(|ways| !ways.iter().any(|way| compatible(policy, way)))
+    ways.is_some_and(|ways| !ways.iter().any(|way| compatible(policy, way, Holding::Perhaps)))
 }
 
 /// Comparisons that hold together in one way of satisfying constraints; what cannot be put as a comparison is left out of it, so
@@ -55,6 +55,15 @@ struct Chosen<'a> {
 enum Reading {
     AsIs,
     Negated,
+}
+
+/// How comparisons are to hold together.
+#[derive(Clone, Copy, PartialEq)]
+enum Holding {
+    /// Each is true: of several values neither `eq` nor `neq` of one is.
+    Surely,
+    /// None is false: `neq` may stand for what is not equal for certain.
+    Perhaps,
 }
 
 /// The alternatives (disjunctive normal form) of constraints that must all hold, or of their opposite; `None` when there are too
@@ -192,12 +201,12 @@ fn opposites(atom: &Atom) -> Vec<Option<Cow<'_, Atom>>> {
 }
 
 /// Whether one state of the world may satisfy all of these comparisons.
-fn compatible(policy: &Compiled, choice: &[Chosen<'_>]) -> bool {
+fn compatible(policy: &Compiled, choice: &[Chosen<'_>], holding: Holding) -> bool {
     let now = choice.iter().filter(|chosen| chosen.sequence.is_none());
     let atoms: Vec<&Atom> = now.map(|chosen| &*chosen.atom).collect();
     let of = |slot: usize| atoms.iter().copied().filter(|atom| atom.slot == slot).collect::<Vec<&Atom>>();
     let mut slots = policy.slots.iter().enumerate();
-    slots.all(|(at, slot)| possible(slot, &of(at)))
+    slots.all(|(at, slot)| possible(slot, &of(at), holding))
         && on_one_clock(policy, &atoms)
         && measured_within_elapsed(policy, &atoms)
         && delays_within_elapsed(policy, choice)
@@ -233,11 +242,11 @@ fn on_one_clock(policy: &Compiled, atoms: &[&Atom]) -> bool {
     let mut clocks = policy.slots.iter().filter(|slot| slot.from == Told::Now);
     let (Some(clock), Some(_)) = (clocks.next(), clocks.next()) else { return true };
     let told_by_it = |atom: &&Atom| policy.slots.get(atom.slot).is_some_and(|slot| slot.from == Told::Now);
-    possible(clock, &atoms.iter().copied().filter(told_by_it).collect::<Vec<_>>())
+    possible(clock, &atoms.iter().copied().filter(told_by_it).collect::<Vec<_>>(), Holding::Surely)
 }
 
 /// Whether some value of this operand may satisfy all of these comparisons, which are in one unit.
-fn possible(slot: &Slot, atoms: &[&Atom]) -> bool {
+fn possible(slot: &Slot, atoms: &[&Atom], holding: Holding) -> bool {
     if atoms.len() < 2 || atoms.iter().any(|atom| atom.right.is_empty()) {
         return true;
     }
@@ -248,8 +257,9 @@ fn possible(slot: &Slot, atoms: &[&Atom]) -> bool {
         return paths_meet(atoms);
     }
     // Several values at a time can satisfy what one value cannot.
-    let exact = atoms.iter().any(|atom| atom.operator == Operator::Eq || atom.operator.is_order());
-    if !slot.single && !exact {
+    let of_one = |operator| operator == Operator::Neq && holding == Holding::Surely;
+    let exact = |atom: &&Atom| atom.operator == Operator::Eq || atom.operator.is_order() || of_one(atom.operator);
+    if !slot.single && !atoms.iter().any(exact) {
         return members_meet(atoms);
     }
     let candidates = atoms.iter().find(|a| a.operator == Operator::Eq).or_else(|| {

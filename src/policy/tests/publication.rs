@@ -214,6 +214,12 @@ fn rules_that_overlap_without_a_strategy_or_under_invalid_may_not_be_published()
         // A purpose may be declared beside another one; a recipient is one.
         (limited("purpose", "isAnyOf", json!(["a"])), limited("purpose", "isAnyOf", json!(["b"])), true),
         (limited("purpose", "eq", json!("a")), limited("purpose", "isAnyOf", json!(["b"])), false),
+        (
+            json!({"action": "use", "constraint": [
+                atom("purpose", "isAnyOf", json!(["a"])), atom("purpose", "neq", json!("c"))]}),
+            limited("purpose", "isAnyOf", json!(["b"])),
+            false,
+        ),
         (limited("recipient", "isAnyOf", json!(["urn:a"])), limited("recipient", "isAnyOf", json!(["urn:b"])), false),
         (
             limited("purpose", "isAllOf", json!(["b", "a"])),
