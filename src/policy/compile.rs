@@ -68,7 +68,7 @@ impl Compiled {
         compile_rules(policy, Compiler::new(registry))
     }
 
-    /// As [`compile`], though a right operand be none that its left operand can have: nothing is known of such a comparison.
+    /// As [`compile`], though a right operand or its unit be none that its left operand can have: nothing is known of such a comparison.
     pub(super) fn tolerant(policy: &Policy, registry: &Registry) -> Result<Self, Vec<Invalid>> {
         reconciled(policy, compile_rules(policy, Compiler { tolerant: true, ..Compiler::new(registry) })?)
     }
@@ -285,10 +285,14 @@ impl<'a> Compiler<'a> {
             self.invalid.push(Invalid::new(&atomic.clause, "operator.not-allowed", reason));
         }
         let required = atomic.right.iter().map(|r| r.text.as_str()).collect::<Vec<_>>().join(", ");
-        let measured = measured::of(atomic, operand).map_err(|reason| {
-            self.invalid.push(Invalid::new(&atomic.clause, "constraint.unit", reason));
-        });
-        let Measured { operand, unit, conversion } = measured.ok()?;
+        let Measured { operand, unit, conversion } = match measured::of(atomic, operand.clone()) {
+            Ok(measured) => measured,
+            Err(_) if self.tolerant => Measured::never(operand),
+            Err(reason) => {
+                self.invalid.push(Invalid::new(&atomic.clause, "constraint.unit", reason));
+                return None;
+            }
+        };
         let of_operand = operand.unit.clone();
         let (name, operand, right) = self.right(atomic, operand, conversion.as_ref(), &required)?;
         Some(Atom {

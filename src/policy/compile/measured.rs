@@ -20,6 +20,15 @@ pub(super) enum Conversion {
     Between { from: Unit, to: Unit },
     /// As a length of time.
     Time(Unit),
+    /// As nothing that the facts could be.
+    Never,
+}
+
+impl Measured {
+    /// A comparison in a unit that the operand cannot be in.
+    pub(super) const fn never(operand: Operand) -> Self {
+        Self { operand, unit: None, conversion: Some(Conversion::Never) }
+    }
 }
 
 impl Conversion {
@@ -27,6 +36,7 @@ impl Conversion {
         let amount = Decimal::parse(literal.text.trim())?;
         let typed = match self {
             Self::Between { from, to } => Typed::Number(from.convert(amount, to)?),
+            Self::Never => return None,
             Self::Time(unit) => Typed::Duration(Duration::of_millis(unit.millis(amount)?)),
         };
         Some(Right { typed, text: literal.text.as_str().into(), iri: None, pattern: None, beside_text: false })
