@@ -104,7 +104,9 @@ impl Compiled {
     /// The ends of the time for a duty, and for all that follows from it.
     fn ends_of_time(&self, duty: &CompiledRule, since: Option<Timestamp>, found: &mut Vec<Timestamp>) {
         let over = self.deadline(duty, since);
-        found.extend(over.filter(|_| !duty.consequences.is_empty()));
+        let refined = |rule: &CompiledRule| rule.actions.iter().any(|action| !action.refinements.is_empty());
+        let is_bound = |next: &CompiledRule| !next.constraints.is_empty() || refined(next);
+        found.extend(over.filter(|_| duty.consequences.iter().any(is_bound)));
         duty.consequences.iter().for_each(|next| self.ends_of_time(next, over.or(since), found));
     }
 
