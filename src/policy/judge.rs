@@ -109,6 +109,8 @@ pub(super) struct Eval<'a> {
     pub(super) looking: Looking,
     /// The infringement that a remedy is looked at for: its time is counted from then, and what was done before does not count.
     pub(super) infringed: Option<Timestamp>,
+    /// Whether what was done at that very moment counts too: with the end of its time a duty is late.
+    pub(super) delayed: bool,
     /// In a sequence: when the step before was taken, from which delays run.
     pub(super) since: Option<Timestamp>,
     /// Where states of comparisons go; empty to keep none.
@@ -137,6 +139,7 @@ impl<'a> Eval<'a> {
             now: sheet.now,
             looking: Looking::Now,
             infringed: None,
+            delayed: false,
             since: None,
             trace: &mut [],
         }

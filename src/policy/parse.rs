@@ -18,7 +18,7 @@ mod terms;
 
 use named::Named;
 pub(crate) use object::text;
-use object::{Object, id_of, many};
+use object::{Object, id_of, many, pointer};
 use terms::Terms;
 
 /// How deep logical constraints may be nested.
@@ -126,6 +126,7 @@ impl<'a> Reader<'a> {
         let Some(graph) = document.get("@graph") else {
             return self.policy("", document);
         };
+        self.refuse_beside_graph(document);
         let nodes = many(graph, "/@graph");
         if nodes.len() > MOST_PARTS {
             self.refuse("/@graph", "policy.too-large", format!("the graph has more than {MOST_PARTS} nodes"));
@@ -153,6 +154,16 @@ impl<'a> Reader<'a> {
                     "a graph needs exactly one policy that no other inherits from",
                 );
                 None
+            }
+        }
+    }
+
+    /// Refuses what a document says beside its graph as though it were a policy itself: nobody would read it.
+    fn refuse_beside_graph(&mut self, document: &Value) {
+        for key in document.as_object().into_iter().flat_map(|map| map.keys()) {
+            if object::is_deciding(&self.terms.property(key)) {
+                let reason = format!("{key} stands beside a graph; it belongs to the policy in the graph");
+                self.refuse(&pointer("", key), "graph.beside", reason);
             }
         }
     }

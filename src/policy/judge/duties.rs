@@ -135,10 +135,15 @@ impl<'a> Eval<'a> {
             return false;
         }
         let come = duty.keeps && self.first_moment(duty).is_some_and(|from| from <= self.now);
-        let (times, since) = (self.reported(duty).0, self.infringed);
-        let counting = times.iter().copied().filter(|at| *at < self.now && since.is_none_or(|since| *at > since));
+        let (eval, times) = (&*self, self.reported(duty).0);
+        let counting = times.iter().copied().filter(|at| eval.counts(*at));
         let mut moments = counting.chain(come.then_some(self.now));
-        moments.any(|at| self.admits(duty, at))
+        moments.any(|at| eval.admits(duty, at))
+    }
+
+    /// Whether what was done then counts now, as far as the time alone is concerned.
+    fn counts(&self, at: Timestamp) -> bool {
+        at < self.now && self.infringed.is_none_or(|since| at > since || (self.delayed && at == since))
     }
 
     /// Whether a duty may be done at that time, and was done as asked, as far as that is known.
@@ -168,10 +173,8 @@ impl<'a> Eval<'a> {
 
     /// Whether it was done, though late; what was done before its time was not done.
     fn was_done_late(&self, duty: &CompiledRule) -> bool {
-        let (from, since) = (self.first_moment(duty), self.infringed);
-        let counts = |at: &Timestamp| {
-            *at < self.now && since.is_none_or(|since| *at > since) && from.is_none_or(|from| *at >= from)
-        };
+        let from = self.first_moment(duty);
+        let counts = |at: &Timestamp| self.counts(*at) && from.is_none_or(|from| *at >= from);
         !duty.elsewhere && self.reported(duty).0.iter().any(counts)
     }
 
@@ -179,7 +182,8 @@ impl<'a> Eval<'a> {
     /// the duty, where that is over, and what was done before does not count.
     pub(in crate::policy) fn after_delay(&self, duty: &CompiledRule) -> Self {
         let over = self.last_moment(duty).filter(|at| *at <= self.now);
-        Eval { now: self.now, infringed: over.or(self.infringed), ..Eval::quiet(self.policy, self.sheet) }
+        let (infringed, delayed) = (over.or(self.infringed), over.is_some() || self.delayed);
+        Eval { now: self.now, infringed, delayed, ..Eval::quiet(self.policy, self.sheet) }
     }
 
     /// Whether a bound to the time among its constraints has passed.

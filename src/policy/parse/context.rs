@@ -66,9 +66,11 @@ pub(super) struct Context {
 impl Context {
     pub(super) fn read(context: Option<&Value>, invalid: &mut Vec<Invalid>) -> Self {
         let mut reading = Reading { context: Self::default(), invalid };
-        for (at, part) in context.map(|c| many(c, "/@context")).unwrap_or_default() {
+        for (number, (at, part)) in context.map(|c| many(c, "/@context")).unwrap_or_default().into_iter().enumerate() {
             match part {
                 Value::String(_) => {}
+                // There is nothing to forget yet.
+                Value::Null if number == 0 => {}
                 Value::Object(map) if reading.context.terms.len() + map.len() <= MOST_TERMS => reading.take(&at, map),
                 Value::Object(_) => reading.refuse(&at, "context.too-large", "the document defines too many terms"),
                 Value::Null => {

@@ -156,7 +156,7 @@ impl Reader<'_> {
 
 /// The deciding property that a name is but for its case, its number or one letter: it would be passed over as an annotation.
 fn nearly(name: &str) -> Option<&'static str> {
-    if DECIDING.contains(&name) {
+    if is_deciding(name) {
         return None;
     }
     let written = name.to_ascii_lowercase();
@@ -166,6 +166,11 @@ fn nearly(name: &str) -> Option<&'static str> {
         let near = right.len() >= 6 && written.len() <= right.len() + 1 && strsim::osa_distance(&written, &right) < 2;
         written == right || plural.as_deref() == Some(&*written) || near
     })
+}
+
+/// Whether a property decides something.
+pub(super) fn is_deciding(name: &str) -> bool {
+    DECIDING.contains(&name)
 }
 
 /// Whether contexts are named by URL only.

@@ -53,6 +53,7 @@ fn what_a_context_could_hide_or_change_is_refused() {
         (json!({"odrl:prohibition": "http://x.example/y"}), "context.redefines"),
         (json!({"action": ODRL}), "context.redefines"),
         (json!([1]), "context.malformed"),
+        (json!([{}, null]), "context.unsupported"),
     ] {
         refused_with(&barred(json!({"@context": context})), wanted);
     }
@@ -66,6 +67,7 @@ fn what_contexts_usually_say_is_taken() {
         json!(["http://www.w3.org/ns/odrl.jsonld", {"id": "@id", "type": "@type", "@version": 1.1, "@protected": true}]),
         json!({"@vocab": "https://w3id.org/edc/v0.0.1/ns/", "odrl": ODRL, "edc": "https://w3id.org/edc/v0.0.1/ns/"}),
         json!({"@vocab": ODRL}),
+        json!([null, "http://www.w3.org/ns/odrl.jsonld"]),
         json!({"permission": {"@id": "odrl:permission", "@container": "@set"}, "dct": "http://purl.org/dc/terms/"}),
     ] {
         code(&barred(json!({"@context": context})), &exchange(json!({})), 0);
@@ -132,6 +134,8 @@ fn what_a_graph_describes_is_read_wherever_it_is_named_and_cited_where_it_stands
     world["duties"] = json!([{"id": "urn:d", "performed": "2026-11-22T08:00:00Z"}]);
     code(&graph, &world, 0);
     code(&json!({"@graph": barred(json!({}))}), &exchange(json!({})), 0);
+    let beside = json!({"@graph": [barred(json!({}))], "@id": "urn:p", "prohibition": [{"action": "use"}]});
+    refused_with(&beside, "graph.beside");
 }
 
 #[test]

@@ -129,7 +129,8 @@ fn holds(constraint: &Value, world: &Value, choose: &mut dyn FnMut() -> bool) ->
         return sequence(parts, world);
     }
     // The order of sequences within a choice of exactly one, and within a sequence, is not kept.
-    let world = &if matches!(logic, "xone" | "andSequence") { told(world, "unkept", true) } else { world.clone() };
+    let unkept = logic == "xone" || (logic == "andSequence" && parts.len() > 1);
+    let world = &if unkept { told(world, "unkept", true) } else { world.clone() };
     let parts: Vec<Kleene> = parts.iter().map(|part| holds(part, world, choose)).collect();
     let count = |state: Kleene| parts.iter().filter(|p| **p == state).count();
     match logic {

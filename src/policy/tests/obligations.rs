@@ -49,6 +49,13 @@ fn what_is_done_late_is_healed_by_its_consequence() {
     code(&policy, &done(&[("urn:1", late), ("urn:2", late)]), 0);
     // Before the delay nobody had to do what follows from it.
     code(&policy, &done(&[("urn:1", late), ("urn:2", early)]), 1);
+    // With the end of a day the time for the duty is over, and what is done at that very moment is done after it.
+    for (operator, right) in [("lteq", "2026-11-10"), ("lt", "2026-11-11"), ("lt", "2026-11-11T00:00:00Z")] {
+        let mut dated = policy.clone();
+        dated["obligation"][0]["constraint"] = json!([atom("dateTime", operator, json!(right))]);
+        code(&dated, &done(&[("urn:1", late), ("urn:2", "2026-11-11T00:00:00Z")]), 0);
+        code(&dated, &done(&[("urn:1", late), ("urn:2", "2026-11-10T23:59:59Z")]), 1);
+    }
     // After it, in whatever order.
     code(&policy, &done(&[("urn:1", late), ("urn:2", "2026-11-11T00:00:00Z")]), 0);
 }
