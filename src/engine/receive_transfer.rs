@@ -1,12 +1,14 @@
 //! Transfer messages from peers: checked against the table, applied and committed before they are acknowledged.
 
+use serde_json::Value;
+
 use super::receive_negotiation::check_pids;
 use super::transition::enter;
 use super::{Engine, EngineError, Inbound, NOT_YET, PolicyRefusal, detached};
 use crate::env::new_pid;
 use crate::model::agreement::Agreement;
 use crate::model::ids::{ParticipantId, Pid};
-use crate::model::message::{TransferBody, TransferMessage};
+use crate::model::message::{Reasons, TransferBody, TransferMessage};
 use crate::model::negotiation::Role;
 use crate::model::process::{Process, ProcessDetail, ProcessKind, ProcessState};
 use crate::model::transfer::{TransferEvent, TransferState, step};
@@ -50,13 +52,7 @@ impl Engine {
             .filter(|a| a.counterparty == caller)
             .ok_or(EngineError::NotFound("agreement"))?;
         self.check_request(&agreement, &format, push)?;
-        let reported = Reported::by(&self.0.store.followed(&agreement.key()).await?);
-        let refused = self.0.surroundings.offers.may_transfer(&agreement, reported).await.err();
-        let refusal = refused.as_ref().map(PolicyRefusal::clauses);
-        let objection = refused.map(|refused| refused.reasons);
-        if let Some(reasons) = objection.as_ref().filter(|reasons| reasons.code.as_deref() == Some(NOT_YET)) {
-            return Err(EngineError::refused(NOT_YET, reasons.reason.join("; ")));
-        }
+        let (objection, refusal) = self.objection(&agreement).await?;
 
         let mut tx = self.0.store.begin().await?;
         if let Some(known) = tx.process_of_peer(kind, &participant, role, &caller, &consumer_pid).await? {
@@ -111,6 +107,21 @@ impl Engine {
             ));
         }
         Ok(())
+    }
+
+    /// Why the policy of the agreement does not let it be transferred now, and the clauses that refuse.
+    async fn objection(&self, agreement: &Agreement) -> Result<(Option<Reasons>, Option<Value>), EngineError> {
+        let reported = Reported::by(&self.0.store.followed(&agreement.key()).await?);
+        match self.0.surroundings.offers.may_transfer(agreement, reported).await {
+            Ok(()) => Ok((None, None)),
+            Err(PolicyRefusal { reasons, .. }) if reasons.code.as_deref() == Some(NOT_YET) => {
+                Err(EngineError::refused(NOT_YET, reasons.reason.join("; ")))
+            }
+            Err(refused) => {
+                let clauses = refused.clauses();
+                Ok((Some(refused.reasons), Some(clauses)))
+            }
+        }
     }
 
     /// Whether the consumer may have one more transfer.

@@ -225,6 +225,14 @@ mod tests {
     }
 
     #[test]
+    fn what_the_count_stops_at_the_parser_stops_at_too_before_it_goes_deeper() {
+        let deep = "<b>".repeat(200_000);
+        for stop in ["<a x='<'>", "<a x=\"<\"/>", "<a <", "<![CDATA[", "<!-- ", "<?pi ", "<a x='"] {
+            assert!(filter(&format!("<r>{stop}{deep}"), &[], None).is_err(), "{stop}");
+        }
+    }
+
+    #[test]
     fn text_that_is_no_xml_is_looked_through_once() {
         let begun = Instant::now();
         for piece in ["<", "<</", "</", "<a ", "<a x='", "<!--", "<?", "<![CDATA[", "<a x=\"'\" "] {
